@@ -1,0 +1,87 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Where libtorch lies: `$LIBTORCH`, or where `make setup` puts it inside this package.
+///
+/// A dependency's manifest is evaluated with its own directory, so a package that depends on this one
+/// finds the same folder and needs no environment variable either.
+let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.deps/libtorch"
+
+let libtorchHeaders: [CXXSetting] = [
+    .unsafeFlags(["-I\(libtorch)/include", "-I\(libtorch)/include/torch/csrc/api/include"])
+]
+
+let libtorchLibraries: [LinkerSetting] = [
+    .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"]),
+    // `torch` itself is referenced by nothing, but pulls in the CUDA libraries of a CUDA build.
+    .linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10"), .linkedLibrary("m"),
+]
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "swift-kfac",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "KFAC", targets: ["KFAC"]),
+        .library(name: "Torch", targets: ["Torch"]),
+        .library(name: "TorchNN", targets: ["TorchNN"]),
+        .library(name: "Datasets", targets: ["Datasets"]),
+        .library(name: "Training", targets: ["Training"]),
+        .executable(name: "kfac", targets: ["kfac-tool"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+    ],
+    targets: [
+        // libtorch behind a plain C interface.
+        .target(
+            name: "CTorch",
+            cxxSettings: libtorchHeaders + [
+                .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+            ],
+            linkerSettings: libtorchLibraries),
+        // Tensors, autograd, linear algebra, random generators, files.
+        .target(name: "Torch", dependencies: ["CTorch"], swiftSettings: swiftSettings),
+        // Layers, initialisers, models.
+        .target(name: "TorchNN", dependencies: ["Torch"], swiftSettings: swiftSettings),
+        // Files in, batches out.
+        .target(name: "Datasets", dependencies: ["Torch"], swiftSettings: swiftSettings),
+        // Curvature: knows operations and parameters, not models.
+        .target(name: "KFAC", dependencies: ["Torch"], swiftSettings: swiftSettings),
+        // The loop, its events, metrics and reports.
+        .target(
+            name: "Training", dependencies: ["KFAC", "TorchNN", "Datasets", "Torch"],
+            swiftSettings: swiftSettings),
+        // The command `kfac`. Not named so: beside `KFAC` that would collide on file systems that ignore case.
+        .executableTarget(
+            name: "kfac-tool",
+            dependencies: ["Training", "KFAC", "Datasets", "TorchNN", "Torch", argumentParser],
+            swiftSettings: swiftSettings),
+
+        .target(
+            name: "TestSupport", dependencies: ["Torch"], path: "Tests/TestSupport",
+            swiftSettings: swiftSettings),
+        .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TorchNNTests", dependencies: ["TorchNN", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "KFACTests", dependencies: ["KFAC", "TorchNN", "TestSupport"],
+            resources: [.copy("Golden")], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ToolTests", dependencies: ["kfac-tool", "TestSupport"], swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx20
+)
