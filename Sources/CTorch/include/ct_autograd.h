@@ -1,0 +1,26 @@
+#ifndef CT_AUTOGRAD_H
+#define CT_AUTOGRAD_H
+
+#include "ct_types.h"
+
+KT_BEGIN
+
+bool kt_requires_grad(kt_tensor tensor);
+kt_status kt_set_requires_grad(kt_tensor tensor, bool requires_grad);
+kt_status kt_detach(kt_tensor tensor, kt_tensor *out);
+
+/// Whether this thread records operations for differentiation.
+bool kt_grad_mode(void);
+void kt_set_grad_mode(bool enabled);
+
+/// The gradients of `outputs`, weighted by `output_gradients` (null: ones), with respect to `inputs`.
+///
+/// `gradients` has room for `input_count` handles; one is null where an output does not depend on that input.
+kt_status kt_gradients(
+    const kt_tensor *outputs, size_t output_count, const kt_tensor *output_gradients,
+    const kt_tensor *inputs, size_t input_count, bool keep_graph, bool create_graph,
+    kt_tensor *gradients);
+
+KT_END
+
+#endif

@@ -1,0 +1,173 @@
+#include "include/ct_math.h"
+#include "aten_math.h"
+#include "support.h"
+
+using namespace ct;
+
+#define KT_UNARY(name) \
+    kt_status kt_##name(kt_tensor x, kt_tensor *out) { \
+        return guarded([&] { *out = give(at::name(borrow(x))); }); \
+    }
+KT_UNARY(neg)
+KT_UNARY(abs)
+KT_UNARY(sign)
+KT_UNARY(exp)
+KT_UNARY(log)
+KT_UNARY(log1p)
+KT_UNARY(sqrt)
+KT_UNARY(rsqrt)
+KT_UNARY(square)
+KT_UNARY(reciprocal)
+KT_UNARY(sin)
+KT_UNARY(cos)
+KT_UNARY(erf)
+KT_UNARY(floor)
+KT_UNARY(round)
+KT_UNARY(tanh)
+KT_UNARY(sigmoid)
+KT_UNARY(relu)
+KT_UNARY(gelu)
+KT_UNARY(silu)
+KT_UNARY(softplus)
+KT_UNARY(logical_not)
+KT_UNARY(isfinite)
+
+#define KT_BINARY(name) \
+    kt_status kt_##name(kt_tensor a, kt_tensor b, kt_tensor *out) { \
+        return guarded([&] { *out = give(at::name(borrow(a), borrow(b))); }); \
+    }
+KT_BINARY(add)
+KT_BINARY(sub)
+KT_BINARY(mul)
+KT_BINARY(div)
+KT_BINARY(pow)
+KT_BINARY(maximum)
+KT_BINARY(minimum)
+KT_BINARY(eq)
+KT_BINARY(ne)
+KT_BINARY(lt)
+KT_BINARY(le)
+KT_BINARY(gt)
+KT_BINARY(ge)
+KT_BINARY(logical_and)
+KT_BINARY(logical_or)
+
+#define KT_SCALAR(name) \
+    kt_status kt_##name##_scalar(kt_tensor x, double value, kt_tensor *out) { \
+        return guarded([&] { \
+            auto tensor = borrow(x); \
+            *out = give(at::name(tensor, scalar_like(tensor, value))); \
+        }); \
+    }
+KT_SCALAR(add)
+KT_SCALAR(mul)
+KT_SCALAR(div)
+KT_SCALAR(pow)
+KT_SCALAR(eq)
+KT_SCALAR(lt)
+KT_SCALAR(le)
+KT_SCALAR(gt)
+KT_SCALAR(ge)
+KT_SCALAR(clamp_min)
+KT_SCALAR(clamp_max)
+
+kt_status kt_where(kt_tensor condition, kt_tensor a, kt_tensor b, kt_tensor *out) {
+    return guarded([&] { *out = give(at::where(borrow(condition), borrow(a), borrow(b))); });
+}
+
+kt_status kt_add_in_place(kt_tensor target, kt_tensor source, double alpha) {
+    return guarded([&] {
+        auto tensor = borrow(target);
+        tensor.add_(borrow(source), scalar_like(tensor, alpha));
+    });
+}
+
+kt_status kt_add_scalar_in_place(kt_tensor target, double value) {
+    return guarded([&] {
+        auto tensor = borrow(target);
+        tensor.add_(scalar_like(tensor, value));
+    });
+}
+
+kt_status kt_mul_in_place(kt_tensor target, double value) {
+    return guarded([&] {
+        auto tensor = borrow(target);
+        tensor.mul_(scalar_like(tensor, value));
+    });
+}
+
+kt_status kt_addcmul_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double value) {
+    return guarded([&] { borrow(target).addcmul_(borrow(a), borrow(b), value); });
+}
+
+kt_status kt_lerp_in_place(kt_tensor target, kt_tensor source, double weight) {
+    return guarded([&] { borrow(target).lerp_(borrow(source), weight); });
+}
+
+/// No axes given means all of them.
+static at::DimVector axes_or_all(const at::Tensor &x, const int64_t *axes, size_t count) {
+    if (count > 0) return at::DimVector(axes, axes + count);
+    at::DimVector all(x.dim());
+    for (int64_t i = 0; i < x.dim(); ++i) all[i] = i;
+    return all;
+}
+
+#define KT_REDUCTION(name, ...) \
+    kt_status kt_##name(kt_tensor x, const int64_t *axes, size_t axis_count, bool keep, kt_tensor *out) { \
+        return guarded([&] { \
+            auto tensor = borrow(x); \
+            auto over = axes_or_all(tensor, axes, axis_count); \
+            *out = give(__VA_ARGS__); \
+        }); \
+    }
+KT_REDUCTION(sum, at::sum(tensor, over, keep))
+KT_REDUCTION(mean, at::mean(tensor, over, keep))
+KT_REDUCTION(var, at::var(tensor, at::OptionalIntArrayRef(over), std::optional<at::Scalar>(0), keep))
+KT_REDUCTION(amax, at::amax(tensor, over, keep))
+KT_REDUCTION(amin, at::amin(tensor, over, keep))
+KT_REDUCTION(logsumexp, at::logsumexp(tensor, over, keep))
+
+kt_status kt_all(kt_tensor x, kt_tensor *out) {
+    return guarded([&] { *out = give(at::all(borrow(x))); });
+}
+
+kt_status kt_any(kt_tensor x, kt_tensor *out) {
+    return guarded([&] { *out = give(at::any(borrow(x))); });
+}
+
+#define KT_ALONG(name) \
+    kt_status kt_##name(kt_tensor x, int64_t axis, kt_tensor *out) { \
+        return guarded([&] { *out = give(at::name(borrow(x), axis)); }); \
+    }
+KT_ALONG(argmax)
+KT_ALONG(cumsum)
+KT_ALONG(softmax)
+KT_ALONG(log_softmax)
+
+kt_status kt_matmul(kt_tensor a, kt_tensor b, kt_tensor *out) {
+    return guarded([&] { *out = give(at::matmul(borrow(a), borrow(b))); });
+}
+
+kt_status kt_addmm(kt_tensor c, kt_tensor a, kt_tensor b, double beta, double alpha, kt_tensor *out) {
+    return guarded([&] {
+        auto left = borrow(a);
+        *out = give(
+            left.dim() == 3 ? at::baddbmm(borrow(c), left, borrow(b), beta, alpha)
+                            : at::addmm(borrow(c), left, borrow(b), beta, alpha));
+    });
+}
+
+kt_status kt_addmm_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double beta, double alpha) {
+    return guarded([&] {
+        auto left = borrow(a);
+        if (left.dim() == 3) {
+            borrow(target).baddbmm_(left, borrow(b), beta, alpha);
+        } else {
+            borrow(target).addmm_(left, borrow(b), beta, alpha);
+        }
+    });
+}
+
+kt_status kt_einsum(const char *equation, const kt_tensor *operands, size_t count, kt_tensor *out) {
+    return guarded([&] { *out = give(at::einsum(equation, borrow_all(operands, count))); });
+}

@@ -1,0 +1,150 @@
+#include "include/ct_tensor.h"
+#include "aten_tensor.h"
+#include "support.h"
+
+#include <cmath>
+#include <cstring>
+#include <string>
+
+namespace ct {
+
+static thread_local std::string last_error;
+
+kt_status fail(kt_status status, const char *message) noexcept {
+    try {
+        last_error = message;
+    } catch (...) {
+        last_error.clear();
+    }
+    return status;
+}
+
+at::ScalarType scalar_type(kt_dtype dtype) {
+    switch (dtype) {
+    case KT_FLOAT32: return at::kFloat;
+    case KT_FLOAT64: return at::kDouble;
+    case KT_INT64: return at::kLong;
+    case KT_INT32: return at::kInt;
+    case KT_UINT8: return at::kByte;
+    case KT_BOOL: return at::kBool;
+    case KT_OTHER: break;
+    }
+    TORCH_CHECK(false, "unknown element type");
+}
+
+c10::Device device(kt_device device) {
+    return device.type == KT_CUDA ? c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(device.index))
+                                  : c10::Device(c10::kCPU);
+}
+
+at::Scalar scalar_like(const at::Tensor &tensor, double value) {
+    if (at::isFloatingType(tensor.scalar_type())) return at::Scalar(value);
+    TORCH_CHECK(std::trunc(value) == value, "the number ", value, " is not whole, but the tensor holds integers");
+    return at::Scalar(static_cast<int64_t>(value));
+}
+
+static at::TensorOptions options(kt_dtype dtype, kt_device where) {
+    return at::TensorOptions().dtype(scalar_type(dtype)).device(device(where));
+}
+
+} // namespace ct
+
+using namespace ct;
+
+const char *kt_last_error(void) { return last_error.c_str(); }
+
+void kt_release(kt_tensor tensor) {
+    c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>::reclaim(
+        reinterpret_cast<c10::TensorImpl *>(tensor));
+}
+
+int64_t kt_rank(kt_tensor tensor) { return borrow(tensor).dim(); }
+int64_t kt_count(kt_tensor tensor) { return borrow(tensor).numel(); }
+bool kt_is_contiguous(kt_tensor tensor) { return borrow(tensor).is_contiguous(); }
+
+void kt_shape(kt_tensor tensor, int64_t *shape) {
+    auto sizes = borrow(tensor).sizes();
+    std::copy(sizes.begin(), sizes.end(), shape);
+}
+
+void kt_strides(kt_tensor tensor, int64_t *strides) {
+    auto values = borrow(tensor).strides();
+    std::copy(values.begin(), values.end(), strides);
+}
+
+kt_dtype kt_get_dtype(kt_tensor tensor) {
+    switch (borrow(tensor).scalar_type()) {
+    case at::kFloat: return KT_FLOAT32;
+    case at::kDouble: return KT_FLOAT64;
+    case at::kLong: return KT_INT64;
+    case at::kInt: return KT_INT32;
+    case at::kByte: return KT_UINT8;
+    case at::kBool: return KT_BOOL;
+    default: return KT_OTHER;
+    }
+}
+
+kt_device kt_get_device(kt_tensor tensor) {
+    auto where = borrow(tensor).device();
+    return where.is_cuda() ? kt_device{KT_CUDA, where.index()} : kt_device{KT_CPU, 0};
+}
+
+kt_status kt_from_bytes(const void *bytes, kt_dtype dtype, const int64_t *shape, size_t rank, kt_tensor *out) {
+    return guarded([&] {
+        auto result = at::empty(list(shape, rank), options(dtype, {KT_CPU, 0}));
+        if (result.nbytes() > 0) std::memcpy(result.mutable_data_ptr(), bytes, result.nbytes());
+        *out = give(result);
+    });
+}
+
+kt_status kt_full(
+    const int64_t *shape, size_t rank, double value, kt_dtype dtype, kt_device where, kt_tensor *out) {
+    return guarded([&] { *out = give(at::full(list(shape, rank), value, options(dtype, where))); });
+}
+
+kt_status kt_full_like(kt_tensor tensor, double value, kt_tensor *out) {
+    return guarded([&] { *out = give(at::full_like(borrow(tensor), value)); });
+}
+
+kt_status kt_arange(double start, double end, double step, kt_dtype dtype, kt_device where, kt_tensor *out) {
+    return guarded([&] { *out = give(at::arange(start, end, step, options(dtype, where))); });
+}
+
+kt_status kt_eye(int64_t size, kt_dtype dtype, kt_device where, kt_tensor *out) {
+    return guarded([&] { *out = give(at::eye(size, options(dtype, where))); });
+}
+
+kt_status kt_to_bytes(kt_tensor tensor, void *bytes, size_t capacity) {
+    return guarded([&] {
+        auto source = borrow(tensor).detach().to(at::kCPU).contiguous();
+        TORCH_CHECK(source.nbytes() == capacity, "holds ", source.nbytes(), " bytes, not ", capacity);
+        if (capacity > 0) std::memcpy(bytes, source.const_data_ptr(), capacity);
+    });
+}
+
+kt_status kt_cast(kt_tensor tensor, kt_dtype dtype, kt_tensor *out) {
+    return guarded([&] { *out = give(borrow(tensor).to(scalar_type(dtype))); });
+}
+
+kt_status kt_to_device(kt_tensor tensor, kt_device where, kt_tensor *out) {
+    return guarded([&] { *out = give(borrow(tensor).to(device(where))); });
+}
+
+kt_status kt_contiguous(kt_tensor tensor, kt_tensor *out) {
+    return guarded([&] { *out = give(borrow(tensor).contiguous()); });
+}
+
+kt_status kt_clone(kt_tensor tensor, kt_tensor *out) {
+    return guarded([&] { *out = give(borrow(tensor).clone()); });
+}
+
+kt_status kt_assign(kt_tensor target, kt_tensor source) {
+    return guarded([&] { borrow(target).copy_(borrow(source)); });
+}
+
+kt_status kt_fill(kt_tensor target, double value) {
+    return guarded([&] {
+        auto tensor = borrow(target);
+        tensor.fill_(scalar_like(tensor, value));
+    });
+}

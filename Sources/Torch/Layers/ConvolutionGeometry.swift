@@ -1,0 +1,51 @@
+/// How the kernel of a convolution moves over its input; one number for each spatial axis.
+public struct ConvolutionGeometry: Sendable, Hashable {
+    /// The extents of the kernel.
+    public var kernel: [Int]
+    /// The steps between neighbouring positions of the kernel.
+    public var stride: [Int]
+    /// The width of the border of zeros on either side.
+    public var padding: [Int]
+    /// The distance between neighbouring elements of the kernel.
+    public var dilation: [Int]
+    /// The number of groups of channels that do not see each other.
+    public var groups: Int
+    /// Whether this is the transposed (adjoint) operation.
+    public var isTransposed: Bool
+    /// Extra width at the end of the output of a transposed convolution.
+    public var outputPadding: [Int]
+
+    /// Creates a geometry; a list of one number stands for that number on every axis.
+    public init(
+        kernel: [Int], stride: [Int] = [1], padding: [Int] = [0], dilation: [Int] = [1], groups: Int = 1,
+        isTransposed: Bool = false, outputPadding: [Int] = [0]
+    ) {
+        func spread(_ values: [Int], _ name: String, atLeast bound: Int) -> [Int] {
+            let spread = values.count == 1 ? Array(repeating: values[0], count: kernel.count) : values
+            guard spread.count == kernel.count, spread.allSatisfy({ $0 >= bound }) else {
+                fatalError("ConvolutionGeometry: \(name) \(values) for a kernel \(kernel)")
+            }
+            return spread
+        }
+        self.kernel = spread(kernel, "kernel", atLeast: 1)
+        self.stride = spread(stride, "stride", atLeast: 1)
+        self.padding = spread(padding, "padding", atLeast: 0)
+        self.dilation = spread(dilation, "dilation", atLeast: 1)
+        self.groups = groups
+        self.isTransposed = isTransposed
+        self.outputPadding = spread(outputPadding, "outputPadding", atLeast: 0)
+    }
+
+    /// The number of spatial axes.
+    public var spatialRank: Int { kernel.count }
+
+    /// The extents of the output for the spatial extents of an input.
+    public func outputShape(for input: [Int]) -> [Int] {
+        zip(input, kernel.indices).map { extent, axis in
+            let reach = dilation[axis] * (kernel[axis] - 1)
+            return isTransposed
+                ? (extent - 1) * stride[axis] - 2 * padding[axis] + reach + 1 + outputPadding[axis]
+                : (extent + 2 * padding[axis] - reach - 1) / stride[axis] + 1
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import CTorch
+
+/// Takes the greatest element of each window; [batch, channels, height, width].
+///
+/// - Parameter stride: The steps between windows; the window's extents by default.
+public func maxPooling2D(
+    _ input: Tensor, window: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]
+) -> Tensor {
+    pool("maxPooling2D", input, window, stride ?? window, padding, kt_max_pool2d)
+}
+
+/// Takes the mean of each window, zeros of the border counted; [batch, channels, height, width].
+///
+/// - Parameter stride: The steps between windows; the window's extents by default.
+public func averagePooling2D(
+    _ input: Tensor, window: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]
+) -> Tensor {
+    pool("averagePooling2D", input, window, stride ?? window, padding, kt_avg_pool2d)
+}
+
+/// Cuts the patches that a 2-D convolution sees.
+///
+/// - Parameter input: [batch, channels, height, width].
+/// - Returns: [batch, channels · kernel rows · kernel columns, locations], the channel slowest.
+public func patches2D(_ input: Tensor, geometry: ConvolutionGeometry) -> Tensor {
+    guard geometry.spatialRank == 2 else { Tensor.trap("patches2D", [input], "kernel \(geometry.kernel)") }
+    return input.make("patches2D") { x, output in
+        geometry.kernel.withInt64 { kernel, _ in
+            geometry.dilation.withInt64 { dilation, _ in
+                geometry.padding.withInt64 { padding, _ in
+                    geometry.stride.withInt64 { stride, _ in kt_im2col(x, kernel, dilation, padding, stride, output) }
+                }
+            }
+        }
+    }
+}
+
+private func pool(
+    _ operation: StaticString, _ input: Tensor, _ window: [Int], _ stride: [Int], _ padding: [Int],
+    _ function: (
+        OpaquePointer?, UnsafePointer<Int64>?, UnsafePointer<Int64>?, UnsafePointer<Int64>?, Output?
+    ) -> kt_status
+) -> Tensor {
+    guard window.count == 2, stride.count == 2, padding.count == 2 else {
+        Tensor.trap(operation, [input], "window \(window), stride \(stride), padding \(padding): two numbers each")
+    }
+    return input.make(operation) { x, output in
+        window.withInt64 { window, _ in
+            stride.withInt64 { stride, _ in
+                padding.withInt64 { padding, _ in function(x, window, stride, padding, output) }
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+import CTorch
+
+/// The library that does the arithmetic: its version, threads and devices.
+public enum Runtime {
+    /// The version of libtorch, for example "2.13.0".
+    public static var version: String { String(cString: kt_version()) }
+
+    /// The number of threads that one operation may use.
+    ///
+    /// Results are reproducible bit for bit only with the same number of threads.
+    public static var threadCount: Int {
+        get { Int(kt_thread_count()) }
+        set {
+            guard newValue > 0 else { fatalError("Runtime.threadCount: \(newValue) is not positive") }
+            guard kt_set_thread_count(Int32(newValue)) == KT_OK else { fatalError("threadCount: \(lastMessage())") }
+        }
+    }
+
+    /// The number of CUDA devices that can be used; 0 with a build of libtorch for the CPU only.
+    public static var cudaDeviceCount: Int { Int(kt_cuda_device_count()) }
+}

@@ -1,0 +1,88 @@
+import CTorch
+
+/// The type of a tensor's elements.
+public enum DType: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
+    /// IEEE single precision, the default.
+    case float32
+    /// IEEE double precision.
+    case float64
+    /// Signed integers of 64 bits: class labels, indices.
+    case int64
+    /// Signed integers of 32 bits.
+    case int32
+    /// Bytes: pixels.
+    case uint8
+    /// Truth values.
+    case bool
+
+    /// Whether the elements are floating-point numbers, which alone can be differentiated.
+    public var isFloatingPoint: Bool { self == .float32 || self == .float64 }
+
+    /// The number of bytes that one element takes.
+    public var byteCount: Int {
+        switch self {
+        case .float64, .int64: 8
+        case .float32, .int32: 4
+        case .uint8, .bool: 1
+        }
+    }
+
+    public var description: String { rawValue }
+
+    var code: kt_dtype {
+        switch self {
+        case .float32: KT_FLOAT32
+        case .float64: KT_FLOAT64
+        case .int64: KT_INT64
+        case .int32: KT_INT32
+        case .uint8: KT_UINT8
+        case .bool: KT_BOOL
+        }
+    }
+
+    init(code: kt_dtype) {
+        switch code {
+        case KT_FLOAT32: self = .float32
+        case KT_FLOAT64: self = .float64
+        case KT_INT64: self = .int64
+        case KT_INT32: self = .int32
+        case KT_UINT8: self = .uint8
+        case KT_BOOL: self = .bool
+        default: fatalError("Tensor: an element type of libtorch that this library never creates")
+        }
+    }
+}
+
+/// A Swift type whose values can be a tensor's elements.
+public protocol TensorScalar: Sendable {
+    /// The element type of tensors made from arrays of these.
+    static var dtype: DType { get }
+}
+
+extension Float: TensorScalar {
+    public static var dtype: DType { .float32 }
+}
+
+extension Double: TensorScalar {
+    public static var dtype: DType { .float64 }
+}
+
+extension Int: TensorScalar {
+    public static var dtype: DType { .int64 }
+}
+
+extension Int64: TensorScalar {
+    public static var dtype: DType { .int64 }
+}
+
+extension Int32: TensorScalar {
+    public static var dtype: DType { .int32 }
+}
+
+extension UInt8: TensorScalar {
+    public static var dtype: DType { .uint8 }
+}
+
+extension Bool: TensorScalar {
+    public static var dtype: DType { .bool }
+}

@@ -1,0 +1,52 @@
+import CTorch
+
+/// Where a tensor's memory lies and its operations run.
+public enum Device: Sendable, Hashable, CustomStringConvertible, LosslessStringConvertible {
+    /// The processor.
+    case cpu
+    /// A CUDA device, by its index.
+    case cuda(Int)
+
+    /// Parses "cpu", "cuda" (the first device) or "cuda:1".
+    public init?(_ description: String) {
+        switch description {
+        case "cpu": self = .cpu
+        case "cuda": self = .cuda(0)
+        default:
+            let parts = description.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count == 2, parts[0] == "cuda", let index = Int(parts[1]), index >= 0 else { return nil }
+            self = .cuda(index)
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .cpu: "cpu"
+        case .cuda(let index): "cuda:\(index)"
+        }
+    }
+
+    /// Whether this machine has the device and the linked libtorch can use it.
+    public var isAvailable: Bool {
+        switch self {
+        case .cpu: true
+        case .cuda(let index): index < Int(kt_cuda_device_count())
+        }
+    }
+
+    /// Waits until the device has finished all work given to it; for timing.
+    public func synchronize() {
+        guard kt_synchronize(code) == KT_OK else { fatalError("synchronize: \(self): \(lastMessage())") }
+    }
+
+    var code: kt_device {
+        switch self {
+        case .cpu: kt_device(type: KT_CPU, index: 0)
+        case .cuda(let index): kt_device(type: KT_CUDA, index: Int32(index))
+        }
+    }
+
+    init(code: kt_device) {
+        self = code.type == KT_CUDA ? .cuda(Int(code.index)) : .cpu
+    }
+}

@@ -1,0 +1,28 @@
+import CTorch
+
+/// A failure of the numbers in linear algebra: a singular or indefinite matrix, an iteration without convergence.
+public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
+    /// The operation that failed, for example "cholesky".
+    public let operation: String
+    /// The shape of the matrix.
+    public let shape: [Int]
+    /// What libtorch says of it.
+    public let reason: String
+
+    public var description: String { "\(operation) of a matrix of shape \(shape) failed: \(reason)" }
+}
+
+extension Tensor {
+    /// Runs `body`, throws where the numbers failed and traps where the operands do not fit together.
+    static func attempt(
+        _ operation: StaticString, _ operands: [Tensor], _ body: () -> kt_status
+    ) throws(LinearAlgebraError) {
+        let status = withExtendedLifetime(operands, body)
+        switch status {
+        case KT_OK: return
+        case KT_LINALG:
+            throw LinearAlgebraError(operation: "\(operation)", shape: operands[0].shape, reason: lastMessage())
+        default: trap(operation, operands)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import CTorch
+
+// Writing into memory that exists: every copy of the tensor sees the change. For optimisers and running statistics;
+// a parameter that is being differentiated may only be written inside `withoutGradients`.
+extension Tensor {
+    /// Writes the elements of `source`, converted and broadcast, into this tensor's memory.
+    public func assign(_ source: Tensor) {
+        perform("assign", with: source) { kt_assign($0, source.handle.pointer) }
+    }
+
+    /// Writes `value` into each element.
+    public func fill(_ value: Double) { perform("fill") { kt_fill($0, value) } }
+
+    /// Adds scale · other to this tensor's memory.
+    public func add(inPlace other: Tensor, scale: Double = 1) {
+        perform("add(inPlace:)", with: other) { kt_add_in_place($0, other.handle.pointer, scale) }
+    }
+
+    /// Adds a number to each element in memory.
+    public func add(inPlace value: Double) { perform("add(inPlace:)") { kt_add_scalar_in_place($0, value) } }
+
+    /// Multiplies this tensor's memory by a number.
+    public func multiply(inPlace factor: Double) { perform("multiply(inPlace:)") { kt_mul_in_place($0, factor) } }
+
+    /// Adds scale · a · b, element by element, to this tensor's memory.
+    public func add(inPlaceProductOf a: Tensor, _ b: Tensor, scale: Double = 1) {
+        perform("add(inPlaceProductOf:)", with: a, b) {
+            kt_addcmul_in_place($0, a.handle.pointer, b.handle.pointer, scale)
+        }
+    }
+
+    /// Moves this tensor's memory towards `target`: x ← x + weight · (target − x).
+    public func interpolate(inPlaceTowards target: Tensor, weight: Double) {
+        perform("interpolate(inPlaceTowards:)", with: target) { kt_lerp_in_place($0, target.handle.pointer, weight) }
+    }
+}

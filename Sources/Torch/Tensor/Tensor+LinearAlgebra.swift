@@ -1,0 +1,79 @@
+import CTorch
+
+// Dense linear algebra on square matrices, or on each matrix in the last two axes. Shapes that do not fit trap;
+// numbers that fail (singular, not positive-definite, not converged, NaN) throw.
+extension Tensor {
+    /// The lower-triangular L with L Lᵀ = self, for a symmetric positive-definite matrix; n³/3 flops.
+    ///
+    /// Reads the lower triangle only.
+    public func cholesky() throws(LinearAlgebraError) -> Tensor { try factorized("cholesky", kt_cholesky) }
+
+    /// The inverse of L Lᵀ where self is the lower-triangular L; 2n³/3 flops.
+    public func choleskyInverse() throws(LinearAlgebraError) -> Tensor {
+        try factorized("choleskyInverse", kt_cholesky_inverse)
+    }
+
+    /// The X with L Lᵀ X = `right`, where self is the lower-triangular L.
+    public func choleskySolve(_ right: Tensor) throws(LinearAlgebraError) -> Tensor {
+        try solved("choleskySolve", right) { kt_cholesky_solve($1, $0, $2) }
+    }
+
+    /// The X with self · X = `right`, for a general matrix.
+    public func solve(_ right: Tensor) throws(LinearAlgebraError) -> Tensor { try solved("solve", right, kt_solve) }
+
+    /// The X with self · X = `right`, for a triangular matrix.
+    public func solveTriangular(_ right: Tensor, upper: Bool = false) throws(LinearAlgebraError) -> Tensor {
+        try solved("solveTriangular", right) { kt_solve_triangular($0, $1, upper, $2) }
+    }
+
+    /// The inverse of a general matrix.
+    public func inverse() throws(LinearAlgebraError) -> Tensor { try factorized("inverse", kt_inverse) }
+
+    /// The eigenvalues of a symmetric matrix, ascending, and its eigenvectors, as columns.
+    ///
+    /// Reads the lower triangle only.
+    public func symmetricEigen() throws(LinearAlgebraError) -> (values: Tensor, vectors: Tensor) {
+        let (values, vectors) = try factorizedInTwo("symmetricEigen", kt_eigh)
+        return (values, vectors)
+    }
+
+    /// The Q with orthonormal columns and upper-triangular R with Q R = self.
+    public func qr() throws(LinearAlgebraError) -> (orthogonal: Tensor, triangular: Tensor) {
+        let (orthogonal, triangular) = try factorizedInTwo("qr", kt_qr)
+        return (orthogonal, triangular)
+    }
+
+    /// U, s (descending) and Vᵀ with U diag(s) Vᵀ = self, in the reduced form.
+    public func singularValues() throws(LinearAlgebraError) -> (left: Tensor, values: Tensor, rightTransposed: Tensor) {
+        var left: OpaquePointer?
+        var values: OpaquePointer?
+        var right: OpaquePointer?
+        try Tensor.attempt("singularValues", [self]) { kt_svd(handle.pointer, &left, &values, &right) }
+        return (Tensor(owning: left!), Tensor(owning: values!), Tensor(owning: right!))
+    }
+
+    private func factorized(
+        _ operation: StaticString, _ function: (OpaquePointer?, Output?) -> kt_status
+    ) throws(LinearAlgebraError) -> Tensor {
+        var output: OpaquePointer?
+        try Tensor.attempt(operation, [self]) { function(handle.pointer, &output) }
+        return Tensor(owning: output!)
+    }
+
+    private func factorizedInTwo(
+        _ operation: StaticString, _ function: (OpaquePointer?, Output?, Output?) -> kt_status
+    ) throws(LinearAlgebraError) -> (Tensor, Tensor) {
+        var first: OpaquePointer?
+        var second: OpaquePointer?
+        try Tensor.attempt(operation, [self]) { function(handle.pointer, &first, &second) }
+        return (Tensor(owning: first!), Tensor(owning: second!))
+    }
+
+    private func solved(
+        _ operation: StaticString, _ right: Tensor, _ function: (OpaquePointer?, OpaquePointer?, Output?) -> kt_status
+    ) throws(LinearAlgebraError) -> Tensor {
+        var output: OpaquePointer?
+        try Tensor.attempt(operation, [self, right]) { function(handle.pointer, right.handle.pointer, &output) }
+        return Tensor(owning: output!)
+    }
+}

@@ -1,0 +1,31 @@
+import CTorch
+
+extension Tensor {
+    /// The matrix product; with more than two axes, of the matrices in the last two, broadcast over the others.
+    public func matmul(_ other: Tensor) -> Tensor { Tensor.make("matmul", self, other, kt_matmul) }
+
+    /// beta · self + alpha · a · b, for matrices or batches of matrices.
+    public func adding(productOf a: Tensor, _ b: Tensor, beta: Double = 1, alpha: Double = 1) -> Tensor {
+        Tensor.make("adding(productOf:)", [self, a, b]) { kt_addmm($0![0], $0![1], $0![2], beta, alpha, $2) }
+    }
+
+    /// Writes beta · self + alpha · a · b into this tensor's memory, for matrices or batches of matrices.
+    ///
+    /// One pass over memory does the product, the scale and the running average.
+    public func formSum(withProductOf a: Tensor, _ b: Tensor, beta: Double = 1, alpha: Double = 1) {
+        perform("formSum(withProductOf:)", with: a, b) {
+            kt_addmm_in_place($0, a.handle.pointer, b.handle.pointer, beta, alpha)
+        }
+    }
+
+    /// A sum of products in Einstein's notation, for example `.einsum("bi,bj->ij", x, y)`.
+    public static func einsum(_ equation: String, _ operands: Tensor...) -> Tensor {
+        make("einsum", operands) { kt_einsum(equation, $0, $1, $2) }
+    }
+
+    /// The sum of the products of the elements of two tensors of one shape.
+    public func dot(_ other: Tensor) -> Tensor {
+        guard shape == other.shape else { Tensor.trap("dot", [self, other], "the shapes differ") }
+        return flattened().matmul(other.flattened())
+    }
+}

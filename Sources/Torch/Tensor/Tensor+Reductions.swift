@@ -1,0 +1,55 @@
+import CTorch
+
+// Reductions over the axes that are given, or over all of them where none is.
+extension Tensor {
+    /// The sum.
+    ///
+    /// - Parameters:
+    ///   - axes: The axes to sum over; none for all of them.
+    ///   - keepingAxes: Whether the axes stay, with extent 1.
+    public func sum(_ axes: Int..., keepingAxes: Bool = false) -> Tensor { sum(axes: axes, keepingAxes: keepingAxes) }
+
+    /// The sum over a list of axes; over all of them where it is empty.
+    public func sum(axes: [Int], keepingAxes: Bool = false) -> Tensor { reduce("sum", axes, keepingAxes, kt_sum) }
+
+    /// The mean.
+    public func mean(_ axes: Int..., keepingAxes: Bool = false) -> Tensor { reduce("mean", axes, keepingAxes, kt_mean) }
+
+    /// The mean of the squared deviations from the mean (divided by the number of elements).
+    public func variance(_ axes: Int..., keepingAxes: Bool = false) -> Tensor {
+        reduce("variance", axes, keepingAxes, kt_var)
+    }
+
+    /// The greatest element.
+    public func max(_ axes: Int..., keepingAxes: Bool = false) -> Tensor { reduce("max", axes, keepingAxes, kt_amax) }
+
+    /// The least element.
+    public func min(_ axes: Int..., keepingAxes: Bool = false) -> Tensor { reduce("min", axes, keepingAxes, kt_amin) }
+
+    /// The logarithm of the sum of the exponentials, without overflow.
+    public func logSumExp(_ axes: Int..., keepingAxes: Bool = false) -> Tensor {
+        reduce("logSumExp", axes, keepingAxes, kt_logsumexp)
+    }
+
+    /// The Euclidean norm of all elements.
+    public func norm() -> Tensor { squared().sum().squareRoot() }
+
+    /// Whether all elements are true (or not zero).
+    public func all() -> Bool { make("all", kt_all).scalar != 0 }
+
+    /// Whether any element is true (or not zero).
+    public func any() -> Bool { make("any", kt_any).scalar != 0 }
+
+    /// The index of the greatest element along an axis.
+    public func argmax(axis: Int = -1) -> Tensor { make("argmax") { kt_argmax($0, Int64(axis), $1) } }
+
+    /// The running sums along an axis.
+    public func cumulativeSum(axis: Int) -> Tensor { make("cumulativeSum") { kt_cumsum($0, Int64(axis), $1) } }
+
+    private func reduce(
+        _ operation: StaticString, _ axes: [Int], _ keepingAxes: Bool,
+        _ function: (OpaquePointer?, UnsafePointer<Int64>?, Int, Bool, Output?) -> kt_status
+    ) -> Tensor {
+        make(operation) { x, output in axes.withInt64 { function(x, $0, $1, keepingAxes, output) } }
+    }
+}
