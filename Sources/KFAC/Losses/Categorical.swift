@@ -1,0 +1,68 @@
+public import Torch
+
+/// One class out of several, from logits: softmax and cross-entropy.
+///
+/// For each example F = diag(p) − p pᵀ, with the factor B = diag(q) − p qᵀ, q = √p elementwise; no division, so that
+/// p = 0 is harmless. Logits are natural parameters: F is also the Gauss–Newton matrix.
+///
+/// Axes between the batch and the classes are positions (of a sequence, of an image): each has a class of its own.
+public struct Categorical: PredictiveDistribution {
+    /// The unnormalised log-probabilities, [batch, ..., classes].
+    public let logits: Tensor
+
+    /// Creates the distribution from logits, [batch, ..., classes].
+    public init(logits: Tensor) {
+        guard logits.rank >= 2 else { fatalError("Categorical: logits of shape \(logits.shape); at least two axes") }
+        self.logits = logits
+    }
+
+    public var parameters: [Tensor] { [logits] }
+
+    /// −log p of each example, [batch].
+    ///
+    /// - Parameter targets: Class indices, [batch, ...] of an integer type, or probabilities of the classes (one-hot
+    ///   rows among them) in the shape and type of the logits.
+    public func negativeLogLikelihood(of targets: Tensor) -> Tensor {
+        let logProbabilities = logits.logSoftmax()
+        if targets.dtype.isFloatingPoint {
+            guard targets.shape == logits.shape else { mismatch(targets) }
+            return -(logProbabilities * targets).sumPerExample()
+        }
+        guard targets.shape == Array(logits.shape.dropLast()) else { mismatch(targets) }
+        let picked = logProbabilities.elements(at: targets.to(.int64).expanded(at: -1), along: -1)
+        return -picked.sumPerExample()
+    }
+
+    public func sample(using generator: inout RandomGenerator) -> Tensor {
+        let classes = logits.shape.last!
+        let rows = probabilities.reshaped([-1, classes])
+        return generator.categorical(rows).reshaped(Array(logits.shape.dropLast()))
+    }
+
+    public var fisherRank: Int { logits.shape.dropFirst().reduce(1, *) }
+
+    public func fisherProduct(_ vectors: [Tensor]) -> [Tensor] {
+        let p = probabilities
+        let pv = p * vectors[0]
+        return [pv - p * pv.sum(-1, keepingAxes: true)]
+    }
+
+    public func fisherFactorProduct(_ vector: Tensor) -> [Tensor] {
+        let p = probabilities
+        let qu = p.squareRoot() * vector.reshaped(p.shape)
+        return [qu - p * qu.sum(-1, keepingAxes: true)]
+    }
+
+    public func fisherFactorTransposedProduct(_ vectors: [Tensor]) -> Tensor {
+        let p = probabilities
+        let difference = vectors[0] - (p * vectors[0]).sum(-1, keepingAxes: true)
+        return (p.squareRoot() * difference).flattened(from: 1)
+    }
+
+    /// The probabilities of the classes, constant for differentiation.
+    public var probabilities: Tensor { logits.detached().softmax() }
+
+    private func mismatch(_ targets: Tensor) -> Never {
+        fatalError("Categorical: targets \(targets.dtype)\(targets.shape) for logits of shape \(logits.shape)")
+    }
+}

@@ -1,0 +1,50 @@
+import Foundation
+public import Torch
+
+/// Real numbers with independent Gaussian errors of one fixed variance: squared error, summed over the outputs.
+///
+/// F = I / variance. With variance 1, −log p = ½‖t − μ‖² + constant; with ½ (the default of the original), ‖t − μ‖² +
+/// constant. The mean is a natural parameter: F is also the Gauss–Newton matrix.
+public struct Normal: PredictiveDistribution {
+    /// The predicted means, [batch, ...].
+    public let mean: Tensor
+    /// The variance of each output.
+    public let variance: Double
+
+    /// Creates the distribution from means, [batch, ...].
+    public init(mean: Tensor, variance: Double = 1) {
+        guard variance > 0 else { fatalError("Normal: the variance \(variance) is not positive") }
+        self.mean = mean
+        self.variance = variance
+    }
+
+    public var parameters: [Tensor] { [mean] }
+
+    /// −log p of each example, [batch]; the constant ½ log(2π variance) per output included.
+    ///
+    /// - Parameter targets: The shape of the means.
+    public func negativeLogLikelihood(of targets: Tensor) -> Tensor {
+        guard targets.shape == mean.shape else {
+            fatalError("Normal: targets of shape \(targets.shape) for means of shape \(mean.shape)")
+        }
+        let constant = 0.5 * Foundation.log(2 * .pi * variance) * Double(fisherRank)
+        return (targets.to(mean.dtype) - mean).squared().sumPerExample() * (0.5 / variance) + constant
+    }
+
+    public func sample(using generator: inout RandomGenerator) -> Tensor {
+        let noise = generator.normal(mean.shape, standardDeviation: variance.squareRoot(), dtype: mean.dtype)
+        return mean.detached() + noise
+    }
+
+    public var fisherRank: Int { mean.shape.dropFirst().reduce(1, *) }
+
+    public func fisherProduct(_ vectors: [Tensor]) -> [Tensor] { [vectors[0] / variance] }
+
+    public func fisherFactorProduct(_ vector: Tensor) -> [Tensor] {
+        [vector.reshaped(mean.shape) / variance.squareRoot()]
+    }
+
+    public func fisherFactorTransposedProduct(_ vectors: [Tensor]) -> Tensor {
+        vectors[0].flattened(from: 1) / variance.squareRoot()
+    }
+}

@@ -1,0 +1,17 @@
+extension StepReport {
+    /// Runs `body` and adds its time to a phase.
+    mutating func time<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
+        let clock = ContinuousClock()
+        let start = clock.now
+        defer { phases.append((phase, start.duration(to: clock.now).seconds)) }
+        return try body()
+    }
+}
+
+extension Duration {
+    /// The duration in seconds.
+    var seconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) * 1e-18
+    }
+}
