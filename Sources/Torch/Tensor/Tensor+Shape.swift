@@ -10,7 +10,10 @@ extension Tensor {
     public func flattened(from axis: Int = 0) -> Tensor { reshaped(Array(shape.prefix(axis)) + [-1]) }
 
     /// The axes in another order: axis `i` of the result is axis `axes[i]`.
-    public func permuted(_ axes: Int...) -> Tensor {
+    public func permuted(_ axes: Int...) -> Tensor { permuted(axes) }
+
+    /// The axes in another order: axis `i` of the result is axis `axes[i]`.
+    public func permuted(_ axes: [Int]) -> Tensor {
         make("permuted") { x, output in axes.withInt64 { kt_permute(x, $0, $1, output) } }
     }
 
