@@ -98,7 +98,7 @@ public final class KFACOptimizer: Optimizer {
         }
         statistics = []
         let (rate, damping) = (report.learningRate, report.damping!)
-        if stepCount % configuration.inversePeriod == 0 {
+        if refreshesInverses {
             try report.time(.inverses) { try updateInverses(damping: damping) }
             report.refreshedInverses = layers.blocks.count
         }
@@ -112,6 +112,14 @@ public final class KFACOptimizer: Optimizer {
         stepCount += 1
         return report
     }
+
+    /// Whether this step computes new inverses: each of the first ones does, as the averages still move much (Martens &
+    /// Grosse 2015, section 8).
+    private var refreshesInverses: Bool {
+        stepCount % configuration.inversePeriod == 0 || stepCount < KFACOptimizer.initialRefreshes
+    }
+
+    private static let initialRefreshes = 3
 
     private func forward(
         _ makeLoss: () throws -> Loss
