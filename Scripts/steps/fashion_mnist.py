@@ -12,7 +12,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from support import SetupError, last_line, remove, run, say
+from support import SetupError, last_line, remove, require_space, run, say
 
 PACKAGE = "dataset-fashion-mnist"
 FOLDER_IN_SYSTEM = Path("/usr/share/datasets/fashion-mnist")
@@ -29,6 +29,7 @@ def set_up(deps: Path, checksums: Path) -> None:
         return
     unfinished = folder.with_name("fashion-mnist.unfinished")
     downloads = deps / "apt"
+    require_space(deps, gigabytes=0.2, purpose="Fashion-MNIST")
     try:
         installed = all((FOLDER_IN_SYSTEM / f"{name}.gz").exists() for name in expected)
         source = FOLDER_IN_SYSTEM if installed else fetch(downloads)
@@ -87,10 +88,12 @@ def fetch(downloads: Path) -> Path:
     package = apt.download(PACKAGE)
     if package is None:
         say("    apt's lists do not lead to it: reading new ones into .deps/apt")
+        apt.is_cut_off = False
         apt.update()
         package = apt.download(PACKAGE)
     if package is None:
-        raise SetupError(f"apt could not fetch {PACKAGE} ({apt.complaint}). {REMEDY}")
+        reason = "some of its sources cannot be reached: check the network" if apt.is_cut_off else apt.complaint
+        raise SetupError(f"apt could not fetch {PACKAGE} ({reason}). {REMEDY}")
     unpacked = downloads / "unpacked"
     answer = run(["dpkg-deb", "-x", package, unpacked])
     if answer.returncode != 0:
@@ -106,6 +109,7 @@ class Apt:
         self.lists = folder / "lists"
         self.configuration = folder / "apt.conf"
         self.complaint = "no message"
+        self.is_cut_off = False
         for needed in (self.lists / "partial", folder / "cache" / "archives" / "partial"):
             needed.mkdir(parents=True)
         self.configuration.write_text(
@@ -113,6 +117,8 @@ class Apt:
             # Run by root, apt would download as the user `_apt`, who cannot write here.
             'APT::Sandbox::User "root";\n'
             'Acquire::Languages "none";\n'
+            # Its default of 3 takes long where there is no network.
+            'Acquire::Retries "1";\n'
             # What the system does after an update is about the system's own lists.
             "#clear APT::Update::Pre-Invoke;\n"
             "#clear APT::Update::Post-Invoke;\n"
@@ -131,5 +137,7 @@ class Apt:
 
     def run(self, *arguments: str) -> None:
         answer = run(["apt-get", "-q", "-c", self.configuration, *arguments], folder=self.folder)
+        if "Failed to fetch" in answer.stdout:
+            self.is_cut_off = True
         if answer.returncode != 0:
             self.complaint = last_line(answer.stdout, prefix="E:")

@@ -10,11 +10,10 @@ import importlib.util
 import os
 import platform
 import re
-import shutil
 import sys
 from pathlib import Path
 
-from support import SetupError, remove, run, say, warn
+from support import SetupError, remove, require_space, run, say, warn
 from wheels import Pip, Wheel, explain
 
 VERSION = "2.13.0"
@@ -69,6 +68,7 @@ def install(deps: Path) -> None:
     link, environment, temporary = deps / "libtorch", deps / "venv", deps / "tmp"
     for leftover in (link, environment, temporary):
         remove(leftover)
+    require_space(deps, gigabytes=1, purpose="torch")
     temporary.mkdir()
 
     say("Creating a virtual environment in .deps/venv")
@@ -112,15 +112,8 @@ def announce(wheel: Wheel, deps: Path) -> None:
     """Says what is coming before it comes, and that it will not fit where it will not."""
     if wheel.is_cpu_only:
         say(f"Installing torch {wheel.version}, CPU only: about 200 MB to download, 800 MB on disk")
-        gigabytes = 1
     else:
         say(f"Installing torch {wheel.version} for GPUs: SEVERAL GIGABYTES to download, and up to 10 GB on disk.")
         say("    For the CPU build (about 200 MB) press Ctrl-C, set PIP_INDEX_URL, PIP_EXTRA_INDEX_URL or")
         say("    PIP_FIND_LINKS to the CPU wheels that PyTorch's install page names, and run it again.")
-        gigabytes = 10
-    free = shutil.disk_usage(deps).free / 1e9
-    if free < gigabytes:
-        raise SetupError(
-            f"The disk that holds {deps} has {free:.1f} GB free and this build of torch needs {gigabytes} GB: "
-            "free some space and run it again."
-        )
+        require_space(deps, gigabytes=10, purpose="this build of torch")

@@ -55,6 +55,15 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def require_space(folder: Path, gigabytes: float, purpose: str) -> None:
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < gigabytes:
+        raise SetupError(
+            f"The disk that holds {folder} has {free:.1f} GB free and {purpose} needs {gigabytes} GB: "
+            "free some space and run it again."
+        )
+
+
 def last_line(text: str, prefix: str = "") -> str:
     """The last line that begins with `prefix`, without it; else the last line of all."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]

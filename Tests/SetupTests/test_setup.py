@@ -237,11 +237,12 @@ class FashionMNISTTests(SetupTestCase):
         )
         for tool in ("cp", "mkdir", "touch"):
             (self.path / tool).symlink_to(shutil.which(tool) or self.fail(f"{tool} is not found"))
-        known = f"'{self.root}/updated'" if after_update else "/"
+        updated = self.root / "updated"
         self.make_command(
             self.path / "apt-get",
-            f"""case "$*" in *update) touch '{self.root}/updated' ;;\n"""
-            f"""*) [ -e {known} ] || {{ echo 'E: Unable to locate package'; exit 100; }}; touch {fashion_mnist.PACKAGE}_1.deb ;; esac""",
+            f"""case "$*" in *update) touch '{updated}'; exit ;; esac\n"""
+            f"""[ -e '{updated if after_update else "/"}' ] || {{ echo 'E: Unable to locate package'; exit 100; }}\n"""
+            f"""touch {fashion_mnist.PACKAGE}_1.deb""",
         )
         self.make_command(
             self.path / "dpkg-deb",
