@@ -29,7 +29,7 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
     ///   - decay: ρ of the running average.
     ///   - weight: The number of examples, for the count-weighted rule; that of the first input by default.
     public func update(inputs: [Tensor], decay: Double, weight: Double? = nil) {
-        let rows = inputs.map { Patches.rows(of: $0, geometry: geometry, hasBias: hasBias) }
-        update(sources: [rows], decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
+        let moments = inputs.map { Patches.moment(of: $0, geometry: geometry, hasBias: hasBias) }
+        update(sources: [moments], decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
     }
 }

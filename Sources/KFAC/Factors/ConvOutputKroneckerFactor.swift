@@ -65,7 +65,7 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
             fatalError(
                 "ConvOutputKroneckerFactor.update: a gradient of shape \(gradient.shape) for \(dimension) channels")
         }
-        let rows = sources.map { $0.map(Rows.channels(of:)) }
+        let rows: [[any SecondMoment]] = sources.map { $0.map { Rows.channels(of: $0) } }
         update(sources: rows, decay: decay, weight: weight ?? Double(sources[0][0].shape[0]))
     }
 }

@@ -36,7 +36,7 @@ public final class FullyConnectedKroneckerFactor: InverseProvidingFactor {
             fatalError(
                 "FullyConnectedKroneckerFactor.update: a source of shape \(source.shape) for \(features) features")
         }
-        let rows = sources.map { $0.map { Rows.last(of: $0, hasBias: hasBias) } }
+        let rows: [[any SecondMoment]] = sources.map { $0.map { Rows.last(of: $0, hasBias: hasBias) } }
         update(sources: rows, decay: decay, weight: weight ?? Double(sources[0][0].shape[0]))
     }
 }

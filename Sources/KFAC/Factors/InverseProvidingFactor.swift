@@ -46,7 +46,7 @@ public class InverseProvidingFactor {
     ///
     /// A source is one back-propagated quantity (one draw of targets, one column of the loss's factor); its parts (the
     /// uses of a shared weight) are put behind one another.
-    func update(sources: [[Rows]], decay: Double, weight: Double) {
+    func update(sources: [[any SecondMoment]], decay: Double, weight: Double) {
         guard !sources.isEmpty, sources.allSatisfy({ !$0.isEmpty }) else {
             fatalError("\(Self.self).update: no sources")
         }
