@@ -17,6 +17,7 @@ public enum TensorIndex: TensorIndexing, Sendable {
     /// A new axis of extent 1.
     case newAxis
 
+    /// What is picked.
     public var tensorIndex: TensorIndex { self }
 }
 
@@ -29,23 +30,33 @@ extension TensorIndexing where Self == TensorIndex {
 }
 
 extension Int: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .position(self) }
 }
 
 extension Range<Int>: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: upperBound, step: 1) }
 }
 
 extension ClosedRange<Int>: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: upperBound + 1, step: 1) }
 }
 
 extension PartialRangeFrom<Int>: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: nil, step: 1) }
 }
 
 extension PartialRangeUpTo<Int>: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .slice(start: 0, end: upperBound, step: 1) }
+}
+
+extension PartialRangeThrough<Int>: TensorIndexing {
+    /// What is picked.
+    public var tensorIndex: TensorIndex { .slice(start: 0, end: upperBound + 1, step: 1) }
 }
 
 extension Tensor {
@@ -77,14 +88,26 @@ extension Tensor {
 
     /// How often each integer from 0 to below `classes` occurs.
     public func occurrences(classes: Int) -> Tensor {
-        flattened().make("occurrences") { kt_bincount($0, Int64(classes), $1) }
+        let result = flattened().make("occurrences") { kt_bincount($0, Int64(classes), $1) }
+        guard result.count == classes else {
+            Tensor.trap("occurrences", [self], "an integer is not below \(classes)")
+        }
+        return result
     }
 
     private func picked(_ indices: [TensorIndex]) -> Tensor {
         var consumed = 0
-        for case .position in indices { consumed += 1 }
-        for case .slice in indices { consumed += 1 }
-        guard consumed <= rank else { Tensor.trap("subscript", [self], "\(consumed) indices for \(rank) axes") }
+        var ellipses = 0
+        for index in indices {
+            switch index {
+            case .position, .slice: consumed += 1
+            case .ellipsis: ellipses += 1
+            case .newAxis: break
+            }
+        }
+        guard consumed <= rank, ellipses <= 1 else {
+            Tensor.trap("subscript", [self], "\(consumed) indices and \(ellipses) ellipses for \(rank) axes")
+        }
         let skipped = rank - consumed
 
         var result = self
