@@ -12,10 +12,10 @@ public enum TensorIndex: TensorIndexing, Sendable {
     case position(Int)
     /// Positions from `start` up to but not including `end` (to the end where nil), `step` apart.
     case slice(start: Int, end: Int?, step: Int)
-    /// As many whole axes as are not mentioned.
-    case ellipsis
-    /// A new axis of extent 1.
-    case newAxis
+    /// As many whole axes as are not mentioned; written `.ellipsis`.
+    case wholeAxes
+    /// A new axis of extent 1; written `.newAxis`.
+    case insertedAxis
 
     /// What is picked.
     public var tensorIndex: TensorIndex { self }
@@ -24,6 +24,12 @@ public enum TensorIndex: TensorIndexing, Sendable {
 extension TensorIndexing where Self == TensorIndex {
     /// The whole axis.
     public static var all: TensorIndex { .slice(start: 0, end: nil, step: 1) }
+
+    /// As many whole axes as are not mentioned.
+    public static var ellipsis: TensorIndex { .wholeAxes }
+
+    /// A new axis of extent 1.
+    public static var newAxis: TensorIndex { .insertedAxis }
 
     /// Every `step`th position of the axis.
     public static func every(_ step: Int) -> TensorIndex { .slice(start: 0, end: nil, step: step) }
@@ -101,8 +107,8 @@ extension Tensor {
         for index in indices {
             switch index {
             case .position, .slice: consumed += 1
-            case .ellipsis: ellipses += 1
-            case .newAxis: break
+            case .wholeAxes: ellipses += 1
+            case .insertedAxis: break
             }
         }
         guard consumed <= rank, ellipses <= 1 else {
@@ -128,8 +134,8 @@ extension Tensor {
                     }
                 }
                 axis += 1
-            case .ellipsis: axis += skipped
-            case .newAxis:
+            case .wholeAxes: axis += skipped
+            case .insertedAxis:
                 result = result.expanded(at: axis)
                 axis += 1
             }
