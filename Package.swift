@@ -5,7 +5,10 @@ import PackageDescription
 ///
 /// A dependency's manifest is evaluated with its own directory, so a package that depends on this one
 /// finds the same folder and needs no environment variable either.
-let libtorch = Context.environment["LIBTORCH"] ?? "\(Context.packageDirectory)/.deps/libtorch"
+let libtorch =
+    if let folder = Context.environment["LIBTORCH"], !folder.isEmpty { folder } else {
+        "\(Context.packageDirectory)/.deps/libtorch"
+    }
 
 let libtorchHeaders: [CXXSetting] = [
     .unsafeFlags(["-I\(libtorch)/include", "-I\(libtorch)/include/torch/csrc/api/include"])

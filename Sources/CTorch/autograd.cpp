@@ -28,6 +28,8 @@ kt_status kt_gradients(
             borrow_all(outputs, output_count), borrow_all(inputs, input_count), weights, keep_graph, create_graph,
             /*allow_unused=*/true);
         for (size_t i = 0; i < input_count; ++i) {
+            // libtorch has zeros without memory, which only its own operations can read.
+            if (results[i].defined() && results[i]._is_zerotensor()) results[i] = results[i].clone();
             gradients[i] = results[i].defined() ? give(results[i]) : nullptr;
         }
     });

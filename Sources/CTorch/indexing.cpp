@@ -89,5 +89,8 @@ kt_status kt_bincount(kt_tensor indices, int64_t minimum_length, kt_tensor *out)
 }
 
 kt_status kt_pad(kt_tensor x, const int64_t *padding, size_t count, double value, kt_tensor *out) {
-    return guarded([&] { *out = give(at::constant_pad_nd(borrow(x), list(padding, count), value)); });
+    return guarded([&] {
+        auto tensor = borrow(x);
+        *out = give(at::constant_pad_nd(tensor, list(padding, count), scalar_like(tensor, value)));
+    });
 }

@@ -60,8 +60,8 @@ KT_BINARY(logical_or)
         }); \
     }
 KT_SCALAR(add)
+KT_SCALAR(sub)
 KT_SCALAR(mul)
-KT_SCALAR(div)
 KT_SCALAR(pow)
 KT_SCALAR(eq)
 KT_SCALAR(lt)
@@ -70,6 +70,10 @@ KT_SCALAR(gt)
 KT_SCALAR(ge)
 KT_SCALAR(clamp_min)
 KT_SCALAR(clamp_max)
+
+kt_status kt_div_scalar(kt_tensor x, double value, kt_tensor *out) {
+    return guarded([&] { *out = give(at::div(borrow(x), at::Scalar(value))); });
+}
 
 kt_status kt_where(kt_tensor condition, kt_tensor a, kt_tensor b, kt_tensor *out) {
     return guarded([&] { *out = give(at::where(borrow(condition), borrow(a), borrow(b))); });
@@ -97,7 +101,10 @@ kt_status kt_mul_in_place(kt_tensor target, double value) {
 }
 
 kt_status kt_addcmul_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double value) {
-    return guarded([&] { borrow(target).addcmul_(borrow(a), borrow(b), value); });
+    return guarded([&] {
+        auto tensor = borrow(target);
+        tensor.addcmul_(borrow(a), borrow(b), scalar_like(tensor, value));
+    });
 }
 
 kt_status kt_lerp_in_place(kt_tensor target, kt_tensor source, double weight) {
@@ -150,20 +157,21 @@ kt_status kt_matmul(kt_tensor a, kt_tensor b, kt_tensor *out) {
 
 kt_status kt_addmm(kt_tensor c, kt_tensor a, kt_tensor b, double beta, double alpha, kt_tensor *out) {
     return guarded([&] {
-        auto left = borrow(a);
+        auto start = borrow(c), left = borrow(a), right = borrow(b);
+        auto old = scalar_like(start, beta), scale = scalar_like(start, alpha);
         *out = give(
-            left.dim() == 3 ? at::baddbmm(borrow(c), left, borrow(b), beta, alpha)
-                            : at::addmm(borrow(c), left, borrow(b), beta, alpha));
+            left.dim() == 3 ? at::baddbmm(start, left, right, old, scale) : at::addmm(start, left, right, old, scale));
     });
 }
 
 kt_status kt_addmm_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double beta, double alpha) {
     return guarded([&] {
-        auto left = borrow(a);
+        auto sum = borrow(target), left = borrow(a), right = borrow(b);
+        auto old = scalar_like(sum, beta), scale = scalar_like(sum, alpha);
         if (left.dim() == 3) {
-            borrow(target).baddbmm_(left, borrow(b), beta, alpha);
+            sum.baddbmm_(left, right, old, scale);
         } else {
-            borrow(target).addmm_(left, borrow(b), beta, alpha);
+            sum.addmm_(left, right, old, scale);
         }
     });
 }

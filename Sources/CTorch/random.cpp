@@ -21,13 +21,13 @@ kt_status kt_generator_create(kt_device where, uint64_t seed, kt_generator *out)
     return guarded([&] {
         at::Generator generator;
         if (where.type == KT_CPU) {
-            generator = at::detail::createCPUGenerator(seed);
+            // This generator looks at the lower 32 bits only; let the upper ones count too.
+            generator = at::detail::createCPUGenerator(seed ^ (seed >> 32));
         } else {
             // The hooks make a generator without CUDA's headers; a build without CUDA refuses here.
             auto &context = at::globalContext();
             context.lazyInitDevice(c10::kCUDA);
-            generator = context.getAcceleratorHooksInterface(c10::kCUDA).getNewGenerator(
-                static_cast<c10::DeviceIndex>(where.index));
+            generator = context.getAcceleratorHooksInterface(c10::kCUDA).getNewGenerator(device_index(where));
             generator.set_current_seed(seed);
         }
         *out = give_generator(generator);
@@ -84,7 +84,7 @@ kt_status kt_permutation(kt_generator generator, int64_t count, kt_tensor *out) 
 }
 
 kt_status kt_bernoulli(kt_generator generator, kt_tensor probabilities, kt_tensor *out) {
-    return guarded([&] { *out = give(at::bernoulli(borrow(probabilities), borrow_generator(generator))); });
+    return guarded([&] { *out = give(at::bernoulli(borrow(probabilities).detach(), borrow_generator(generator))); });
 }
 
 kt_status kt_multinomial(kt_generator generator, kt_tensor probabilities, int64_t draws, kt_tensor *out) {

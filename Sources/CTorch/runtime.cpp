@@ -18,6 +18,6 @@ int32_t kt_cuda_device_count(void) { return at::hasCUDA() ? at::detail::getCUDAH
 
 kt_status kt_synchronize(kt_device where) {
     return guarded([&] {
-        if (where.type == KT_CUDA) at::detail::getCUDAHooks().deviceSynchronize(static_cast<c10::DeviceIndex>(where.index));
+        if (where.type == KT_CUDA) at::detail::getCUDAHooks().deviceSynchronize(device_index(where));
     });
 }

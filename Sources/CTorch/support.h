@@ -55,9 +55,15 @@ inline at::IntArrayRef list(const int64_t *values, size_t count) { return at::In
 
 at::ScalarType scalar_type(kt_dtype dtype);
 c10::Device device(kt_device device);
+c10::DeviceIndex device_index(kt_device device);
+
+/// `value` as a number of the given type; fails where the type has no such number.
+at::Scalar scalar_of(at::ScalarType type, double value);
 
 /// `value` as a number of the tensor's own type, so that it never promotes the tensor.
-at::Scalar scalar_like(const at::Tensor &tensor, double value);
+inline at::Scalar scalar_like(const at::Tensor &tensor, double value) {
+    return scalar_of(tensor.scalar_type(), value);
+}
 
 } // namespace ct
 

@@ -32,15 +32,33 @@ at::ScalarType scalar_type(kt_dtype dtype) {
     TORCH_CHECK(false, "unknown element type");
 }
 
-c10::Device device(kt_device device) {
-    return device.type == KT_CUDA ? c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(device.index))
-                                  : c10::Device(c10::kCPU);
+c10::DeviceIndex device_index(kt_device device) {
+    auto index = static_cast<c10::DeviceIndex>(device.index);
+    TORCH_CHECK(index >= 0 && index == device.index, "there is no CUDA device ", device.index);
+    return index;
 }
 
-at::Scalar scalar_like(const at::Tensor &tensor, double value) {
-    if (at::isFloatingType(tensor.scalar_type())) return at::Scalar(value);
-    TORCH_CHECK(std::trunc(value) == value, "the number ", value, " is not whole, but the tensor holds integers");
-    return at::Scalar(static_cast<int64_t>(value));
+c10::Device device(kt_device device) {
+    return device.type == KT_CUDA ? c10::Device(c10::kCUDA, device_index(device)) : c10::Device(c10::kCPU);
+}
+
+/// The least element of a type and the first number beyond its greatest one.
+static std::pair<double, double> bounds(at::ScalarType type) {
+    switch (type) {
+    case at::kBool: return {0, 2};
+    case at::kByte: return {0, 256};
+    case at::kInt: return {-0x1p31, 0x1p31};
+    default: return {-0x1p63, 0x1p63};
+    }
+}
+
+at::Scalar scalar_of(at::ScalarType type, double value) {
+    if (at::isFloatingType(type)) return at::Scalar(value);
+    auto [low, end] = bounds(type);
+    TORCH_CHECK(
+        std::trunc(value) == value && low <= value && value < end, "the number ", value,
+        " is not one of the tensor's type, ", type);
+    return type == at::kBool ? at::Scalar(value != 0) : at::Scalar(static_cast<int64_t>(value));
 }
 
 static at::TensorOptions options(kt_dtype dtype, kt_device where) {
@@ -93,17 +111,22 @@ kt_status kt_from_bytes(const void *bytes, kt_dtype dtype, const int64_t *shape,
     return guarded([&] {
         auto result = at::empty(list(shape, rank), options(dtype, {KT_CPU, 0}));
         if (result.nbytes() > 0) std::memcpy(result.mutable_data_ptr(), bytes, result.nbytes());
+        // Any byte may come from outside, but a truth value is 0 or 1.
+        if (dtype == KT_BOOL) result = result.view(at::kByte).ne(0);
         *out = give(result);
     });
 }
 
 kt_status kt_full(
     const int64_t *shape, size_t rank, double value, kt_dtype dtype, kt_device where, kt_tensor *out) {
-    return guarded([&] { *out = give(at::full(list(shape, rank), value, options(dtype, where))); });
+    return guarded([&] { *out = give(at::full(list(shape, rank), scalar_of(scalar_type(dtype), value), options(dtype, where))); });
 }
 
 kt_status kt_full_like(kt_tensor tensor, double value, kt_tensor *out) {
-    return guarded([&] { *out = give(at::full_like(borrow(tensor), value)); });
+    return guarded([&] {
+        auto like = borrow(tensor);
+        *out = give(at::full_like(like, scalar_like(like, value)));
+    });
 }
 
 kt_status kt_arange(double start, double end, double step, kt_dtype dtype, kt_device where, kt_tensor *out) {

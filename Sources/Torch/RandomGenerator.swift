@@ -18,6 +18,8 @@ public struct RandomGenerator: @unchecked Sendable {
     public let device: Device
 
     /// Creates a generator; equal seeds give equal sequences.
+    ///
+    /// On the CPU there are 2³² different sequences; up to 2³² − 1, seeds give those of Python's `torch.manual_seed`.
     public init(seed: UInt64, device: Device = .cpu) {
         self.device = device
         var output: OpaquePointer?

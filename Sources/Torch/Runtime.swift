@@ -7,7 +7,8 @@ public enum Runtime {
 
     /// The number of threads that one operation may use.
     ///
-    /// Results are reproducible bit for bit only with the same number of threads.
+    /// Results are reproducible bit for bit only with the same number of threads. Set it at the start: a thread that
+    /// has run operations already may keep its old number.
     public static var threadCount: Int {
         get { Int(kt_thread_count()) }
         set {

@@ -51,9 +51,11 @@ KT_BINARY(logical_and)
 KT_BINARY(logical_or)
 #undef KT_BINARY
 
-// Element by element with a number, which takes the tensor's type (and so must be whole for integer tensors).
+// Element by element with a number, which takes the tensor's type (and so must be whole for integer tensors);
+// only `div` takes any number, as quotients of integers have the type float32.
 #define KT_SCALAR(name) kt_status kt_##name##_scalar(kt_tensor x, double value, kt_tensor *out);
 KT_SCALAR(add)
+KT_SCALAR(sub)
 KT_SCALAR(mul)
 KT_SCALAR(div)
 KT_SCALAR(pow)

@@ -1,54 +1,195 @@
 public import Torch
 
 /// K-FAC: the natural gradient with a Kronecker-factored approximation of the Fisher matrix.
+///
+/// Each step runs the model once, estimates the curvature of each layer from targets drawn from the model's own
+/// predictions, and moves the parameters by the damped inverse of that curvature times the gradient (Martens & Grosse
+/// 2015; convolutions: Grosse & Martens 2016). Layers are found by what they do: nothing is registered.
+///
+/// With inverses every T steps, a step costs about that of SGD, one more backward pass to the pre-activations, and the
+/// second moments of the layers' inputs and output gradients.
 public final class KFACOptimizer: Optimizer {
     /// What can be chosen.
     public struct Configuration: Sendable, Hashable, Codable {
-        /// The learning rate.
+        /// The learning rate α.
         public var learningRate: Schedule
-        /// The momentum of the preconditioned gradient.
+        /// The momentum μ of the preconditioned gradient: v ← μ v + F⁻¹ g, θ ← θ − α v.
         public var momentum: Double
-        /// The Tikhonov damping λ, in units of the mean loss.
+        /// The Tikhonov damping λ, added to the curvature of the *mean* loss.
         public var damping: Schedule
-        /// The decay ρ of the running averages of the factors, per step.
+        /// How the curvature is estimated.
+        public var estimation: Estimation
+        /// The decay ρ of the running averages of the factors, for each update of the statistics.
         public var statisticsDecay: Double
         /// The number of steps between updates of the statistics.
         public var statisticsPeriod: Int
         /// The number of steps between updates of the inverses.
         public var inversePeriod: Int
-        /// The bound on lr² ∇ᵀ F⁻¹ ∇; nil for none.
+        /// The bound κ on α² gᵀ F⁻¹ g, the squared length of the step in the metric of the Fisher matrix: a longer one
+        /// is shortened (Ba, Grosse & Martens 2017, section 5); nil for none.
         public var normConstraint: Double?
+        /// How the factors average.
+        public var factors: FactorSettings
 
         /// Creates a configuration.
         public init(
             learningRate: Schedule = 0.1, momentum: Double = 0.9, damping: Schedule = 0.01,
-            statisticsDecay: Double = 0.95, statisticsPeriod: Int = 1, inversePeriod: Int = 10,
-            normConstraint: Double? = nil
+            estimation: Estimation = .sampled(), statisticsDecay: Double = 0.95, statisticsPeriod: Int = 1,
+            inversePeriod: Int = 10, normConstraint: Double? = nil, factors: FactorSettings = FactorSettings()
         ) {
             self.learningRate = learningRate
             self.momentum = momentum
             self.damping = damping
+            self.estimation = estimation
             self.statisticsDecay = statisticsDecay
             self.statisticsPeriod = statisticsPeriod
             self.inversePeriod = inversePeriod
             self.normConstraint = normConstraint
+            self.factors = factors
         }
     }
 
-    /// What was chosen; may be changed between steps.
+    /// What was chosen; may be changed between steps, but for how the factors average.
     public var configuration: Configuration
     public private(set) var stepCount = 0
 
+    private let parameters: [NamedParameter]
+    private let layers: LayerCollection
+    private var generator: RandomGenerator
+    private let velocities: [Tensor]
+
     /// Creates an optimiser of the given parameters.
     ///
-    /// - Parameter generator: Draws the targets that the curvature is estimated with.
+    /// - Parameters:
+    ///   - parameters: What is optimised; each must be used by an operation that reports its use.
+    ///   - configuration: What can be chosen.
+    ///   - generator: Draws the targets that the curvature is estimated with; on the parameters' device.
     public init(
         _ parameters: [NamedParameter], configuration: Configuration = Configuration(),
         generator: RandomGenerator = RandomGenerator(seed: 0)
     ) {
+        guard configuration.statisticsPeriod > 0, configuration.inversePeriod > 0 else {
+            fatalError("KFACOptimizer: the periods must be positive: \(configuration)")
+        }
+        self.parameters = parameters
         self.configuration = configuration
+        self.generator = generator
+        layers = LayerCollection(parameters: parameters, settings: configuration.factors)
+        velocities = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
     }
 
     @discardableResult
-    public func step(_ loss: () throws -> Loss) throws -> StepReport { fatalError("being written") }
+    public func step(_ makeLoss: () throws -> Loss) throws -> StepReport {
+        let updatesStatistics = stepCount % configuration.statisticsPeriod == 0
+        let pass = try forward(makeLoss)
+        var report = pass.report
+        let loss = pass.loss
+
+        var statistics: [(any CurvatureBlock, BlockStatistics)] = []
+        if updatesStatistics {
+            statistics = try report.time(.curvatureBackward) { try curvature(of: loss, uses: pass.uses) }
+        }
+        let gradients = try report.time(.backward) {
+            try requireReached(
+                gradientsIfReached(of: [pass.mean], withRespectTo: parameters.map(\.tensor)), parameters)
+        }
+        report.time(.statistics) {
+            for (block, batch) in statistics { block.updateStatistics(batch) }
+        }
+        statistics = []
+        let (rate, damping) = (report.learningRate, report.damping!)
+        if refreshesInverses {
+            try report.time(.inverses) { try updateInverses(damping: damping) }
+            report.refreshedInverses = layers.blocks.count
+        }
+        let (updates, clipping) = report.time(.preconditioning) {
+            withoutGradients { precondition(gradients, rate: rate) }
+        }
+        report.clipping = clipping
+        report.time(.update) {
+            withoutGradients { apply(updates, scale: clipping ?? 1, rate: rate) }
+        }
+        stepCount += 1
+        return report
+    }
+
+    /// Whether this step computes new inverses: each of the first ones does, as the averages still move much (Martens &
+    /// Grosse 2015, section 8).
+    private var refreshesInverses: Bool {
+        stepCount % configuration.inversePeriod == 0 || stepCount < KFACOptimizer.initialRefreshes
+    }
+
+    private static let initialRefreshes = 3
+
+    private func forward(
+        _ makeLoss: () throws -> Loss
+    ) throws -> (report: StepReport, loss: Loss, mean: Tensor, uses: [LayerUse]) {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let (loss, uses) = try recordingLayerUses(makeLoss)
+        let mean = loss.mean
+        guard mean.scalar.isFinite else { throw OptimizerError.lossNotFinite(step: stepCount) }
+        var report = StepReport(
+            step: stepCount, lossTensor: mean.detached(), learningRate: configuration.learningRate(stepCount),
+            momentum: configuration.momentum)
+        report.damping = configuration.damping(stepCount)
+        report.phases.append((.forward, start.duration(to: clock.now).seconds))
+        return (report, loss, mean, uses)
+    }
+
+    /// What the batch tells of each layer's curvature.
+    private func curvature(of loss: Loss, uses: [LayerUse]) throws -> [(any CurvatureBlock, BlockStatistics)] {
+        let groups = try layers.grouped(uses)
+        let sources = configuration.estimation.gradients(
+            of: loss, withRespectTo: uses.map(\.preActivation), using: &generator)
+        return try groups.map { block, indices in
+            let gradients = try sources.map { source in
+                try indices.map { index in
+                    guard let gradient = source[index] else {
+                        throw OptimizerError.unreachedParameters(block.parameters.map(\.name))
+                    }
+                    return gradient
+                }
+            }
+            let statistics = BlockStatistics(
+                uses: indices.map { uses[$0] }, gradients: gradients, batchSize: loss.batchSize,
+                decay: configuration.statisticsDecay)
+            return (block, statistics)
+        }
+    }
+
+    private func updateInverses(damping: Double) throws {
+        for block in layers.blocks {
+            do throws(FactorError) {
+                try block.updateInverse(damping: damping)
+            } catch {
+                throw OptimizerError.inversionFailed(layer: block.name, step: stepCount, error)
+            }
+        }
+    }
+
+    /// The inverse curvature times the gradient, and what the norm constraint multiplies it by.
+    private func precondition(_ gradients: [Tensor], rate: Double) -> (updates: [Tensor], clipping: Double?) {
+        let positions = Dictionary(
+            uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
+        var updates = gradients
+        for block in layers.blocks {
+            let indices = block.parameters.map { positions[$0.tensor.id]! }
+            let results = block.preconditioned(indices.map { gradients[$0] })
+            for (index, result) in zip(indices, results) { updates[index] = result }
+        }
+        guard let bound = configuration.normConstraint else { return (updates, nil) }
+        let product = zip(gradients, updates).reduce(0) { $0 + $1.0.dot($1.1).scalar }
+        let length = rate * rate * product
+        return (updates, length > bound ? (bound / length).squareRoot() : 1)
+    }
+
+    /// v ← μ v + scale · update, θ ← θ − α v.
+    private func apply(_ updates: [Tensor], scale: Double, rate: Double) {
+        for (index, parameter) in parameters.enumerated() {
+            velocities[index].multiply(inPlace: configuration.momentum)
+            velocities[index].add(inPlace: updates[index], scale: scale)
+            parameter.tensor.add(inPlace: velocities[index], scale: -rate)
+        }
+    }
 }

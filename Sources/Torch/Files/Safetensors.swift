@@ -68,12 +68,19 @@ public struct Safetensors: Sendable {
         }
     }
 
-    /// The contents of a file: tensors in the order of their names, the same bytes each time.
+    /// The contents of a file, the same bytes each time; no tensor may have the name "__metadata__".
+    ///
+    /// Large elements come first, then the order is that of the names: so each tensor begins at a multiple of its
+    /// elements' size, which some readers need.
     public func encoded() -> Data {
+        guard tensors["__metadata__"] == nil else {
+            fatalError("Safetensors.encoded: the name '__metadata__' is not for tensors")
+        }
         var header: [String: Any] = [:]
         if !metadata.isEmpty { header["__metadata__"] = metadata }
         var body = Data()
-        for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+        let order = tensors.map { (size: -$1.dtype.byteCount, name: $0, tensor: $1) }
+        for (_, name, tensor) in order.sorted(by: { ($0.size, $0.name) < ($1.size, $1.name) }) {
             let bytes = tensor.bytes()
             header[name] = [
                 "dtype": Entry.codes[tensor.dtype]!, "shape": tensor.shape,
@@ -96,7 +103,9 @@ public struct Safetensors: Sendable {
 
     /// Separates the header from the data behind it.
     private static func split(_ data: Data) throws(SafetensorsError) -> (header: [String: Any], body: Data) {
-        guard data.count >= 8 else { throw SafetensorsError("it has \(data.count) bytes, fewer than the 8 of a length") }
+        guard data.count >= 8 else {
+            throw SafetensorsError("it has \(data.count) bytes, fewer than the 8 of a header's length")
+        }
         let length = data.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(data.count - 8) else {
             throw SafetensorsError("its header claims \(length) bytes, but \(data.count - 8) follow")
@@ -126,18 +135,16 @@ extension Safetensors {
         init(name: String, json: Any) throws(SafetensorsError) {
             guard let fields = json as? [String: Any], let code = fields["dtype"] as? String,
                 let shape = fields["shape"] as? [Int], let offsets = fields["data_offsets"] as? [Int],
-                offsets.count == 2, shape.allSatisfy({ $0 >= 0 })
+                offsets.count == 2
             else { throw SafetensorsError("the header's entry '\(name)' lacks dtype, shape or data_offsets") }
             guard let dtype = Entry.codes.first(where: { $0.value == code })?.key else {
                 let known = Entry.codes.values.sorted().joined(separator: ", ")
                 throw SafetensorsError("'\(name)' has the element type \(code); only \(known) can be read")
             }
-            var size = dtype.byteCount
-            for extent in shape {
-                let (product, overflow) = size.multipliedReportingOverflow(by: extent)
-                guard !overflow else { throw SafetensorsError("the shape \(shape) of '\(name)' is too large") }
-                size = product
+            guard let count = Tensor.elementCount(shape) else {
+                throw SafetensorsError("the shape \(shape) of '\(name)' is negative or too large")
             }
+            let size = count * dtype.byteCount
             guard offsets[0] >= 0, offsets[1] >= offsets[0], offsets[1] - offsets[0] == size else {
                 throw SafetensorsError("'\(name)' of shape \(shape) needs \(size) bytes, but has the place \(offsets)")
             }
@@ -164,6 +171,7 @@ public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
 
     fileprivate init(_ reason: String) { self.init(reason: reason) }
 
+    /// One sentence with the file and the reason.
     public var description: String {
         "\(file ?? "the data") is not a safetensors file that can be read: \(reason)"
     }

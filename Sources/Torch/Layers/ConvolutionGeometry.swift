@@ -39,9 +39,12 @@ public struct ConvolutionGeometry: Sendable, Hashable {
     /// The number of spatial axes.
     public var spatialRank: Int { kernel.count }
 
-    /// The extents of the output for the spatial extents of an input.
+    /// The extents of the output for the spatial extents of an input, which must be large enough for the kernel.
     public func outputShape(for input: [Int]) -> [Int] {
-        zip(input, kernel.indices).map { extent, axis in
+        guard input.count == spatialRank else {
+            fatalError("ConvolutionGeometry.outputShape(for: \(input)): the kernel is \(kernel)")
+        }
+        return zip(input, kernel.indices).map { extent, axis in
             let reach = dilation[axis] * (kernel[axis] - 1)
             return isTransposed
                 ? (extent - 1) * stride[axis] - 2 * padding[axis] + reach + 1 + outputPadding[axis]

@@ -1,8 +1,10 @@
+import Foundation
+
 /// One use of parameters by an operation: what curvature needs to know of it.
 ///
 /// ``recordingLayerUses(_:)`` collects one for each call of ``linear(_:weight:bias:)``,
-/// ``convolution(_:weight:bias:geometry:)``, ``embedding(_:weight:)`` and ``scaleAndShift(_:scale:shift:axes:)`` whose
-/// weight requires a gradient. A weight that is used twice is seen twice.
+/// ``convolution(_:weight:bias:geometry:)``, ``embedding(_:weight:)`` and ``scaleAndShift(_:scale:shift:axes:)`` of
+/// which a parameter requires a gradient. A weight that is used twice is seen twice.
 public struct LayerUse: Sendable {
     /// What was done with the weight.
     public enum Operation: Sendable, Hashable {
@@ -44,7 +46,7 @@ public struct LayerUse: Sendable {
 
     /// Adds a use to the recording that is open, if one is.
     public static func report(_ use: @autoclosure () -> LayerUse) {
-        guard let recorder = Recorder.current, gradientsAreRecorded else { return }
+        guard let recorder = Recorder.current, recorder.belongsToThisThread, gradientsAreRecorded else { return }
         let use = use()
         guard use.parameters.contains(where: \.requiresGradient) else { return }
         recorder.uses.append(use)
@@ -53,7 +55,7 @@ public struct LayerUse: Sendable {
 
 /// Runs `body` and returns, beside its result, each use of parameters in it, in the order of the calls.
 ///
-/// Only uses on the calling thread (or task) are seen. An inner recording keeps its uses for itself.
+/// Only uses on the calling thread are seen. An inner recording keeps its uses for itself.
 public func recordingLayerUses<Result, Failure: Error>(
     _ body: () throws(Failure) -> Result
 ) throws(Failure) -> (result: Result, uses: [LayerUse]) {
@@ -69,9 +71,16 @@ public func recordingLayerUses<Result, Failure: Error>(
     return (try outcome.get(), recorder.uses)
 }
 
-/// Collects uses. Confined to the task that opened the recording, although a task-local value must be sendable.
+/// Collects uses.
+///
+/// Confined to the thread that opened the recording, although a task-local value must be sendable.
 private final class Recorder: @unchecked Sendable {
     @TaskLocal static var current: Recorder?
 
     var uses: [LayerUse] = []
+
+    private let thread = pthread_self()
+
+    /// A task that the recorded code starts inherits the recorder, but runs elsewhere.
+    var belongsToThisThread: Bool { pthread_equal(thread, pthread_self()) != 0 }
 }

@@ -85,8 +85,13 @@ public func scaleAndShift(_ input: Tensor, scale: Tensor, shift: Tensor? = nil, 
     let rank = input.rank
     let axes = axes ?? Array((rank - scale.rank)..<rank)
     let inputShape = input.shape
-    guard axes.allSatisfy({ (0..<rank).contains($0) }), axes.map({ inputShape[$0] }) == scale.shape else {
-        Tensor.trap("scaleAndShift", [input, scale], "the scale must have the extents of the axes \(axes)")
+    let parameters = [scale] + (shift.map { [$0] } ?? [])
+    guard axes.allSatisfy({ (0..<rank).contains($0) }), zip(axes, axes.dropFirst()).allSatisfy(<),
+        parameters.allSatisfy({ $0.shape == axes.map { inputShape[$0] } })
+    else {
+        Tensor.trap(
+            "scaleAndShift", [input] + parameters,
+            "scale and shift must have the extents of the axes \(axes), which must ascend")
     }
     var shape = [Int](repeating: 1, count: rank)
     for axis in axes { shape[axis] = inputShape[axis] }

@@ -6,14 +6,19 @@ import CTorch
 ///   - input: [batch, channels, ...].
 ///   - runningMean: [channels].
 ///   - runningVariance: [channels].
-///   - training: Whether the batch's own mean and variance are used; they then move the running ones in place.
-///   - momentum: The weight of the batch in the running statistics.
+///   - training: Whether the batch's own mean and variance are used; they then move the running ones in place. Each
+///     channel needs at least two elements for that.
+///   - momentum: The weight of the batch in the running statistics. The running variance takes the unbiased variance
+///     of the batch (divided by one less than the number of elements), the normalisation the other one.
 ///   - epsilon: Added to the variance.
 public func batchNormalization(
     _ input: Tensor, runningMean: Tensor? = nil, runningVariance: Tensor? = nil, training: Bool,
     momentum: Double = 0.1, epsilon: Double = 1e-5
 ) -> Tensor {
-    withExtendedLifetime((runningMean, runningVariance)) {
+    if training, input.rank < 2 || input.count <= input.shape[1] {
+        Tensor.trap("batchNormalization", [input], "training needs at least two elements for each channel")
+    }
+    return withExtendedLifetime((runningMean, runningVariance)) {
         input.make("batchNormalization") {
             kt_batch_norm(
                 $0, runningMean?.handle.pointer, runningVariance?.handle.pointer, training, momentum, epsilon, $1)

@@ -27,6 +27,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable, CustomStringConvert
         }
     }
 
+    /// The name of the case.
     public var description: String { rawValue }
 
     var code: kt_dtype {
@@ -60,29 +61,36 @@ public protocol TensorScalar: Sendable {
 }
 
 extension Float: TensorScalar {
+    /// The element type of tensors made from arrays of these.
     public static var dtype: DType { .float32 }
 }
 
 extension Double: TensorScalar {
+    /// The element type of tensors made from arrays of these.
     public static var dtype: DType { .float64 }
 }
 
 extension Int: TensorScalar {
+    /// The element type of tensors made from arrays of these.
     public static var dtype: DType { .int64 }
 }
 
 extension Int64: TensorScalar {
+    /// The element type of tensors made from arrays of these.
     public static var dtype: DType { .int64 }
 }
 
 extension Int32: TensorScalar {
+    /// The element type of tensors made from arrays of these.
     public static var dtype: DType { .int32 }
 }
 
 extension UInt8: TensorScalar {
+    /// The element type of tensors made from arrays of these.
     public static var dtype: DType { .uint8 }
 }
 
 extension Bool: TensorScalar {
+    /// The element type of tensors made from arrays of these.
     public static var dtype: DType { .bool }
 }

@@ -19,6 +19,7 @@ public enum Device: Sendable, Hashable, CustomStringConvertible, LosslessStringC
         }
     }
 
+    /// "cpu" or for example "cuda:0".
     public var description: String {
         switch self {
         case .cpu: "cpu"
@@ -42,7 +43,7 @@ public enum Device: Sendable, Hashable, CustomStringConvertible, LosslessStringC
     var code: kt_device {
         switch self {
         case .cpu: kt_device(type: KT_CPU, index: 0)
-        case .cuda(let index): kt_device(type: KT_CUDA, index: Int32(index))
+        case .cuda(let index): kt_device(type: KT_CUDA, index: Int32(clamping: index))
         }
     }
 

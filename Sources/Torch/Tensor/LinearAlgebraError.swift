@@ -9,6 +9,7 @@ public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
     /// What libtorch says of it.
     public let reason: String
 
+    /// One sentence with the operation, the shape and the reason.
     public var description: String { "\(operation) of a matrix of shape \(shape) failed: \(reason)" }
 }
 

@@ -1,7 +1,8 @@
 import CTorch
 
 // Operands broadcast: axes are aligned from the last, and an axis of extent 1 (or none) repeats.
-// A number takes the tensor's element type, so it must be whole for tensors of integers.
+// A number takes the tensor's element type and must be one of that type: whole for integers, 0 or 1 for truth values.
+// Only division leaves the integers: their quotients have the type float32.
 
 extension Tensor {
     /// Adds element by element.
@@ -26,7 +27,9 @@ extension Tensor {
     public static func + (value: Double, x: Tensor) -> Tensor { x + value }
 
     /// Subtracts a number from each element.
-    public static func - (x: Tensor, value: Double) -> Tensor { x + (-value) }
+    public static func - (x: Tensor, value: Double) -> Tensor {
+        x.make("subtract") { kt_sub_scalar($0, value, $1) }
+    }
 
     /// Subtracts each element from a number.
     public static func - (value: Double, x: Tensor) -> Tensor { -x + value }
@@ -52,8 +55,20 @@ extension Tensor {
     /// Replaces the tensor by its product with another; the memory of the old one is left alone.
     public static func *= (a: inout Tensor, b: Tensor) { a = a * b }
 
+    /// Replaces the tensor by its quotient with another; the memory of the old one is left alone.
+    public static func /= (a: inout Tensor, b: Tensor) { a = a / b }
+
+    /// Replaces the tensor by its sum with a number; the memory of the old one is left alone.
+    public static func += (a: inout Tensor, value: Double) { a = a + value }
+
+    /// Replaces the tensor by its difference with a number; the memory of the old one is left alone.
+    public static func -= (a: inout Tensor, value: Double) { a = a - value }
+
     /// Replaces the tensor by its product with a number; the memory of the old one is left alone.
     public static func *= (a: inout Tensor, value: Double) { a = a * value }
+
+    /// Replaces the tensor by its quotient with a number; the memory of the old one is left alone.
+    public static func /= (a: inout Tensor, value: Double) { a = a / value }
 }
 
 // Comparisons give tensors of truth values. They are spelled with a dot, as those of Swift's SIMD types are.
@@ -78,6 +93,9 @@ extension Tensor {
 
     /// Tells where the element equals a number.
     public static func .== (x: Tensor, value: Double) -> Tensor { x.make("equal") { kt_eq_scalar($0, value, $1) } }
+
+    /// Tells where the element differs from a number.
+    public static func .!= (x: Tensor, value: Double) -> Tensor { .!(x .== value) }
 
     /// Tells where the element is less than a number.
     public static func .< (x: Tensor, value: Double) -> Tensor { x.make("less") { kt_lt_scalar($0, value, $1) } }

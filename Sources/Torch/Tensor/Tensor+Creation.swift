@@ -10,7 +10,7 @@ extension Tensor {
     /// - Parameter shape: The extents, whose product is the number of values; by default one axis.
     public init<Scalar: TensorScalar>(_ values: [Scalar], shape: [Int]? = nil) {
         let shape = shape ?? [values.count]
-        guard shape.allSatisfy({ $0 >= 0 }), shape.reduce(1, *) == values.count else {
+        guard Tensor.elementCount(shape) == values.count else {
             fatalError("Tensor: \(values.count) values do not fill the shape \(shape)")
         }
         self = values.withUnsafeBytes { Tensor(bytes: $0, dtype: Scalar.dtype, shape: shape) }
@@ -18,7 +18,7 @@ extension Tensor {
 
     /// Copies raw memory that holds the elements in row-major order.
     public init(bytes: UnsafeRawBufferPointer, dtype: DType, shape: [Int]) {
-        guard bytes.count == shape.reduce(dtype.byteCount, *) else {
+        guard let count = Tensor.elementCount(shape), bytes.count == count * dtype.byteCount else {
             fatalError("Tensor: \(bytes.count) bytes do not fill \(dtype)\(shape)")
         }
         self = Tensor.make("Tensor") { output in
@@ -105,6 +105,18 @@ extension Tensor {
 }
 
 extension Tensor {
+    /// The number of elements of a shape; nil where an extent is negative or the memory could not be addressed.
+    static func elementCount(_ shape: [Int]) -> Int? {
+        // Extents of 0 do not help the others: libtorch works out the steps in memory for all of them.
+        var reach = DType.float64.byteCount
+        for extent in shape {
+            let (product, overflow) = reach.multipliedReportingOverflow(by: Swift.max(extent, 1))
+            guard extent >= 0, !overflow else { return nil }
+            reach = product
+        }
+        return shape.reduce(1, *)
+    }
+
     /// Copies the elements' raw memory, in row-major order.
     func bytes() -> Data {
         var data = Data(count: count * dtype.byteCount)

@@ -12,11 +12,12 @@ public enum TensorIndex: TensorIndexing, Sendable {
     case position(Int)
     /// Positions from `start` up to but not including `end` (to the end where nil), `step` apart.
     case slice(start: Int, end: Int?, step: Int)
-    /// As many whole axes as are not mentioned.
-    case ellipsis
-    /// A new axis of extent 1.
-    case newAxis
+    /// As many whole axes as are not mentioned; written `.ellipsis`.
+    case wholeAxes
+    /// A new axis of extent 1; written `.newAxis`.
+    case insertedAxis
 
+    /// What is picked.
     public var tensorIndex: TensorIndex { self }
 }
 
@@ -24,28 +25,44 @@ extension TensorIndexing where Self == TensorIndex {
     /// The whole axis.
     public static var all: TensorIndex { .slice(start: 0, end: nil, step: 1) }
 
+    /// As many whole axes as are not mentioned.
+    public static var ellipsis: TensorIndex { .wholeAxes }
+
+    /// A new axis of extent 1.
+    public static var newAxis: TensorIndex { .insertedAxis }
+
     /// Every `step`th position of the axis.
     public static func every(_ step: Int) -> TensorIndex { .slice(start: 0, end: nil, step: step) }
 }
 
 extension Int: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .position(self) }
 }
 
 extension Range<Int>: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: upperBound, step: 1) }
 }
 
 extension ClosedRange<Int>: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: upperBound + 1, step: 1) }
 }
 
 extension PartialRangeFrom<Int>: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: nil, step: 1) }
 }
 
 extension PartialRangeUpTo<Int>: TensorIndexing {
+    /// What is picked.
     public var tensorIndex: TensorIndex { .slice(start: 0, end: upperBound, step: 1) }
+}
+
+extension PartialRangeThrough<Int>: TensorIndexing {
+    /// What is picked.
+    public var tensorIndex: TensorIndex { .slice(start: 0, end: upperBound + 1, step: 1) }
 }
 
 extension Tensor {
@@ -77,14 +94,26 @@ extension Tensor {
 
     /// How often each integer from 0 to below `classes` occurs.
     public func occurrences(classes: Int) -> Tensor {
-        flattened().make("occurrences") { kt_bincount($0, Int64(classes), $1) }
+        let result = flattened().make("occurrences") { kt_bincount($0, Int64(classes), $1) }
+        guard result.count == classes else {
+            Tensor.trap("occurrences", [self], "an integer is not below \(classes)")
+        }
+        return result
     }
 
     private func picked(_ indices: [TensorIndex]) -> Tensor {
         var consumed = 0
-        for case .position in indices { consumed += 1 }
-        for case .slice in indices { consumed += 1 }
-        guard consumed <= rank else { Tensor.trap("subscript", [self], "\(consumed) indices for \(rank) axes") }
+        var ellipses = 0
+        for index in indices {
+            switch index {
+            case .position, .slice: consumed += 1
+            case .wholeAxes: ellipses += 1
+            case .insertedAxis: break
+            }
+        }
+        guard consumed <= rank, ellipses <= 1 else {
+            Tensor.trap("subscript", [self], "\(consumed) indices and \(ellipses) ellipses for \(rank) axes")
+        }
         let skipped = rank - consumed
 
         var result = self
@@ -105,8 +134,8 @@ extension Tensor {
                     }
                 }
                 axis += 1
-            case .ellipsis: axis += skipped
-            case .newAxis:
+            case .wholeAxes: axis += skipped
+            case .insertedAxis:
                 result = result.expanded(at: axis)
                 axis += 1
             }

@@ -1,12 +1,17 @@
 import CTorch
 
 // Dense linear algebra on square matrices, or on each matrix in the last two axes. Shapes that do not fit trap;
-// numbers that fail (singular, not positive-definite, not converged, NaN) throw.
+// numbers that fail (singular, not positive-definite, not converged) throw. Infinite and NaN elements throw in
+// `cholesky`, `symmetricEigen` and `singularValues`; elsewhere they may also pass on to the result.
 extension Tensor {
     /// The lower-triangular L with L Lᵀ = self, for a symmetric positive-definite matrix; n³/3 flops.
     ///
     /// Reads the lower triangle only.
-    public func cholesky() throws(LinearAlgebraError) -> Tensor { try factorized("cholesky", kt_cholesky) }
+    public func cholesky() throws(LinearAlgebraError) -> Tensor {
+        let factor = try factorized("cholesky", kt_cholesky)
+        try requireFinite(factor.diagonal(), "cholesky")
+        return factor
+    }
 
     /// The inverse of L Lᵀ where self is the lower-triangular L; 2n³/3 flops.
     public func choleskyInverse() throws(LinearAlgebraError) -> Tensor {
@@ -34,6 +39,7 @@ extension Tensor {
     /// Reads the lower triangle only.
     public func symmetricEigen() throws(LinearAlgebraError) -> (values: Tensor, vectors: Tensor) {
         let (values, vectors) = try factorizedInTwo("symmetricEigen", kt_eigh)
+        try requireFinite(values, "symmetricEigen")
         return (values, vectors)
     }
 
@@ -49,7 +55,17 @@ extension Tensor {
         var values: OpaquePointer?
         var right: OpaquePointer?
         try Tensor.attempt("singularValues", [self]) { kt_svd(handle.pointer, &left, &values, &right) }
-        return (Tensor(owning: left!), Tensor(owning: values!), Tensor(owning: right!))
+        let result = (Tensor(owning: left!), Tensor(owning: values!), Tensor(owning: right!))
+        try requireFinite(result.1, "singularValues")
+        return result
+    }
+
+    /// Throws where libtorch passed on infinite or NaN elements of this matrix, as some of its routines do.
+    private func requireFinite(_ result: Tensor, _ operation: String) throws(LinearAlgebraError) {
+        guard result.isFinite().all() else {
+            throw LinearAlgebraError(
+                operation: operation, shape: shape, reason: "the matrix has elements that are not finite")
+        }
     }
 
     private func factorized(

@@ -7,10 +7,18 @@ extension Tensor {
     }
 
     /// The same elements along one axis, or along the axes before `axis` and one more.
-    public func flattened(from axis: Int = 0) -> Tensor { reshaped(Array(shape.prefix(axis)) + [-1]) }
+    public func flattened(from axis: Int = 0) -> Tensor {
+        let shape = shape
+        guard (0...shape.count).contains(axis) else { Tensor.trap("flattened", [self], "there is no axis \(axis)") }
+        // The last extent is not left to libtorch, which cannot tell it for an empty batch.
+        return reshaped(Array(shape[..<axis]) + [shape[axis...].reduce(1, *)])
+    }
 
     /// The axes in another order: axis `i` of the result is axis `axes[i]`.
-    public func permuted(_ axes: Int...) -> Tensor {
+    public func permuted(_ axes: Int...) -> Tensor { permuted(axes) }
+
+    /// The axes in another order: axis `i` of the result is axis `axes[i]`.
+    public func permuted(_ axes: [Int]) -> Tensor {
         make("permuted") { x, output in axes.withInt64 { kt_permute(x, $0, $1, output) } }
     }
 
@@ -28,7 +36,11 @@ extension Tensor {
     public func expanded(at axis: Int) -> Tensor { make("expanded") { kt_unsqueeze($0, Int64(axis), $1) } }
 
     /// Without an axis of extent 1.
-    public func squeezed(at axis: Int) -> Tensor { make("squeezed") { kt_squeeze($0, Int64(axis), $1) } }
+    public func squeezed(at axis: Int) -> Tensor {
+        let result = make("squeezed") { kt_squeeze($0, Int64(axis), $1) }
+        guard result.rank < rank else { Tensor.trap("squeezed", [self], "the extent of axis \(axis) is not 1") }
+        return result
+    }
 
     /// The diagonal of a matrix, or of each matrix in the last two axes.
     public func diagonal() -> Tensor { make("diagonal", kt_diagonal) }

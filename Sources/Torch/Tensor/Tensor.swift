@@ -70,7 +70,13 @@ extension Tensor: CustomStringConvertible {
     public var description: String {
         let head = "\(dtype)\(shape)" + (device == .cpu ? "" : " on \(device)")
         guard count <= 64 else { return head }
-        let elements = array(of: Double.self).map { dtype.isFloatingPoint ? "\($0)" : "\(Int($0))" }
+        let elements =
+            switch dtype {
+            case .float32: array(of: Float.self).map { "\($0)" }
+            case .float64: array(of: Double.self).map { "\($0)" }
+            case .int64, .int32, .uint8: array(of: Int.self).map { "\($0)" }
+            case .bool: array(of: Bool.self).map { "\($0)" }
+            }
         return "\(head) [\(elements.joined(separator: ", "))]"
     }
 }

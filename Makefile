@@ -1,0 +1,37 @@
+# `make help` lists the targets. After `make setup`, plain `swift build`, `swift test` and `swift run` work too.
+
+PYTHON ?= python3
+# Arguments of the trainer, as in `make demo ARGUMENTS="--epochs 1"`.
+ARGUMENTS ?= --epochs 2
+SOURCES = Sources Tests Package.swift
+export PYTHON
+
+.PHONY: help setup demo test test-setup format lint clean distclean
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+setup: ## Put libtorch and Fashion-MNIST into .deps, where they are not there yet
+	@Scripts/setup
+
+demo: ## Set up, then train a convolutional network with K-FAC on Fashion-MNIST
+	@Scripts/setup --require-data
+	swift run -c release kfac train $(ARGUMENTS)
+
+test: setup test-setup ## Set up, then run all tests
+	swift test --disable-xctest
+
+test-setup: ## Test the set-up itself, without a network
+	@$(PYTHON) -B -m unittest discover --start-directory Tests/SetupTests
+
+format: ## Format the sources in place
+	swift format --in-place --recursive --parallel $(SOURCES)
+
+lint: ## Check the sources' format and style
+	swift format lint --strict --recursive --parallel $(SOURCES)
+
+clean: ## Remove what was built
+	rm -rf .build .build-* Tests/Consumer/.build
+
+distclean: clean ## Remove what was built and what was set up
+	rm -rf .deps

@@ -1,0 +1,71 @@
+public import Torch
+
+/// The output-side Kronecker factor of a convolution: Γ = E[ds dsᵀ] over examples and locations.
+///
+/// s is the pre-activation and ds = ∂(−log p)/∂s of one example at one location, unscaled: the gradient of the *sum* of
+/// the batch's losses. The factor is the *mean* over examples and locations; the number of locations multiplies in the
+/// block (Grosse & Martens 2016, section 3, KFC). No mean is subtracted.
+///
+/// ## The original's names
+///
+/// This is `tf.contrib.kfac`'s class of the same name (TensorFlow 1.7).
+///
+/// | original | here | difference |
+/// |---|---|---|
+/// | constructor from several sources | ``init(outputGradients:settings:)`` | shape, type and device are taken from the first source; values come with each update |
+/// | (axis order) | | gradients are [batch, channels, height, width] here, channels last there |
+/// | `get_cov`, `get_cov_var` | ``InverseProvidingFactor/covariance`` | |
+/// | `instantiate_covariance` | | done by the initialiser, as there |
+/// | `make_covariance_update_op(decay)` | ``update(outputGradients:decay:weight:)`` | acts at once; the decay is not rounded to single precision |
+/// | `register_damped_inverse` | ``InverseProvidingFactor/registerDampedInverse(_:)`` | dampings are numbers, equal ones share |
+/// | `register_matpower` | ``InverseProvidingFactor/registerMatrixPower(_:damping:)`` | |
+/// | `make_inverse_update_ops` | ``InverseProvidingFactor/updateInverses()`` | acts at once; failures throw instead of giving NaN |
+/// | `get_damped_inverse`, `get_matpower` | ``InverseProvidingFactor/dampedInverse(_:)``, ``InverseProvidingFactor/matrixPower(_:damping:)`` | what was not registered is an error that says so |
+/// | `get_eigendecomp`, `reset_eigendecomp` | ``InverseProvidingFactor/eigendecomposition()``, ``InverseProvidingFactor/resetEigendecomposition()`` | |
+/// | `left_multiply`, `right_multiply` | ``InverseProvidingFactor/leftMultiply(_:damping:)``, ``InverseProvidingFactor/rightMultiply(_:damping:)-(Tensor,_)`` | never ran in the original; here as it documents them |
+/// | `left_multiply_inverse`, `right_multiply_inverse` | the same in Swift's spelling | left products of row-sparse matrices do not compile, where they failed at run time |
+/// | process-wide settings | ``FactorSettings`` | a value for each factor; ``FactorSettings/seed`` has the original's defaults |
+public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
+    /// Creates a factor without statistics.
+    ///
+    /// - Parameters:
+    ///   - outputGradients: Sources in the shape of the gradients to come, [batch, channels, spatial...]. The values are
+    ///     not used.
+    ///   - settings: How the factor averages and inverts.
+    public convenience init(outputGradients: [Tensor], settings: FactorSettings = FactorSettings()) {
+        guard let first = outputGradients.first, first.rank >= 3 else {
+            fatalError(
+                "ConvOutputKroneckerFactor: sources of shapes \(outputGradients.map(\.shape)); at least one, "
+                    + "[batch, channels, spatial...], is needed")
+        }
+        self.init(channels: first.shape[1], settings: settings, dtype: first.dtype, device: first.device)
+    }
+
+    /// Creates a factor without statistics for a number of output channels.
+    public init(
+        channels: Int, settings: FactorSettings = FactorSettings(), dtype: DType = .float32, device: Device = .cpu
+    ) {
+        super.init(dimension: channels, settings: settings, dtype: dtype, device: device)
+    }
+
+    /// Moves the average by a batch.
+    ///
+    /// - Parameters:
+    ///   - outputGradients: One tensor [batch, channels, spatial...] for each source. Their second moments, each a mean
+    ///     over examples and locations, are *summed*.
+    ///   - decay: ρ of the running average.
+    ///   - weight: The number of examples, for the count-weighted rule; that of the first source by default.
+    public func update(outputGradients: [Tensor], decay: Double, weight: Double? = nil) {
+        update(uses: outputGradients.map { [$0] }, decay: decay, weight: weight)
+    }
+
+    /// Moves the average by a batch in which the convolution was used several times: sources of one tensor each use.
+    func update(uses sources: [[Tensor]], decay: Double, weight: Double? = nil) {
+        for gradient in sources.joined() where gradient.rank < 3 || gradient.shape[1] != dimension {
+            fatalError(
+                "ConvOutputKroneckerFactor.update: a gradient of shape \(gradient.shape) for \(dimension) channels")
+        }
+        let rows: [[any SecondMoment]] = sources.map { $0.map { Rows.channels(of: $0) } }
+        update(sources: rows, decay: decay, weight: weight ?? Double(sources[0][0].shape[0]))
+    }
+}

@@ -1,0 +1,26 @@
+/// How a factor averages and inverts; a value for each factor instead of the original's process-wide settings.
+public struct FactorSettings: Sendable, Hashable, Codable {
+    /// How batches are weighted in the running average.
+    public var averaging: MovingAverage.Rule
+    /// What the average is before the first batch.
+    public var start: MovingAverage.Start
+    /// With this many registered inverses or more, one eigendecomposition serves them all.
+    public var eigenThreshold: Int
+    /// Eigenvalues are raised to at least this, before damping is added.
+    public var eigenvalueFloor: Double
+
+    /// Creates settings.
+    public init(
+        averaging: MovingAverage.Rule = .weighted, start: MovingAverage.Start = .zeros, eigenThreshold: Int = 4,
+        eigenvalueFloor: Double = 0
+    ) {
+        self.averaging = averaging
+        self.start = start
+        self.eigenThreshold = eigenThreshold
+        self.eigenvalueFloor = eigenvalueFloor
+    }
+
+    /// The settings of the original's first version (TensorFlow 1.7): an average that starts from the identity
+    /// without correction, and one eigendecomposition from two inverses on.
+    public static let seed = FactorSettings(averaging: .exponential, start: .identity, eigenThreshold: 2)
+}

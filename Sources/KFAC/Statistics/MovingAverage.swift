@@ -1,0 +1,62 @@
+public import Torch
+
+/// The running average of a second moment over batches, updated in place by whoever forms the moment.
+public struct MovingAverage: Sendable {
+    /// How batches are weighted.
+    public enum Rule: String, Sendable, Hashable, Codable {
+        /// The weighted mean of all batches, each with its number of examples and older ones with the decay's power:
+        /// unbiased from the first batch on. The rule of the original's successor; the default.
+        case weighted
+        /// The weighted mean with the same weight for every batch: the original's zero-debiased average.
+        case zeroDebiased
+        /// C ← C − (1 − ρ)(C − new) from the initial value, which fades with ρᵗ: the original's default.
+        case exponential
+    }
+
+    /// What is read before the first update (and, by the exponential rule, averaged with what follows).
+    public enum Start: String, Sendable, Hashable, Codable {
+        /// The identity matrix; ones for a diagonal.
+        case identity
+        /// Zeros.
+        case zeros
+    }
+
+    /// How batches are weighted.
+    public let rule: Rule
+    /// The average. Its memory is written by updates: copy it to keep a state.
+    public let value: Tensor
+    /// The decayed sum of the weights of all batches so far.
+    public private(set) var totalWeight = 0.0
+    /// The number of updates so far.
+    public private(set) var updateCount = 0
+
+    /// Creates an average that starts with the given value, whose memory it takes over.
+    init(rule: Rule, initialValue: Tensor) {
+        self.rule = rule
+        value = initialValue
+    }
+
+    /// Moves the average by one batch.
+    ///
+    /// - Parameters:
+    ///   - decay: ρ: 0 replaces the average, 1 lets all batches count alike.
+    ///   - weight: The number of examples.
+    ///   - form: Writes keep · value + take · new into its first argument: one product with `beta` and `alpha`.
+    mutating func update(
+        decay: Double, weight: Double, form: (_ value: Tensor, _ keep: Double, _ take: Double) -> Void
+    ) {
+        guard (0...1).contains(decay), weight > 0 else {
+            fatalError("MovingAverage.update: decay \(decay) (from 0 to 1) and weight \(weight) (positive)")
+        }
+        let take: Double
+        if rule == .exponential {
+            take = 1 - decay
+        } else {
+            let weight = rule == .zeroDebiased ? 1 : weight
+            totalWeight = decay * totalWeight + weight
+            take = weight / totalWeight
+        }
+        withoutGradients { form(value, 1 - take, take) }
+        updateCount += 1
+    }
+}

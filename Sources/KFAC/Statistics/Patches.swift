@@ -1,0 +1,58 @@
+import Torch
+
+/// The patches that a convolution's kernel sees.
+enum Patches {
+    /// The second moment of the patches of one batch, in the cheapest form known for the geometry.
+    static func moment(of input: Tensor, geometry: ConvolutionGeometry, hasBias: Bool) -> any SecondMoment {
+        if geometry.kernel[0] > 1, geometry.stride[0] == 1 {
+            return LaggedPatches(input: input, geometry: geometry, hasBias: hasBias)
+        }
+        return rows(of: input, geometry: geometry, hasBias: hasBias)
+    }
+
+    /// The patches as vectors: the definition that other forms are tested against.
+    ///
+    /// Costs kernel-size times the input in memory and 2 k⁴ C² flops for each location in the product that follows.
+    ///
+    /// - Parameters:
+    ///   - input: [batch, channels, spatial...].
+    ///   - geometry: Any stride, padding and dilation, over any number of axes; groups are ignored.
+    ///   - hasBias: Whether each vector ends in a 1.
+    /// - Returns: Vectors of channels · kernel elements, in the order [channel][kernel row][kernel column] of the weight.
+    static func rows(of input: Tensor, geometry: ConvolutionGeometry, hasBias: Bool) -> Rows {
+        if geometry.isPointwise { return Rows.channels(of: input, hasBias: hasBias) }
+        let rank = geometry.spatialRank
+        let windows = windows(of: input, geometry: geometry, axes: 0..<rank)
+        // [channels, kernel..., batch, locations...]: neighbouring locations stay neighbours in memory.
+        let order = [1] + Array((rank + 2)..<(2 * rank + 2)) + [0] + Array(2..<(rank + 2))
+        let dimension = geometry.kernel.reduce(input.shape[1], *)
+        return Rows(columns: windows.permuted(order).reshaped([dimension, -1]), hasBias: hasBias)
+    }
+
+    /// A view of the windows along some of the spatial axes: [batch, channels, spatial..., kernel axes...].
+    static func windows(of input: Tensor, geometry: ConvolutionGeometry, axes: Range<Int>) -> Tensor {
+        let rank = geometry.spatialRank
+        guard input.rank == rank + 2 else {
+            fatalError("convolution statistics: an input of shape \(input.shape) for a kernel \(geometry.kernel)")
+        }
+        var windows = input
+        if axes.contains(where: { geometry.padding[$0] > 0 }) {
+            windows = windows.padded(
+                (0..<rank).reversed().map { axes.contains($0) ? geometry.padding[$0] : 0 }.map { ($0, $0) })
+        }
+        for axis in axes {
+            let dilation = geometry.dilation[axis]
+            let reach = dilation * (geometry.kernel[axis] - 1) + 1
+            windows = windows.windows(along: axis + 2, size: reach, step: geometry.stride[axis])
+            if dilation > 1 { windows = windows[TensorIndex.ellipsis, .every(dilation)] }
+        }
+        return windows
+    }
+}
+
+extension ConvolutionGeometry {
+    /// Whether each patch is one pixel and each pixel one patch.
+    var isPointwise: Bool {
+        kernel.allSatisfy { $0 == 1 } && stride.allSatisfy { $0 == 1 } && padding.allSatisfy { $0 == 0 }
+    }
+}

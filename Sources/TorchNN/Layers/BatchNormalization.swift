@@ -1,0 +1,53 @@
+public import Torch
+
+/// Brings each channel to mean 0 and variance 1 over the batch, then scales and shifts it.
+///
+/// [batch, channels, ...] stays so. In training the mean and variance are the batch's, and move the running ones; in
+/// evaluation they are the running ones.
+///
+/// Ioffe and Szegedy, "Batch normalization", 2015.
+public final class BatchNormalization: ModeDependent {
+    /// The scale γ: [channels].
+    public let weight: Tensor
+    /// The shift β: [channels].
+    public let bias: Tensor
+    /// The average of the batches' means: [channels].
+    @Buffer public private(set) var runningMean: Tensor
+    /// The average of the batches' unbiased variances: [channels].
+    @Buffer public private(set) var runningVariance: Tensor
+    /// The weight of a new batch in the running statistics.
+    public let momentum: Double
+    /// What is added to variances.
+    public let epsilon: Double
+    /// What the layer is being run for.
+    public var mode = ModuleMode.training
+
+    /// Creates a layer with scale 1, shift 0, running mean 0 and running variance 1.
+    public init(
+        _ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5, dtype: DType = .float32,
+        device: Device = .cpu
+    ) {
+        weight = Tensor.ones([channels], dtype: dtype, device: device).requiringGradient()
+        bias = Tensor.zeros([channels], dtype: dtype, device: device).requiringGradient()
+        runningMean = Tensor.zeros([channels], dtype: dtype, device: device)
+        runningVariance = Tensor.ones([channels], dtype: dtype, device: device)
+        self.momentum = momentum
+        self.epsilon = epsilon
+    }
+
+    /// Applies the layer.
+    public func callAsFunction(_ input: Tensor) -> Tensor {
+        let shape = input.shape
+        guard shape.count >= 2, shape[1] == weight.count else {
+            fatalError("BatchNormalization of \(weight.count) channels: the input's shape \(shape) has another number")
+        }
+        // The unbiased variance of a single value is infinite, and would stay in the running one for ever.
+        guard mode == .evaluation || input.count > weight.count else {
+            fatalError("BatchNormalization in training: an input of shape \(shape) has one value for each channel")
+        }
+        let normalized = batchNormalization(
+            input, runningMean: runningMean, runningVariance: runningVariance, training: mode == .training,
+            momentum: momentum, epsilon: epsilon)
+        return scaleAndShift(normalized, scale: weight, shift: bias, axes: [1])
+    }
+}

@@ -1,0 +1,43 @@
+public import Torch
+
+/// The sum of what two paths make of the input.
+///
+/// He et al., "Deep residual learning for image recognition", 2015.
+public final class Residual: Module {
+    /// The path with the layers.
+    public let body: any Module
+    /// The path around them, whose output has the shape of the body's.
+    public let shortcut: any Module
+
+    /// Creates a sum; by default the input itself is added.
+    public init(_ body: any Module, shortcut: any Module = Identity()) {
+        self.body = body
+        self.shortcut = shortcut
+    }
+
+    /// Applies both paths.
+    public func callAsFunction(_ input: Tensor) -> Tensor { shortcut(input) + body(input) }
+}
+
+/// Takes every few positions of the image and adds channels of zeros: a shortcut without parameters.
+///
+/// [batch, inputs, height, width] becomes [batch, outputs, ⌈height / stride⌉, ⌈width / stride⌉]; "option A" of He et
+/// al., "Deep residual learning for image recognition", 2015.
+public final class StridedPadding: Module {
+    private let addedChannels: Int
+    private let stride: Int
+
+    /// Creates a shortcut.
+    public init(_ inputs: Int, _ outputs: Int, stride: Int) {
+        guard inputs <= outputs, stride > 0 else {
+            fatalError("StridedPadding: from \(inputs) to \(outputs) channels with stride \(stride)")
+        }
+        addedChannels = outputs - inputs
+        self.stride = stride
+    }
+
+    /// Applies the shortcut.
+    public func callAsFunction(_ input: Tensor) -> Tensor {
+        input[.all, .all, .every(stride), .every(stride)].padded([(0, 0), (0, 0), (0, addedChannels)])
+    }
+}

@@ -1,0 +1,49 @@
+import Torch
+
+/// Why a state does not belong to a module.
+public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
+    /// An entry whose shape or kind of elements is not the module's.
+    public struct Mismatch: Sendable, Hashable {
+        /// The entry's name.
+        public let name: String
+        /// What the module has, for example "float32[10, 1152]".
+        public let expected: String
+        /// What the state has.
+        public let found: String
+    }
+
+    /// The type of the module.
+    public let module: String
+    /// The names that the module has and the state lacks.
+    public internal(set) var missing: [String] = []
+    /// The names that the state has and the module lacks.
+    public internal(set) var unexpected: [String] = []
+    /// The entries that do not fit.
+    public internal(set) var mismatched: [Mismatch] = []
+
+    init(module: String) { self.module = module }
+
+    var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty }
+
+    mutating func add(mismatch name: String, expected: Tensor, found: Tensor) {
+        func describe(_ tensor: Tensor) -> String { "\(tensor.dtype)\(tensor.shape)" }
+        mismatched.append(Mismatch(name: name, expected: describe(expected), found: describe(found)))
+    }
+
+    /// What does not fit, and what to do.
+    public var description: String {
+        var faults: [String] = []
+        func note(_ fault: String, _ entries: [String]) {
+            guard !entries.isEmpty else { return }
+            let rest = entries.count > 3 ? " and \(entries.count - 3) more" : ""
+            faults.append("\(fault) \(entries.prefix(3).joined(separator: ", "))\(rest)")
+        }
+        note("it lacks", missing.map { "'\($0)'" })
+        note("the model has no", unexpected.map { "'\($0)'" })
+        note(
+            "of another shape or type is",
+            mismatched.map { "'\($0.name)' (expected \($0.expected), found \($0.found))" })
+        return "the state does not fit the model \(module): \(faults.joined(separator: "; ")); "
+            + "build the model with the settings that it was saved with"
+    }
+}
