@@ -20,7 +20,7 @@ public struct ImageClassification: Problem {
     /// Puts a network and images together.
     ///
     /// - Parameter evaluationBatchSize: The number of test images that go through the network at once, positive.
-    public init(model: any Module, task: ImageTask, normalization: Normalization, evaluationBatchSize: Int = 1000) {
+    public init(model: any Module, task: ImageTask, normalization: Normalization, evaluationBatchSize: Int = 250) {
         guard evaluationBatchSize > 0 else {
             fatalError("ImageClassification: an evaluation batch size of \(evaluationBatchSize)")
         }
