@@ -73,7 +73,8 @@ final class KroneckerBlock: CurvatureBlock {
         case .convolution(let inputs, let outputs):
             inputs.update(inputs: statistics.uses.map(\.input), decay: statistics.decay, weight: weight)
             outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
-            locations = statistics.uses.map { $0.preActivation.shape.enumerated().reduce(1) { $1.offset == 1 ? $0 : $0 * $1.element } }
+            // Examples and spatial positions: all axes but the channels.
+            locations = statistics.uses.map { $0.preActivation.count / $0.preActivation.shape[1] }
         }
         locationCount = Double(locations.reduce(0, +)) / weight
     }
@@ -89,6 +90,13 @@ final class KroneckerBlock: CurvatureBlock {
         inverses = (input, output)
     }
 
+    /// The undamped matrix c · G ⊗ A on [weight | bias] in row-major order; for tests, as it has (m n)² entries.
+    func denseMatrix() -> Tensor {
+        let (a, g) = (inputFactor.covariance, outputFactor.covariance)
+        let size = a.shape[0] * g.shape[0]
+        return Tensor.einsum("ij,kl->ikjl", g, a).reshaped([size, size]) * locationCount
+    }
+
     func preconditioned(_ gradients: [Tensor]) -> [Tensor] {
         guard let inverses else { return gradients.map { Tensor.zeros(like: $0) } }
         let weightShape = gradients[0].shape
@@ -96,7 +104,7 @@ final class KroneckerBlock: CurvatureBlock {
         if hasBias { matrix = Tensor.concatenate([matrix, gradients[1].expanded(at: 1)], axis: 1) }
         let result = inverses.output.matmul(matrix).matmul(inverses.input)
         guard hasBias else { return [result.reshaped(weightShape)] }
-        let inputs = result.shape[1] - 1
+        let inputs = matrix.shape[1] - 1
         return [result[.all, 0..<inputs].reshaped(weightShape), result[.all, inputs]]
     }
 }
