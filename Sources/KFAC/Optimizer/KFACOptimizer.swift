@@ -57,6 +57,8 @@ public final class KFACOptimizer: Optimizer {
     private let layers: LayerCollection
     private var generator: RandomGenerator
     private let velocities: [Tensor]
+    /// The stored, possibly stale inverse of each block, by its first parameter.
+    private var inverses: [Tensor.ID: any SymmetricOperator] = [:]
 
     /// Creates an optimiser of the given parameters.
     ///
@@ -160,8 +162,8 @@ public final class KFACOptimizer: Optimizer {
 
     private func updateInverses(damping: Double) throws {
         for block in layers.blocks {
-            do throws(FactorError) {
-                try block.updateInverse(damping: damping)
+            do throws(LinearAlgebraError) {
+                inverses[block.parameters[0].tensor.id] = try block.inverseCurvature(damping: damping)
             } catch {
                 throw OptimizerError.inversionFailed(layer: block.name, step: stepCount, error)
             }
@@ -175,7 +177,8 @@ public final class KFACOptimizer: Optimizer {
         var updates = gradients
         for block in layers.blocks {
             let indices = block.parameters.map { positions[$0.tensor.id]! }
-            let results = block.preconditioned(indices.map { gradients[$0] })
+            guard let inverse = inverses[block.parameters[0].tensor.id] else { continue }
+            let results = block.apply(inverse, to: indices.map { gradients[$0] })
             for (index, result) in zip(indices, results) { updates[index] = result }
         }
         guard let bound = configuration.normConstraint else { return (updates, nil) }

@@ -39,7 +39,7 @@ public enum OptimizerError: Error, CustomStringConvertible {
     /// Parameters that no operation with a known curvature uses, by name.
     case parametersWithoutBlock([String])
     /// A factor could not be inverted.
-    case inversionFailed(layer: String, step: Int, FactorError)
+    case inversionFailed(layer: String, step: Int, LinearAlgebraError)
 
     public var description: String {
         switch self {

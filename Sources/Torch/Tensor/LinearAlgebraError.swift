@@ -10,6 +10,13 @@ public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
     public let reason: String
 
     /// One sentence with the operation, the shape and the reason.
+    /// Describes a failure.
+    public init(operation: String, shape: [Int], reason: String) {
+        self.operation = operation
+        self.shape = shape
+        self.reason = reason
+    }
+
     public var description: String { "\(operation) of a matrix of shape \(shape) failed: \(reason)" }
 }
 
