@@ -7,16 +7,16 @@ import Torch
 struct SafetensorsErrorTests {
     struct Damage: Sendable, CustomTestStringConvertible {
         let testDescription: String
-        let file: Data
+        let file: [UInt8]
         let reason: String
 
         init(_ name: String, _ file: Data, _ reason: String) {
             testDescription = name
-            self.file = file
+            self.file = Array(file)
             self.reason = reason
         }
 
-        /// A file whose header describes tensors of one byte each place.
+        /// A file with this header and data.
         init(_ name: String, header: String, data: [UInt8] = [], _ reason: String) {
             self.init(name, safetensorsFile(header: header, data: data), reason)
         }
@@ -71,7 +71,7 @@ struct SafetensorsErrorTests {
     ]
 
     @Test(arguments: damages) func damageIsTold(_ damage: Damage) throws {
-        let error = try #require(throws: SafetensorsError.self) { try Safetensors(data: damage.file) }
+        let error = try #require(throws: SafetensorsError.self) { try Safetensors(data: Data(damage.file)) }
         #expect(error.file == nil)
         #expect(error.reason.contains(damage.reason), "\(error.reason)")
     }
