@@ -1,32 +1,61 @@
-import Torch
+public import Torch
 
 /// The curvature of one layer's parameters: a diagonal block of the Fisher matrix.
-protocol CurvatureBlock: AnyObject {
+///
+/// A block holds running averages of what it needs and gives the curvature as a ``SymmetricOperator`` on the layer's
+/// parameters taken as one vector; from there come products, inverses, powers, factors, trace and determinant.
+public protocol CurvatureBlock: AnyObject {
     /// What messages and reports call the layer.
     var name: String { get }
-    /// The parameters, in the order of the gradients given to ``preconditioned(_:)``.
+
+    /// The parameters, in the order in which their gradients are given and returned.
     var parameters: [NamedParameter] { get }
 
     /// Moves the running averages by a batch.
     func updateStatistics(_ statistics: BlockStatistics)
 
-    /// Computes the damped inverse from the current statistics.
+    /// The curvature of the current statistics, damped in the block's way.
     ///
-    /// - Parameter damping: λ, in units of the mean loss.
-    func updateInverse(damping: Double) throws(FactorError)
+    /// - Parameter damping: λ, in units of the mean loss; 0 for the curvature itself.
+    func curvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
 
-    /// The stored, possibly stale damped inverse times the gradients.
-    func preconditioned(_ gradients: [Tensor]) -> [Tensor]
+    /// The inverse of the damped curvature of the current statistics.
+    func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
+
+    /// Tensors in the shapes of the parameters as one vector, [dimension, 1].
+    func vector(from tensors: [Tensor]) -> Tensor
+
+    /// One vector, [dimension, 1], as tensors in the shapes of the parameters.
+    func tensors(from vector: Tensor) -> [Tensor]
+}
+
+extension CurvatureBlock {
+    public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try curvature(damping: damping).inverse()
+    }
+
+    /// An operator of this block times tensors in the shapes of the parameters.
+    public func apply(_ operation: any LinearOperator, to tensors: [Tensor]) -> [Tensor] {
+        self.tensors(from: operation.apply(vector(from: tensors)))
+    }
 }
 
 /// What a batch tells of one layer.
-struct BlockStatistics {
+public struct BlockStatistics: Sendable {
     /// Each use of the layer's weight.
-    let uses: [LayerUse]
-    /// For each source, the gradient with respect to each use's pre-activation.
-    let gradients: [[Tensor]]
+    public let uses: [LayerUse]
+    /// For each source, the gradient of the sum of the losses with respect to each use's pre-activation.
+    public let gradients: [[Tensor]]
     /// The number of examples.
-    let batchSize: Int
+    public let batchSize: Int
     /// The decay ρ of the running averages.
-    let decay: Double
+    public let decay: Double
+
+    /// Gathers what a batch tells of a layer.
+    public init(uses: [LayerUse], gradients: [[Tensor]], batchSize: Int, decay: Double) {
+        self.uses = uses
+        self.gradients = gradients
+        self.batchSize = batchSize
+        self.decay = decay
+    }
 }

@@ -1,4 +1,4 @@
-import Torch
+public import Torch
 
 /// A dense or convolution layer's curvature F ≈ c · A ⊗ G, on parameters taken as a matrix [outputs, inputs (+ 1)].
 ///
@@ -6,16 +6,15 @@ import Torch
 /// gradients, both means over examples and locations; c is the number of locations, over all uses of the weight.
 /// (Martens & Grosse 2015; convolutions: Grosse & Martens 2016, KFC; several uses: Martens, Ba & Johnson 2018, section
 /// 3.1, the independent approximation.)
-final class KroneckerBlock: CurvatureBlock {
-    let name: String
-    let parameters: [NamedParameter]
+public final class KroneckerBlock: CurvatureBlock {
+    public let name: String
+    public let parameters: [NamedParameter]
 
     private let kind: Kind
     private let outputFactor: InverseProvidingFactor
     private let hasBias: Bool
     /// c: the mean number of locations of an example.
     private var locationCount = 1.0
-    private var inverses: (input: Tensor, output: Tensor)?
 
     /// What the layer does, with the factor of what goes in.
     private enum Kind {
@@ -26,7 +25,8 @@ final class KroneckerBlock: CurvatureBlock {
     /// Creates a block for a layer's use, or nil where no Kronecker factors are known for the operation.
     ///
     /// - Parameter bias: The bias, where there is one and it is optimised.
-    init?(weight: NamedParameter, bias: NamedParameter?, operation: LayerUse.Operation, settings: FactorSettings) {
+    public init?(weight: NamedParameter, bias: NamedParameter?, operation: LayerUse.Operation, settings: FactorSettings)
+    {
         let shape = weight.tensor.shape
         let (dtype, device) = (weight.tensor.dtype, weight.tensor.device)
         hasBias = bias != nil
@@ -62,7 +62,7 @@ final class KroneckerBlock: CurvatureBlock {
         }
     }
 
-    func updateStatistics(_ statistics: BlockStatistics) {
+    public func updateStatistics(_ statistics: BlockStatistics) {
         let weight = Double(statistics.batchSize)
         let locations: [Int]
         switch kind {
@@ -73,30 +73,32 @@ final class KroneckerBlock: CurvatureBlock {
         case .convolution(let inputs, let outputs):
             inputs.update(inputs: statistics.uses.map(\.input), decay: statistics.decay, weight: weight)
             outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
-            locations = statistics.uses.map { $0.preActivation.shape.enumerated().reduce(1) { $1.offset == 1 ? $0 : $0 * $1.element } }
+            // Examples and spatial positions: all axes but the channels.
+            locations = statistics.uses.map { $0.preActivation.count / $0.preActivation.shape[1] }
         }
         locationCount = Double(locations.reduce(0, +)) / weight
     }
 
-    func updateInverse(damping: Double) throws(FactorError) {
+    public func curvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         let split = FactoredDamping(
             damping: damping / locationCount, inputMeanDiagonal: inputFactor.meanDiagonal,
             outputMeanDiagonal: outputFactor.meanDiagonal)
-        let input = try inputFactor.inverse(damping: split.input)
-        let output = try outputFactor.inverse(damping: split.output)
-        // The 1/c goes where it costs least.
-        output.multiply(inPlace: 1 / locationCount)
-        inverses = (input, output)
+        let output = try DenseOperator(outputFactor.covariance).damped(by: split.output)
+        let input = try DenseOperator(inputFactor.covariance).damped(by: split.input)
+        return KroneckerOperator(output, input).scaled(by: locationCount)
     }
 
-    func preconditioned(_ gradients: [Tensor]) -> [Tensor] {
-        guard let inverses else { return gradients.map { Tensor.zeros(like: $0) } }
-        let weightShape = gradients[0].shape
-        var matrix = gradients[0].flattened(from: 1)
-        if hasBias { matrix = Tensor.concatenate([matrix, gradients[1].expanded(at: 1)], axis: 1) }
-        let result = inverses.output.matmul(matrix).matmul(inverses.input)
-        guard hasBias else { return [result.reshaped(weightShape)] }
-        let inputs = result.shape[1] - 1
-        return [result[.all, 0..<inputs].reshaped(weightShape), result[.all, inputs]]
+    public func vector(from tensors: [Tensor]) -> Tensor {
+        let weight = tensors[0].flattened(from: 1)
+        guard hasBias else { return weight.reshaped([-1, 1]) }
+        return Tensor.concatenate([weight, tensors[1].expanded(at: 1)], axis: 1).reshaped([-1, 1])
+    }
+
+    public func tensors(from vector: Tensor) -> [Tensor] {
+        let shape = parameters[0].tensor.shape
+        guard hasBias else { return [vector.reshaped(shape)] }
+        let matrix = vector.reshaped([shape[0], -1])
+        let inputs = matrix.shape[1] - 1
+        return [matrix[.all, 0..<inputs].reshaped(shape), matrix[.all, inputs]]
     }
 }

@@ -57,8 +57,10 @@ public final class KFACOptimizer: Optimizer {
     private let layers: LayerCollection
     private var generator: RandomGenerator
     private let velocities: [Tensor]
+    /// The stored, possibly stale inverse of each block, by its first parameter.
+    private var inverses: [Tensor.ID: any SymmetricOperator] = [:]
 
-    /// Creates an optimiser of the given parameters.
+    /// Creates an optimiser of those of the given parameters that require a gradient.
     ///
     /// - Parameters:
     ///   - parameters: What is optimised; each must be used by an operation that reports its use.
@@ -71,11 +73,11 @@ public final class KFACOptimizer: Optimizer {
         guard configuration.statisticsPeriod > 0, configuration.inversePeriod > 0 else {
             fatalError("KFACOptimizer: the periods must be positive: \(configuration)")
         }
-        self.parameters = parameters
+        self.parameters = parameters.filter(\.tensor.requiresGradient)
         self.configuration = configuration
         self.generator = generator
-        layers = LayerCollection(parameters: parameters, settings: configuration.factors)
-        velocities = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
+        layers = LayerCollection(parameters: self.parameters, settings: configuration.factors)
+        velocities = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
     }
 
     @discardableResult
@@ -160,8 +162,8 @@ public final class KFACOptimizer: Optimizer {
 
     private func updateInverses(damping: Double) throws {
         for block in layers.blocks {
-            do throws(FactorError) {
-                try block.updateInverse(damping: damping)
+            do throws(LinearAlgebraError) {
+                inverses[block.parameters[0].tensor.id] = try block.inverseCurvature(damping: damping)
             } catch {
                 throw OptimizerError.inversionFailed(layer: block.name, step: stepCount, error)
             }
@@ -175,7 +177,8 @@ public final class KFACOptimizer: Optimizer {
         var updates = gradients
         for block in layers.blocks {
             let indices = block.parameters.map { positions[$0.tensor.id]! }
-            let results = block.preconditioned(indices.map { gradients[$0] })
+            guard let inverse = inverses[block.parameters[0].tensor.id] else { continue }
+            let results = block.apply(inverse, to: indices.map { gradients[$0] })
             for (index, result) in zip(indices, results) { updates[index] = result }
         }
         guard let bound = configuration.normConstraint else { return (updates, nil) }

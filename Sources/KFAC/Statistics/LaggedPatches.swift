@@ -40,7 +40,7 @@ struct LaggedPatches: SecondMoment {
         let n = channels * rows * others
         let moment = Tensor.zeros([channels, rows, others, channels, rows, others], like: lines)
         for lag in 0..<rows {
-            let whole = product(lines: 0..<(lineCount - lag * geometry.dilation[0]), lag: lag)
+            let whole = product(lines: 0..<end(lag: lag), lag: lag)
             for row in 0..<(rows - lag) {
                 let block = remove(missing(row: row, lag: lag), from: whole, lag: lag)
                     .reshaped([channels, others, channels, others])
@@ -68,9 +68,12 @@ struct LaggedPatches: SecondMoment {
         missing.filter { !$0.isEmpty }.reduce(whole) { $0 - product(lines: $1, lag: lag) }
     }
 
+    /// The number of lines i with a line i + l.
+    private func end(lag: Int) -> Int { max(0, lineCount - lag * geometry.dilation[0]) }
+
     /// The lines i that a kernel row never reads: before the first and after the last of its positions.
     private func missing(row: Int, lag: Int) -> [Range<Int>] {
-        let end = max(0, lineCount - lag * geometry.dilation[0])
+        let end = end(lag: lag)
         let read = readLines(row: row, end: end)
         return [0..<read.lowerBound, read.upperBound..<end]
     }

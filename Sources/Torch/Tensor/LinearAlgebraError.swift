@@ -9,6 +9,13 @@ public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
     /// What libtorch says of it.
     public let reason: String
 
+    /// Describes a failure.
+    public init(operation: String, shape: [Int], reason: String) {
+        self.operation = operation
+        self.shape = shape
+        self.reason = reason
+    }
+
     /// One sentence with the operation, the shape and the reason.
     public var description: String { "\(operation) of a matrix of shape \(shape) failed: \(reason)" }
 }

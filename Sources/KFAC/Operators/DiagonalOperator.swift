@@ -1,0 +1,47 @@
+public import Torch
+
+/// A diagonal matrix.
+public struct DiagonalOperator: SymmetricOperator, InvertibleOperator {
+    /// The diagonal, [n].
+    public let diagonal: Tensor
+
+    /// Creates an operator from its diagonal.
+    public init(_ diagonal: Tensor) { self.diagonal = diagonal.flattened() }
+
+    /// Creates a multiple of the identity matrix.
+    public init(identity dimension: Int, scale: Double = 1, dtype: DType, device: Device) {
+        self.init(Tensor.full([dimension], scale, dtype: dtype, device: device))
+    }
+
+    public var dimension: Int { diagonal.count }
+
+    public func apply(_ x: Tensor) -> Tensor { x * diagonal.expanded(at: 1) }
+
+    public func dense() -> Tensor { diagonal.diagonalMatrix() }
+
+    public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        DiagonalOperator(diagonal + damping)
+    }
+
+    public func scaled(by scale: Double) -> any SymmetricOperator { DiagonalOperator(diagonal * scale) }
+
+    public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator { try power(-1) }
+
+    public func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        DiagonalOperator(try diagonal.checkedPower(exponent))
+    }
+
+    public func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator {
+        DiagonalOperator(try diagonal.checkedPower(0.5))
+    }
+
+    public func trace() -> Double { diagonal.sum().scalar }
+
+    public func logDeterminant() throws(LinearAlgebraError) -> Double { diagonal.log().sum().scalar }
+
+    public func solve(_ x: Tensor) throws(LinearAlgebraError) -> Tensor {
+        x * (try diagonal.checkedPower(-1)).expanded(at: 1)
+    }
+
+    public func solveTransposed(_ x: Tensor) throws(LinearAlgebraError) -> Tensor { try solve(x) }
+}

@@ -1,0 +1,72 @@
+public import Torch
+
+/// A matrix that is diagonal in a Kronecker product of orthonormal bases: (Q ⊗ P) diag(S) (Q ⊗ P)ᵀ.
+///
+/// Exact damping of a Kronecker product has this form, with S = w vᵀ + damping (Martens & Grosse 2015, section 6.3,
+/// which then approximates it); so has the eigenvalue-corrected curvature, with S estimated by itself (George et al.
+/// 2018).
+public struct KroneckerEigenOperator: SymmetricOperator {
+    /// Q, whose columns are the basis on the left, [m, m].
+    public let left: Tensor
+    /// P, whose columns are the basis on the right, [n, n].
+    public let right: Tensor
+    /// S, the eigenvalues, [m, n].
+    public let values: Tensor
+
+    /// Creates an operator from two bases and the eigenvalues in their product.
+    public init(left: Tensor, right: Tensor, values: Tensor) {
+        guard values.shape == [left.shape[1], right.shape[1]] else {
+            fatalError("KroneckerEigenOperator: eigenvalues \(values.shape) for \(left.shape) and \(right.shape)")
+        }
+        self.left = left
+        self.right = right
+        self.values = values
+    }
+
+    /// Diagonalises a Kronecker product, one factor at a time.
+    public init(diagonalizing product: KroneckerOperator) throws(LinearAlgebraError) {
+        let left = try EigenOperator(diagonalizing: DenseOperator(product.left.dense()))
+        let right = try EigenOperator(diagonalizing: DenseOperator(product.right.dense()))
+        self.init(
+            left: left.vectors, right: right.vectors, values: left.values.expanded(at: 1) * right.values.expanded(at: 0)
+        )
+    }
+
+    public var dimension: Int { values.count }
+
+    public func apply(_ x: Tensor) -> Tensor {
+        let shape = (values.shape[0], values.shape[1])
+        let inBasis = kroneckerApply(
+            x, left: left.transposed().matmul, right: right.transposed().matmul, from: shape)
+        return kroneckerApply(
+            inBasis * values.reshaped([-1, 1]), left: left.matmul, right: right.matmul, from: shape)
+    }
+
+    public func dense() -> Tensor {
+        let basis = kroneckerProduct(left, right)
+        return (basis * values.flattened()).matmul(basis.transposed())
+    }
+
+    public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        KroneckerEigenOperator(left: left, right: right, values: values + damping)
+    }
+
+    public func scaled(by scale: Double) -> any SymmetricOperator {
+        KroneckerEigenOperator(left: left, right: right, values: values * scale)
+    }
+
+    public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator { try power(-1) }
+
+    public func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        KroneckerEigenOperator(left: left, right: right, values: try values.checkedPower(exponent))
+    }
+
+    /// The lower-triangular factor, of the dense matrix.
+    public func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator {
+        TriangularOperator(lower: try dense().cholesky())
+    }
+
+    public func trace() -> Double { values.sum().scalar }
+
+    public func logDeterminant() throws(LinearAlgebraError) -> Double { values.log().sum().scalar }
+}

@@ -1,0 +1,69 @@
+public import Torch
+
+/// A matrix known by its structure, as a map of vectors.
+///
+/// Vectors are the columns of a tensor [columns of the matrix, count].
+public protocol LinearOperator: Sendable {
+    /// The number of rows.
+    var rowCount: Int { get }
+    /// The number of columns.
+    var columnCount: Int { get }
+
+    /// The matrix times each vector: [columnCount, count] to [rowCount, count].
+    func apply(_ x: Tensor) -> Tensor
+
+    /// The transposed matrix times each vector: [rowCount, count] to [columnCount, count].
+    func applyTransposed(_ x: Tensor) -> Tensor
+
+    /// The entries, [rowCount, columnCount]; for tests and small matrices.
+    func dense() -> Tensor
+}
+
+/// A symmetric positive semi-definite matrix known by its structure: dense, diagonal, a Kronecker product, low rank.
+///
+/// Operators are values: what they are made of is not written after they are made. Everything that needs the matrix to
+/// be positive-definite throws ``LinearAlgebraError`` where it is not.
+public protocol SymmetricOperator: LinearOperator {
+    /// The number of rows and columns.
+    var dimension: Int { get }
+
+    /// The matrix plus damping · I, in the same structure where that is possible.
+    func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
+
+    /// The matrix times a positive number.
+    func scaled(by scale: Double) -> any SymmetricOperator
+
+    /// The inverse.
+    func inverse() throws(LinearAlgebraError) -> any SymmetricOperator
+
+    /// The real power, by eigenvalues; those below zero, which are due to rounding, count as zero.
+    func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator
+
+    /// A matrix L with L Lᵀ = self, lower-triangular where the structure has an order.
+    func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator
+
+    /// The sum of the diagonal.
+    func trace() -> Double
+
+    /// The logarithm of the determinant; of a singular matrix −∞ or an error.
+    func logDeterminant() throws(LinearAlgebraError) -> Double
+}
+
+extension SymmetricOperator {
+    public var rowCount: Int { dimension }
+    public var columnCount: Int { dimension }
+
+    /// The same as ``LinearOperator/apply(_:)``, as the matrix is symmetric.
+    public func applyTransposed(_ x: Tensor) -> Tensor { apply(x) }
+}
+
+/// A square matrix that can be applied backwards.
+///
+/// To draw from N(0, F⁻¹), apply the transposed inverse of F's ``SymmetricOperator/choleskyFactor()`` to white noise.
+public protocol InvertibleOperator: LinearOperator {
+    /// The solution y of self · y = x, for each vector.
+    func solve(_ x: Tensor) throws(LinearAlgebraError) -> Tensor
+
+    /// The solution y of selfᵀ · y = x, for each vector.
+    func solveTransposed(_ x: Tensor) throws(LinearAlgebraError) -> Tensor
+}
