@@ -25,7 +25,8 @@ public final class KroneckerBlock: CurvatureBlock {
     /// Creates a block for a layer's use, or nil where no Kronecker factors are known for the operation.
     ///
     /// - Parameter bias: The bias, where there is one and it is optimised.
-    public init?(weight: NamedParameter, bias: NamedParameter?, operation: LayerUse.Operation, settings: FactorSettings) {
+    public init?(weight: NamedParameter, bias: NamedParameter?, operation: LayerUse.Operation, settings: FactorSettings)
+    {
         let shape = weight.tensor.shape
         let (dtype, device) = (weight.tensor.dtype, weight.tensor.device)
         hasBias = bias != nil

@@ -60,7 +60,7 @@ public final class KFACOptimizer: Optimizer {
     /// The stored, possibly stale inverse of each block, by its first parameter.
     private var inverses: [Tensor.ID: any SymmetricOperator] = [:]
 
-    /// Creates an optimiser of the given parameters.
+    /// Creates an optimiser of those of the given parameters that require a gradient.
     ///
     /// - Parameters:
     ///   - parameters: What is optimised; each must be used by an operation that reports its use.
@@ -73,11 +73,11 @@ public final class KFACOptimizer: Optimizer {
         guard configuration.statisticsPeriod > 0, configuration.inversePeriod > 0 else {
             fatalError("KFACOptimizer: the periods must be positive: \(configuration)")
         }
-        self.parameters = parameters
+        self.parameters = parameters.filter(\.tensor.requiresGradient)
         self.configuration = configuration
         self.generator = generator
-        layers = LayerCollection(parameters: parameters, settings: configuration.factors)
-        velocities = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
+        layers = LayerCollection(parameters: self.parameters, settings: configuration.factors)
+        velocities = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
     }
 
     @discardableResult
