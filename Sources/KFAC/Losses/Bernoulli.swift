@@ -39,8 +39,6 @@ public struct Bernoulli: PredictiveDistribution {
     /// The probabilities of a one, constant for differentiation.
     public var probabilities: Tensor { logits.detached().sigmoid() }
 
-    private var variance: Tensor {
-        let p = probabilities
-        return p * (1 - p)
-    }
+    /// p(1 − p), with the rest as σ(−z): 1 − p would have no digits left where p is nearly 1.
+    private var variance: Tensor { probabilities * (-logits.detached()).sigmoid() }
 }
