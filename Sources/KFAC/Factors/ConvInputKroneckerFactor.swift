@@ -29,7 +29,13 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
     ///   - decay: ρ of the running average.
     ///   - weight: The number of examples, for the count-weighted rule; that of the first input by default.
     public func update(inputs: [Tensor], decay: Double, weight: Double? = nil) {
-        let moments = inputs.map { Patches.moment(of: $0, geometry: geometry, hasBias: hasBias) }
-        update(sources: [moments], decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
+        update(
+            uses: inputs.map { ($0, geometry) }, decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
+    }
+
+    /// Moves the average by a batch in which the kernel moved in several ways.
+    func update(uses: [(input: Tensor, geometry: ConvolutionGeometry)], decay: Double, weight: Double) {
+        let moments = uses.map { Patches.moment(of: $0.input, geometry: $0.geometry, hasBias: hasBias) }
+        update(sources: [moments], decay: decay, weight: weight)
     }
 }

@@ -84,4 +84,38 @@ import Torch
             try probe[1].denseMatrix(), DenseFisher.block(of: probe.loss, second.parameters), relative: 1e-10,
             absolute: 1e-13)
     }
+
+    /// One kernel, used with two strides and dilations: each use has the patches of its own geometry.
+    @Test func sharedKernelOfDifferentGeometries() throws {
+        let layer = TestLayer([2, 2, 2, 3], seed: 1)
+        let x = randomTensor([3, 2, 5, 6], seed: 2)
+        let geometries = [
+            ConvolutionGeometry(kernel: [2, 3], padding: [1]),
+            ConvolutionGeometry(kernel: [2, 3], stride: [2, 1], dilation: [1, 2]),
+        ]
+        let probe = try CurvatureProbe(layer.named("layer"), estimation: .empirical) {
+            let means = geometries.map {
+                convolution(x, weight: layer.weight, bias: layer.bias, geometry: $0).flattened(from: 1)
+            }
+            let mean = Tensor.concatenate(means, axis: 1)
+            return Loss(Normal(mean: mean), targets: Tensor.zeros(mean.shape, dtype: .float64))
+        }
+        #expect(probe.count == 1)
+        var patches = Tensor.zeros([13, 13], dtype: .float64)
+        var outputs = Tensor.zeros([2, 2], dtype: .float64)
+        var locations = 0
+        for geometry in geometries {
+            let (moment, count) = PatchStatisticsTests.definition(x, geometry, hasBias: true)
+            patches += moment
+            locations += count
+            let errors = withoutGradients {
+                convolution(x, weight: layer.weight, bias: layer.bias, geometry: geometry)
+            }
+            outputs += secondMoment(errors.permuted(0, 2, 3, 1).reshaped([-1, 2]))
+        }
+        let count = Double(locations)
+        expectClose(
+            try probe[0].denseMatrix(), kronecker(outputs / count, patches / count) * (count / 3), relative: 1e-10,
+            absolute: 1e-13)
+    }
 }

@@ -85,7 +85,7 @@ import Torch
         expectClose(loss.perExample, Tensor(expected), relative: 1e-12, absolute: 1e-14)
         expectClose(loss.mean, Tensor(expected.reduce(0, +) / Double(batch)), relative: 1e-12)
         #expect(loss.batchSize == batch)
-        #expect(loss.distribution.fisherRank == kind.outputs.count / batch)
+        #expect(loss.distributionOfOneTerm.fisherRank == kind.outputs.count / batch)
     }
 
     @Test(arguments: Kind.allCases) func gradientAgainstDifferences(kind: Kind) {

@@ -14,13 +14,13 @@ enum DenseFisher {
     ///   - parameters: A weight and, where there is one, its bias.
     /// - Returns: A matrix on [weight | bias] in row-major order, as the vectors of a ``KroneckerBlock``.
     static func block(of loss: Loss, _ parameters: [Tensor]) -> Tensor {
-        let outputs = loss.distribution.parameters[0]
-        let (batch, width) = (loss.batchSize, loss.distribution.parameters[0].count / loss.batchSize)
+        let outputs = loss.distributionOfOneTerm.parameters[0]
+        let (batch, width) = (loss.batchSize, loss.distributionOfOneTerm.parameters[0].count / loss.batchSize)
         let values = outputs.array(of: Double.self)
         var rows: [Tensor] = []
         for example in 0..<batch {
             let own = example * width..<(example + 1) * width
-            for score in scores(of: loss.distribution, at: Array(values[own])) {
+            for score in scores(of: loss.distributionOfOneTerm, at: Array(values[own])) {
                 var weights = [Double](repeating: 0, count: values.count)
                 weights.replaceSubrange(own, with: score)
                 let gradient = gradients(
@@ -99,4 +99,9 @@ func meanSecondMoment(_ x: Tensor, hasBias: Bool = false) -> Tensor {
 /// The Kronecker product of two matrices.
 func kronecker(_ a: Tensor, _ b: Tensor) -> Tensor {
     Tensor.einsum("ij,kl->ikjl", a, b).reshaped([a.shape[0] * b.shape[0], a.shape[1] * b.shape[1]])
+}
+
+extension Loss {
+    /// The only distribution of the losses that are used here.
+    var distributionOfOneTerm: any PredictiveDistribution { distribution }
 }

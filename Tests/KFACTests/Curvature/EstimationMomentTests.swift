@@ -6,7 +6,7 @@ import Torch
 @testable import KFAC
 
 /// Estimates that draw random numbers have the exact matrix as their mean, and come nearer to it as they should.
-@Suite struct EstimationTests {
+@Suite struct EstimationMomentTests {
     enum Model: CaseIterable {
         case categorical
         case sequence
@@ -51,13 +51,13 @@ import Torch
 
     /// The same summed over sources, from enumerated scores.
     private static func enumerated(_ loss: Loss, _ intermediate: Tensor) -> Tensor {
-        let outputs = loss.distribution.parameters[0]
+        let outputs = loss.distributionOfOneTerm.parameters[0]
         let values = outputs.array(of: Double.self)
         let width = values.count / loss.batchSize
         var sum = Tensor.zeros([intermediate.shape.last!, intermediate.shape.last!], dtype: .float64)
         for example in 0..<loss.batchSize {
             let own = example * width..<(example + 1) * width
-            for score in DenseFisher.scores(of: loss.distribution, at: Array(values[own])) {
+            for score in DenseFisher.scores(of: loss.distributionOfOneTerm, at: Array(values[own])) {
                 var weights = [Double](repeating: 0, count: values.count)
                 weights.replaceSubrange(own, with: score)
                 let gradient = gradients(
@@ -71,7 +71,7 @@ import Torch
 
     @Test(arguments: Model.allCases) func exactIsTheEnumeration(model: Model) {
         let (loss, hidden) = model()
-        for intermediate in [hidden, loss.distribution.parameters[0]] {
+        for intermediate in [hidden, loss.distributionOfOneTerm.parameters[0]] {
             expectClose(
                 Self.moments(.exact, loss, intermediate)[0], Self.enumerated(loss, intermediate),
                 relative: 1e-10, absolute: 1e-13)

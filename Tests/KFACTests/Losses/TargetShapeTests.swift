@@ -4,7 +4,7 @@ import Torch
 @testable import KFAC
 
 /// Targets that do not fit stop the program with the shapes.
-@Suite struct LossMisuseTests {
+@Suite struct TargetShapeTests {
     private func expect(
         _ result: ExitTest.Result?, _ text: String, sourceLocation: SourceLocation = #_sourceLocation
     ) {
