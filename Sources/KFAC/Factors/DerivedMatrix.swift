@@ -17,6 +17,7 @@ public enum DerivedMatrix: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// What it is and its damping.
     public var description: String {
         switch self {
         case .inverse(let damping): "inverse with damping \(damping)"
@@ -59,5 +60,6 @@ public struct MatrixPower: Sendable, Hashable, CustomStringConvertible {
         self.damping = damping
     }
 
+    /// What it is and its damping.
     public var description: String { "power \(exponent) with damping \(damping)" }
 }

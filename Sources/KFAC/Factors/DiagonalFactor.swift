@@ -6,6 +6,7 @@ public import Torch
 /// registered. Before the first update the diagonal is ones or zeros, see ``FactorSettings/start``. This is the
 /// original's class of the same name.
 public class DiagonalFactor: FisherFactor {
+    /// How the factor averages and inverts.
     public let settings: FactorSettings
     var movingAverage: MovingAverage
 
@@ -20,13 +21,16 @@ public class DiagonalFactor: FisherFactor {
             rule: settings.averaging, initialValue: Tensor.full([dimension], start, dtype: dtype, device: device))
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { diagonal.count }
 
     /// The running average, [dimension]; a view of memory that updates write.
     public var diagonal: Tensor { movingAverage.value }
 
+    /// The current average; a view of memory that updates write.
     public var average: any SymmetricOperator { DiagonalOperator(diagonal) }
 
+    /// The number of batches that the average has seen.
     public var updateCount: Int { movingAverage.updateCount }
 
     /// Moves the average by a batch: the sum over sources of their mean squares, [dimension] each.
@@ -35,6 +39,7 @@ public class DiagonalFactor: FisherFactor {
         movingAverage.update(with: sources.dropFirst().reduce(first, +), decay: decay, weight: weight)
     }
 
+    /// The power −½ of the current average, damped.
     public func inverseCholeskyOperator(damping: Double) throws(FactorError) -> any LinearOperator {
         try powerOperator(-0.5, damping: damping)
     }

@@ -9,6 +9,7 @@ public enum FactorError: Error, CustomStringConvertible {
     /// The numbers failed: the damped matrix is not positive-definite, or an eigendecomposition did not converge.
     case linearAlgebra(factor: String, LinearAlgebraError)
 
+    /// One sentence: what was wrong and what to do.
     public var description: String {
         switch self {
         case .notRegistered(let matrix, let registered):

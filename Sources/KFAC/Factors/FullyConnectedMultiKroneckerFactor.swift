@@ -47,8 +47,9 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
         super.init(dimension: dimension, settings: settings, dtype: dtype, device: device)
     }
 
-    /// C₁, the running average of the products of neighbouring steps, later times earlier; zeros before the first
-    /// update. A view of memory that updates write.
+    /// C₁, the running average of the products of neighbouring steps, later times earlier.
+    ///
+    /// Zeros before the first update; a view of memory that updates write.
     public var lagCovariance: Tensor { lagAverage.value }
 
     /// Moves the averages by a batch.

@@ -15,6 +15,8 @@ public import Torch
 public class InverseProvidingFactor: FisherFactor {
     /// The number of blocks on the diagonal.
     public let groupCount: Int
+
+    /// How the factor averages and inverts.
     public let settings: FactorSettings
 
     var movingAverage: MovingAverage
@@ -37,6 +39,7 @@ public class InverseProvidingFactor: FisherFactor {
             rule: settings.averaging, initialValue: settings.start.matrices(shape, dtype: dtype, device: device))
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { groupCount * groupDimension }
 
     /// The number of rows of each group's block.
@@ -46,8 +49,10 @@ public class InverseProvidingFactor: FisherFactor {
     /// view of memory that updates write.
     public var covariance: Tensor { movingAverage.value }
 
+    /// The current average; a view of memory that updates write.
     public var average: any SymmetricOperator { symmetricOperator(covariance) }
 
+    /// The number of batches that the average has seen.
     public var updateCount: Int { movingAverage.updateCount }
 
     /// Moves the average by the second moment of a batch: the sum over sources of the mean over their rows.
@@ -114,6 +119,7 @@ public class InverseProvidingFactor: FisherFactor {
 
 // Registration and reading.
 extension InverseProvidingFactor {
+    /// Asks for (C + damping · I)⁻¹ to be kept by ``updateInverses()``; again for the same damping does nothing.
     public func registerDampedInverse(_ damping: Double) { register(.inverse(damping: damping)) }
 
     /// Asks for (C + damping · I)^exponent to be kept by ``updateInverses()``; again for the same does nothing.
@@ -124,8 +130,10 @@ extension InverseProvidingFactor {
         if exponent != 1 { register(.power(MatrixPower(exponent: exponent, damping: damping))) }
     }
 
+    /// Asks for the lower-triangular L with L Lᵀ = C + damping · I to be kept by ``updateInverses()``.
     public func registerCholeskyFactor(damping: Double) { register(.choleskyFactor(damping: damping)) }
 
+    /// Asks for the inverse of the Cholesky factor to be kept by ``updateInverses()``.
     public func registerInverseCholeskyFactor(damping: Double) { register(.inverseCholeskyFactor(damping: damping)) }
 
     /// The stored inverse for a damping: of the last ``updateInverses()``.
@@ -149,18 +157,22 @@ extension InverseProvidingFactor {
         try read(.inverseCholeskyFactor(damping: damping))
     }
 
+    /// The stored inverse, see ``dampedInverse(_:)``.
     public func inverseOperator(damping: Double) throws(FactorError) -> any SymmetricOperator {
         symmetricOperator(try dampedInverse(damping))
     }
 
+    /// The stored power, see ``matrixPower(_:damping:)``.
     public func powerOperator(_ exponent: Double, damping: Double) throws(FactorError) -> any SymmetricOperator {
         symmetricOperator(try matrixPower(exponent, damping: damping))
     }
 
+    /// The stored Cholesky factor, see ``choleskyFactor(damping:)``.
     public func choleskyOperator(damping: Double) throws(FactorError) -> any LinearOperator {
         triangularOperator(try choleskyFactor(damping: damping))
     }
 
+    /// The stored inverse Cholesky factor, see ``inverseCholeskyFactor(damping:)``.
     public func inverseCholeskyOperator(damping: Double) throws(FactorError) -> any LinearOperator {
         triangularOperator(try inverseCholeskyFactor(damping: damping))
     }

@@ -74,6 +74,7 @@ public final class ScaleAndShiftDiagonalFactor: DiagonalFactor {
 /// All functions of the 2x2 matrices are in closed form, so nothing is kept and nothing is ever stale (Osawa et al.
 /// 2019). Neither version of the original has it.
 public final class ScaleAndShiftUnitwiseFactor: FisherFactor {
+    /// How the factor averages and inverts.
     public let settings: FactorSettings
     private let layout: ScaleAndShiftLayout
     /// E[∂γ²], E[∂γ ∂β], E[∂β²]: [3, count].
@@ -98,13 +99,16 @@ public final class ScaleAndShiftUnitwiseFactor: FisherFactor {
         movingAverage = MovingAverage(rule: settings.averaging, initialValue: start)
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { layout.dimension }
 
+    /// The current average; a view of memory that updates write.
     public var average: any SymmetricOperator {
         let value = movingAverage.value
         return UnitwiseOperator(first: value[0], mixed: value[1], second: value[2])
     }
 
+    /// The number of batches that the average has seen.
     public var updateCount: Int { movingAverage.updateCount }
 
     /// Moves the average by a batch; the parameters are those of

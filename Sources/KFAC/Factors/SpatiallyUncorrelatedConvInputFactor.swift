@@ -12,14 +12,27 @@ public import Torch
 /// defect. It also averages the covariances about each batch's own mean, which loses how the means differ between
 /// batches; here parts of a batch give what the whole gives.
 public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
+    /// What becomes of the channels' mean.
+    public enum Mean: String, Sendable, Hashable, Codable {
+        /// m mᵀ is part of the matrix.
+        case included
+        /// Σ is the covariance about the mean, but m mᵀ is left out (the bias's 1 is kept, which the successor's
+        /// setting `ASSUME_ZERO_MEAN_ACTIVATIONS` leaves out, too).
+        case dropped
+        /// Σ is the second moment, as if the mean were zero.
+        case zero
+    }
+
     /// The number of input channels.
     public let channels: Int
     /// The extents of the kernel.
     public let kernel: [Int]
     /// Whether the last coordinate is the bias's.
     public let hasBias: Bool
-    /// Whether μ is taken to be zero; Σ is then the second moment.
-    public let assumesZeroMean: Bool
+    /// What becomes of the channels' mean.
+    public let mean: Mean
+
+    /// How the factor averages and inverts.
     public let settings: FactorSettings
 
     private var covarianceAverage: MovingAverage
@@ -27,13 +40,13 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
 
     /// Creates a factor without statistics.
     public init(
-        channels: Int, kernel: [Int], hasBias: Bool, assumesZeroMean: Bool = false,
+        channels: Int, kernel: [Int], hasBias: Bool, mean: Mean = .included,
         settings: FactorSettings = FactorSettings(), dtype: DType = .float32, device: Device = .cpu
     ) {
         self.channels = channels
         self.kernel = kernel
         self.hasBias = hasBias
-        self.assumesZeroMean = assumesZeroMean
+        self.mean = mean
         self.settings = settings
         covarianceAverage = MovingAverage(
             rule: settings.averaging,
@@ -42,22 +55,26 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
             rule: settings.averaging, initialValue: .zeros([channels], dtype: dtype, device: device))
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { channels * positions + (hasBias ? 1 : 0) }
 
     /// Σ, the covariance (or second moment) of the channels, [channels, channels]; a view of memory that updates write.
     public var channelCovariance: Tensor { covarianceAverage.value }
 
-    /// μ, the mean of the channels, [channels]; a view of memory that updates write.
+    /// μ, the mean of the channels, [channels] (zeros where it is taken to be zero); a view of memory that updates write.
     public var channelMean: Tensor { meanAverage.value }
 
+    /// The number of batches that the average has seen.
     public var updateCount: Int { covarianceAverage.updateCount }
 
+    /// The current average; a view of memory that updates write.
     public var average: any SymmetricOperator {
         let pixels = RepeatedOperator(DenseOperator(channelCovariance), count: positions)
-        let mean = channelMean.expanded(at: 1).broadcast(to: [channels, positions]).flattened()
-        guard hasBias else { return assumesZeroMean ? pixels : RankOneUpdateOperator(pixels, vector: mean) }
-        let bias = DiagonalOperator(Tensor.zeros([1], like: mean))
-        return RankOneUpdateOperator(DirectSumOperator([pixels, bias]), vector: mean.padded([(0, 1)], value: 1))
+        let kept = mean == .included ? channelMean : Tensor.zeros(like: channelMean)
+        let vector = kept.expanded(at: 1).broadcast(to: [channels, positions]).flattened()
+        guard hasBias else { return mean == .included ? RankOneUpdateOperator(pixels, vector: vector) : pixels }
+        let bias = DiagonalOperator(Tensor.zeros([1], like: vector))
+        return RankOneUpdateOperator(DirectSumOperator([pixels, bias]), vector: vector.padded([(0, 1)], value: 1))
     }
 
     /// Moves the averages by a batch.
@@ -74,8 +91,8 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
         }
         let pixels = Tensor.concatenate(inputs.map { Rows.channels(of: $0).columns }, axis: 1)
         let weight = weight ?? Double(inputs[0].shape[0])
-        let batchMean = assumesZeroMean ? Tensor.zeros(like: channelMean) : pixels.mean(1)
-        let centred = Rows(columns: assumesZeroMean ? pixels : pixels - batchMean.expanded(at: 1))
+        let batchMean = mean == .zero ? Tensor.zeros(like: channelMean) : pixels.mean(1)
+        let centred = Rows(columns: mean == .zero ? pixels : pixels - batchMean.expanded(at: 1))
         covarianceAverage.update(decay: decay, weight: weight) { value, keep, take in
             centred.accumulate(into: value, keep: keep, scale: take / Double(centred.count))
             // The variance between the mean so far and the batch's.

@@ -11,38 +11,48 @@ public struct DirectSumOperator: SymmetricOperator {
         self.blocks = blocks
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { blocks.reduce(0) { $0 + $1.dimension } }
 
+    /// The matrix times each vector, [dimension, count].
     public func apply(_ x: Tensor) -> Tensor {
         concatenated(parts(of: x, extents: blocks.map(\.dimension)), blocks) { $0.apply($1) }
     }
 
+    /// The entries, [dimension, dimension].
     public func dense() -> Tensor { directSum(blocks.map { $0.dense() }) }
 
+    /// The matrix plus damping · I.
     public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         try mapped { (block) throws(LinearAlgebraError) in try block.damped(by: damping) }
     }
 
+    /// The matrix times a positive number.
     public func scaled(by scale: Double) -> any SymmetricOperator {
         DirectSumOperator(blocks.map { $0.scaled(by: scale) })
     }
 
+    /// The inverse.
     public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator {
         try mapped { (block) throws(LinearAlgebraError) in try block.inverse() }
     }
 
+    /// The real power.
     public func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         try mapped { (block) throws(LinearAlgebraError) in try block.power(exponent) }
     }
 
+    /// A matrix L with L Lᵀ = self.
     public func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator {
         var factors: [any InvertibleOperator] = []
         for block in blocks { factors.append(try block.choleskyFactor()) }
         return DirectSumFactor(blocks: factors)
     }
 
+    /// The sum of the diagonal.
     public func trace() -> Double { blocks.reduce(0) { $0 + $1.trace() } }
 
+    /// The logarithm of the determinant.
     public func logDeterminant() throws(LinearAlgebraError) -> Double {
         var sum = 0.0
         for block in blocks { sum += try block.logDeterminant() }

@@ -18,12 +18,15 @@ public struct GroupedKroneckerOperator: SymmetricOperator {
         self.right = right
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { groups * m * n }
 
+    /// The matrix times each vector, [dimension, count].
     public func apply(_ x: Tensor) -> Tensor {
         GroupedKroneckerFactor.apply(left.blocks, right.blocks, to: x)
     }
 
+    /// The entries, [dimension, dimension].
     public func dense() -> Tensor { GroupedOperator(blocks: products).dense() }
 
     /// The products plus damping · I, exactly, as dense blocks.
@@ -33,28 +36,34 @@ public struct GroupedKroneckerOperator: SymmetricOperator {
         try GroupedOperator(blocks: products).damped(by: damping)
     }
 
+    /// The matrix times a positive number.
     public func scaled(by scale: Double) -> any SymmetricOperator {
         GroupedKroneckerOperator(GroupedOperator(blocks: left.blocks * scale), right)
     }
 
+    /// The inverse.
     public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator {
         GroupedKroneckerOperator(
             GroupedOperator(blocks: try left.blocks.cholesky().choleskyInverse()),
             GroupedOperator(blocks: try right.blocks.cholesky().choleskyInverse()))
     }
 
+    /// The real power.
     public func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         GroupedKroneckerOperator(try left.densePower(exponent), try right.densePower(exponent))
     }
 
+    /// A matrix L with L Lᵀ = self.
     public func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator {
         GroupedKroneckerFactor(left: try left.blocks.cholesky(), right: try right.blocks.cholesky())
     }
 
+    /// The sum of the diagonal.
     public func trace() -> Double {
         (left.blocks.diagonal().sum(-1) * right.blocks.diagonal().sum(-1)).sum().scalar
     }
 
+    /// The logarithm of the determinant.
     public func logDeterminant() throws(LinearAlgebraError) -> Double {
         Double(n) * (try left.logDeterminant()) + Double(m) * (try right.logDeterminant())
     }

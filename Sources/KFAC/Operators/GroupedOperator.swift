@@ -13,24 +13,31 @@ public struct GroupedOperator: SymmetricOperator {
         self.blocks = blocks
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { blocks.shape[0] * blocks.shape[1] }
 
+    /// The matrix times each vector, [dimension, count].
     public func apply(_ x: Tensor) -> Tensor { applyBlocks(blocks, to: x) }
 
+    /// The entries, [dimension, dimension].
     public func dense() -> Tensor { blockDiagonalMatrix(blocks) }
 
+    /// The matrix plus damping · I.
     public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         let damped = blocks.copy()
         damped.diagonal().add(inPlace: damping)
         return GroupedOperator(blocks: damped)
     }
 
+    /// The matrix times a positive number.
     public func scaled(by scale: Double) -> any SymmetricOperator { GroupedOperator(blocks: blocks * scale) }
 
+    /// The inverse, by Cholesky.
     public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator {
         GroupedOperator(blocks: try blocks.cholesky().choleskyInverse())
     }
 
+    /// The real power, by eigenvalues.
     public func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         try densePower(exponent)
     }
@@ -42,12 +49,15 @@ public struct GroupedOperator: SymmetricOperator {
         return GroupedOperator(blocks: (vectors * powers.expanded(at: 1)).matmul(vectors.transposed()))
     }
 
+    /// A matrix L with L Lᵀ = self.
     public func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator {
         GroupedTriangularOperator(lower: try blocks.cholesky())
     }
 
+    /// The sum of the diagonal.
     public func trace() -> Double { blocks.diagonal().sum().scalar }
 
+    /// The logarithm of the determinant.
     public func logDeterminant() throws(LinearAlgebraError) -> Double {
         2 * (try blocks.cholesky()).diagonal().log().sum().scalar
     }
@@ -61,19 +71,27 @@ public struct GroupedTriangularOperator: InvertibleOperator {
     /// Creates an operator from lower-triangular blocks.
     public init(lower: Tensor) { self.lower = lower }
 
+    /// The number of rows.
     public var rowCount: Int { lower.shape[0] * lower.shape[1] }
+
+    /// The number of columns.
     public var columnCount: Int { rowCount }
 
+    /// The matrix times each vector, [dimension, count].
     public func apply(_ x: Tensor) -> Tensor { applyBlocks(lower, to: x) }
 
+    /// The transposed matrix times each vector.
     public func applyTransposed(_ x: Tensor) -> Tensor { applyBlocks(lower.transposed(), to: x) }
 
+    /// The entries, [dimension, dimension].
     public func dense() -> Tensor { blockDiagonalMatrix(lower) }
 
+    /// The solution y of self · y = x, for each vector.
     public func solve(_ x: Tensor) throws(LinearAlgebraError) -> Tensor {
         try lower.solveTriangular(cut(x)).reshaped(x.shape)
     }
 
+    /// The solution y of selfᵀ · y = x, for each vector.
     public func solveTransposed(_ x: Tensor) throws(LinearAlgebraError) -> Tensor {
         try lower.transposed().solveTriangular(cut(x), upper: true).reshaped(x.shape)
     }

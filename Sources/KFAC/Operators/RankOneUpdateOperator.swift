@@ -21,18 +21,23 @@ public struct RankOneUpdateOperator: SymmetricOperator {
         self.weight = weight
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { base.dimension }
 
+    /// The matrix times each vector, [dimension, count].
     public func apply(_ x: Tensor) -> Tensor {
         base.apply(x) + vector.matmul(vector.transposed().matmul(x)) * weight
     }
 
+    /// The entries, [dimension, dimension].
     public func dense() -> Tensor { base.dense() + vector.matmul(vector.transposed()) * weight }
 
+    /// The matrix plus damping · I.
     public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         RankOneUpdateOperator(try base.damped(by: damping), vector: vector, weight: weight)
     }
 
+    /// The matrix times a positive number.
     public func scaled(by scale: Double) -> any SymmetricOperator {
         RankOneUpdateOperator(base.scaled(by: scale), vector: vector, weight: weight * scale)
     }
@@ -64,6 +69,7 @@ public struct RankOneUpdateOperator: SymmetricOperator {
         try DenseOperator(dense()).choleskyFactor()
     }
 
+    /// The sum of the diagonal.
     public func trace() -> Double { base.trace() + weight * vector.squared().sum().scalar }
 
     /// The logarithm of the determinant, of the dense matrix.

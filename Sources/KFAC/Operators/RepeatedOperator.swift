@@ -15,34 +15,44 @@ public struct RepeatedOperator: SymmetricOperator {
         self.count = count
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { base.dimension * count }
 
+    /// The matrix times each vector, [dimension, count].
     public func apply(_ x: Tensor) -> Tensor { interleaved(x, count: count, base.apply) }
 
+    /// The entries, [dimension, dimension].
     public func dense() -> Tensor { repeatedDense(base.dense(), count: count) }
 
+    /// The matrix plus damping · I.
     public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         RepeatedOperator(try base.damped(by: damping), count: count)
     }
 
+    /// The matrix times a positive number.
     public func scaled(by scale: Double) -> any SymmetricOperator {
         RepeatedOperator(base.scaled(by: scale), count: count)
     }
 
+    /// The inverse.
     public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator {
         RepeatedOperator(try base.inverse(), count: count)
     }
 
+    /// The real power.
     public func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         RepeatedOperator(try base.power(exponent), count: count)
     }
 
+    /// A matrix L with L Lᵀ = self.
     public func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator {
         RepeatedFactor(base: try base.choleskyFactor(), count: count)
     }
 
+    /// The sum of the diagonal.
     public func trace() -> Double { Double(count) * base.trace() }
 
+    /// The logarithm of the determinant.
     public func logDeterminant() throws(LinearAlgebraError) -> Double { Double(count) * (try base.logDeterminant()) }
 }
 

@@ -22,20 +22,26 @@ public struct UnitwiseOperator: SymmetricOperator {
         self.second = second
     }
 
+    /// The number of rows and columns.
     public var dimension: Int { 2 * first.count }
 
+    /// The matrix times each vector, [dimension, count].
     public func apply(_ x: Tensor) -> Tensor { applyUnitwise((first, mixed), (mixed, second), to: x) }
 
+    /// The entries, [dimension, dimension].
     public func dense() -> Tensor { unitwiseMatrix((first, mixed), (mixed, second)) }
 
+    /// The matrix plus damping · I.
     public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         UnitwiseOperator(first: first + damping, mixed: mixed, second: second + damping)
     }
 
+    /// The matrix times a positive number.
     public func scaled(by scale: Double) -> any SymmetricOperator {
         UnitwiseOperator(first: first * scale, mixed: mixed * scale, second: second * scale)
     }
 
+    /// The inverse; an error where not all of the 2x2 matrices are positive-definite.
     public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator {
         let determinant = first * second - mixed.squared()
         guard !(determinant .<= 0).any(), !(first .<= 0).any() else {
@@ -60,6 +66,7 @@ public struct UnitwiseOperator: SymmetricOperator {
             first: center + slope * difference, mixed: slope * mixed, second: center - slope * difference)
     }
 
+    /// The lower-triangular factor.
     public func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator {
         let rest = second - mixed.squared() / first
         guard !(first .<= 0).any(), !(rest .<= 0).any() else {
@@ -70,8 +77,10 @@ public struct UnitwiseOperator: SymmetricOperator {
         return UnitwiseTriangularOperator(first: root, mixed: mixed / root, second: rest.squareRoot())
     }
 
+    /// The sum of the diagonal.
     public func trace() -> Double { (first + second).sum().scalar }
 
+    /// The logarithm of the determinant.
     public func logDeterminant() throws(LinearAlgebraError) -> Double {
         (first * second - mixed.squared()).log().sum().scalar
     }
