@@ -28,8 +28,7 @@ public struct ImageClassification: Problem {
         self.task = task
         self.normalization = normalization
         self.evaluationBatchSize = evaluationBatchSize
-        parameters = model.namedParameters
-            .filter(\.parameter.requiresGradient).map { NamedParameter($0.name, $0.parameter) }
+        parameters = model.namedParameters.filter(\.tensor.requiresGradient)
     }
 
     /// The name of the data set.
