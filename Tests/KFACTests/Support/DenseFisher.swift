@@ -103,5 +103,5 @@ func kronecker(_ a: Tensor, _ b: Tensor) -> Tensor {
 
 extension Loss {
     /// The only distribution of the losses that are used here.
-    var distributionOfOneTerm: any PredictiveDistribution { distribution }
+    var distributionOfOneTerm: any PredictiveDistribution { terms[0].distribution }
 }
