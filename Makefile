@@ -6,7 +6,7 @@ ARGUMENTS ?= --epochs 2
 SOURCES = Sources Tests Package.swift
 export PYTHON
 
-.PHONY: help setup demo test test-setup format lint clean distclean
+.PHONY: help setup demo test test-setup test-consumer format lint clean distclean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -18,11 +18,14 @@ demo: ## Set up, then train a convolutional network with K-FAC on Fashion-MNIST
 	@Scripts/setup --require-data
 	swift run -c release kfac train $(ARGUMENTS)
 
-test: setup test-setup ## Set up, then run all tests
+test: setup test-setup test-consumer ## Set up, then run all tests
 	swift test --disable-xctest
 
 test-setup: ## Test the set-up itself, without a network
 	@$(PYTHON) -B -m unittest discover --start-directory Tests/SetupTests
+
+test-consumer: ## Build and run a package that depends on this one
+	swift run --package-path Tests/Consumer --scratch-path .build/consumer
 
 format: ## Format the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)

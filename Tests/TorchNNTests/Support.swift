@@ -38,7 +38,7 @@ func expectGradientsMatchDifferences(
     }
 
     var generator = RandomGenerator(seed: 99)
-    var variables = module.namedParameters.map { (name: $0.name, tensor: $0.parameter) }
+    var variables = module.namedParameters.map { (name: $0.name, tensor: $0.tensor) }
     if input.dtype.isFloatingPoint { variables.append(("input", input.requiringGradient())) }
     let result = output()
     let weights = generator.normal(result.shape, dtype: .float64)

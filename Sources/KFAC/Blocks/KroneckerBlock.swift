@@ -25,7 +25,8 @@ public final class KroneckerBlock: CurvatureBlock {
     /// Creates a block for a layer's use, or nil where no Kronecker factors are known for the operation.
     ///
     /// - Parameter bias: The bias, where there is one and it is optimised.
-    public init?(weight: NamedParameter, bias: NamedParameter?, operation: LayerUse.Operation, settings: FactorSettings) {
+    public init?(weight: NamedParameter, bias: NamedParameter?, operation: LayerUse.Operation, settings: FactorSettings)
+    {
         let shape = weight.tensor.shape
         let (dtype, device) = (weight.tensor.dtype, weight.tensor.device)
         hasBias = bias != nil
@@ -70,7 +71,12 @@ public final class KroneckerBlock: CurvatureBlock {
             outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
             locations = statistics.uses.map { $0.input.shape.dropLast().reduce(1, *) }
         case .convolution(let inputs, let outputs):
-            inputs.update(inputs: statistics.uses.map(\.input), decay: statistics.decay, weight: weight)
+            // The same kernel may be used with different strides and dilations.
+            let uses = statistics.uses.map { use in
+                guard case .convolution(let geometry) = use.operation else { return (use.input, inputs.geometry) }
+                return (use.input, geometry)
+            }
+            inputs.update(uses: uses, decay: statistics.decay, weight: weight)
             outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
             // Examples and spatial positions: all axes but the channels.
             locations = statistics.uses.map { $0.preActivation.count / $0.preActivation.shape[1] }

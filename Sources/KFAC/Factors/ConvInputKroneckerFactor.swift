@@ -59,16 +59,21 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
     ///   - decay: ρ of the running average.
     ///   - weight: The number of examples, for the count-weighted rule; that of the first input by default.
     public func update(inputs: [Tensor], decay: Double, weight: Double? = nil) {
-        for input in inputs where input.rank != geometry.spatialRank + 2 || input.shape[1] != channels {
+        update(uses: inputs.map { ($0, geometry) }, decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
+    }
+
+    /// Moves the average by a batch in which the kernel moved in several ways.
+    func update(uses: [(input: Tensor, geometry: ConvolutionGeometry)], decay: Double, weight: Double) {
+        for (input, geometry) in uses where input.rank != geometry.spatialRank + 2 || input.shape[1] != channels {
             fatalError(
                 "ConvInputKroneckerFactor.update: an input of shape \(input.shape) for \(channels) channels and a kernel "
                     + "\(geometry.kernel)")
         }
-        let moments: [any SecondMoment] = inputs.map { input in
+        let moments: [any SecondMoment] = uses.map { input, geometry in
             if geometry.isTransposed { return Rows.channels(of: input).grouped(into: geometry.groups) }
             let moment = Patches.moment(of: input, geometry: geometry, hasBias: hasBias)
             return mask.map { MaskedMoment(base: moment, mask: $0) } ?? moment
         }
-        update(sources: [moments], decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
+        update(sources: [moments], decay: decay, weight: weight)
     }
 }

@@ -19,7 +19,9 @@ public struct DiagonalOperator: SymmetricOperator, InvertibleOperator {
 
     public func dense() -> Tensor { diagonal.diagonalMatrix() }
 
-    public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator { DiagonalOperator(diagonal + damping) }
+    public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        DiagonalOperator(diagonal + damping)
+    }
 
     public func scaled(by scale: Double) -> any SymmetricOperator { DiagonalOperator(diagonal * scale) }
 

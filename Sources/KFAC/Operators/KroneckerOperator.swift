@@ -90,7 +90,8 @@ func kroneckerApply<Failure: Error>(
     let (m, n) = shape
     let byRows = try right(x.reshaped([m, n, count]).permuted(1, 0, 2).reshaped([n, m * count]))
     let outColumns = byRows.shape[0]
-    let byColumns = try left(byRows.reshaped([outColumns, m, count]).permuted(1, 0, 2).reshaped([m, outColumns * count]))
+    let byColumns = try left(
+        byRows.reshaped([outColumns, m, count]).permuted(1, 0, 2).reshaped([m, outColumns * count]))
     return byColumns.reshaped([byColumns.shape[0] * outColumns, count])
 }
 

@@ -1,5 +1,5 @@
 import Foundation
-import Torch
+public import Torch
 
 /// Adam (Kingma & Ba 2015), with the decoupled weight decay of Loshchilov & Hutter 2019 where one is given.
 public final class Adam: Optimizer {
@@ -37,12 +37,12 @@ public final class Adam: Optimizer {
     private let means: [Tensor]
     private let squares: [Tensor]
 
-    /// Creates an optimiser of the given parameters.
+    /// Creates an optimiser of those of the given parameters that require a gradient.
     public init(_ parameters: [NamedParameter], configuration: Configuration = Configuration()) {
-        self.parameters = parameters
+        self.parameters = parameters.filter(\.tensor.requiresGradient)
         self.configuration = configuration
-        means = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
-        squares = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
+        means = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
+        squares = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
     }
 
     @discardableResult

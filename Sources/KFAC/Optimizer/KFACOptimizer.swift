@@ -60,7 +60,7 @@ public final class KFACOptimizer: Optimizer {
     /// The stored, possibly stale inverse of each block, by its first parameter.
     private var inverses: [Tensor.ID: any SymmetricOperator] = [:]
 
-    /// Creates an optimiser of the given parameters.
+    /// Creates an optimiser of those of the given parameters that require a gradient.
     ///
     /// - Parameters:
     ///   - parameters: What is optimised; each must be used by an operation that reports its use.
@@ -73,11 +73,11 @@ public final class KFACOptimizer: Optimizer {
         guard configuration.statisticsPeriod > 0, configuration.inversePeriod > 0 else {
             fatalError("KFACOptimizer: the periods must be positive: \(configuration)")
         }
-        self.parameters = parameters
+        self.parameters = parameters.filter(\.tensor.requiresGradient)
         self.configuration = configuration
         self.generator = generator
-        layers = LayerCollection(parameters: parameters, settings: configuration.factors)
-        velocities = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
+        layers = LayerCollection(parameters: self.parameters, settings: configuration.factors)
+        velocities = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
     }
 
     @discardableResult
@@ -145,16 +145,16 @@ public final class KFACOptimizer: Optimizer {
         let sources = configuration.estimation.gradients(
             of: loss, withRespectTo: uses.map(\.preActivation), using: &generator)
         return try groups.map { block, indices in
-            let gradients = try sources.map { source in
-                try indices.map { index in
-                    guard let gradient = source[index] else {
-                        throw OptimizerError.unreachedParameters(block.parameters.map(\.name))
-                    }
-                    return gradient
-                }
+            // A use that the loss does not see, of an output that is not looked at, has no curvature.
+            let reached = indices.filter { index in sources.contains { $0[index] != nil } }
+            guard !reached.isEmpty else {
+                throw OptimizerError.unreachedParameters(block.parameters.map(\.name))
+            }
+            let gradients = sources.map { source in
+                reached.map { source[$0] ?? Tensor.zeros(like: uses[$0].preActivation.detached()) }
             }
             let statistics = BlockStatistics(
-                uses: indices.map { uses[$0] }, gradients: gradients, batchSize: loss.batchSize,
+                uses: reached.map { uses[$0] }, gradients: gradients, batchSize: loss.batchSize,
                 decay: configuration.statisticsDecay)
             return (block, statistics)
         }

@@ -16,20 +16,6 @@ public protocol Optimizer: AnyObject {
     func step(_ loss: () throws -> Loss) throws -> StepReport
 }
 
-/// A parameter and the name by which messages and reports call it.
-public struct NamedParameter: Sendable {
-    /// The name, unique in the model.
-    public let name: String
-    /// The tensor, which requires a gradient and is written in place.
-    public let tensor: Tensor
-
-    /// Pairs a name with a parameter.
-    public init(_ name: String, _ tensor: Tensor) {
-        self.name = name
-        self.tensor = tensor
-    }
-}
-
 /// Why a step could not be done.
 public enum OptimizerError: Error, CustomStringConvertible {
     /// The loss is infinite or NaN.

@@ -1,4 +1,4 @@
-import Torch
+public import Torch
 
 /// Stochastic gradient descent with momentum: v ← μ v + g, θ ← θ − α v (with Nesterov: θ ← θ − α (g + μ v)).
 ///
@@ -33,9 +33,9 @@ public final class SGD: Optimizer {
     private let parameters: [NamedParameter]
     private var velocities: [Tensor] = []
 
-    /// Creates an optimiser of the given parameters.
+    /// Creates an optimiser of those of the given parameters that require a gradient.
     public init(_ parameters: [NamedParameter], configuration: Configuration = Configuration()) {
-        self.parameters = parameters
+        self.parameters = parameters.filter(\.tensor.requiresGradient)
         self.configuration = configuration
     }
 

@@ -23,7 +23,9 @@ public struct MovingAverage: Sendable {
 
     /// How batches are weighted.
     public let rule: Rule
-    /// The average, in memory that updates write: copy it to keep a state.
+    /// The average.
+    ///
+    /// Its memory is written by updates: copy it to keep a state.
     public let value: Tensor
     /// The decayed sum of the weights of all batches so far.
     public private(set) var totalWeight = 0.0

@@ -9,7 +9,6 @@ public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
     /// What libtorch says of it.
     public let reason: String
 
-    /// One sentence with the operation, the shape and the reason.
     /// Describes a failure.
     public init(operation: String, shape: [Int], reason: String) {
         self.operation = operation
@@ -17,6 +16,7 @@ public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// One sentence with the operation, the shape and the reason.
     public var description: String { "\(operation) of a matrix of shape \(shape) failed: \(reason)" }
 }
 

@@ -20,12 +20,12 @@ extension Module {
     ///
     /// The names join those of the modules on the way by dots: "blocks.0.convolution1.weight". A tensor that is shared
     /// is listed once, under its first name.
-    public var namedParameters: [(name: String, parameter: Tensor)] {
-        tensors.filter { !$0.isBuffer }.map { ($0.name, $0.tensor) }
+    public var namedParameters: [NamedParameter] {
+        tensors.filter { !$0.isBuffer }.map { NamedParameter($0.name, $0.tensor) }
     }
 
     /// The parameters of this module and all modules inside it, frozen ones too, in the order of their names' list.
-    public var parameters: [Tensor] { namedParameters.map(\.parameter) }
+    public var parameters: [Tensor] { namedParameters.map(\.tensor) }
 
     /// The parameters that require a gradient: what an optimiser changes.
     public var trainableParameters: [Tensor] { parameters.filter(\.requiresGradient) }

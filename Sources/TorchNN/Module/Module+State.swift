@@ -50,7 +50,7 @@ extension Module {
     }
 
     private var namedTensors: [(name: String, tensor: Tensor)] {
-        namedParameters.map { ($0.name, $0.parameter) } + namedBuffers.map { ($0.name, $0.buffer) }
+        namedParameters.map { ($0.name, $0.tensor) } + namedBuffers.map { ($0.name, $0.buffer) }
     }
 
     private var namedStochasticModules: [(name: String, module: any StochasticModule)] {

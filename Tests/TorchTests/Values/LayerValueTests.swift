@@ -41,7 +41,8 @@ struct LayerValueTests {
         let inputs = 4
         let outputs = 2 * geometry.groups
         let x = randomTensor([2, inputs] + spatial)
-        let channels = geometry.isTransposed ? [inputs, outputs / geometry.groups] : [outputs, inputs / geometry.groups]
+        let (first, second) = geometry.isTransposed ? (inputs, outputs) : (outputs, inputs)
+        let channels = [first, second / geometry.groups]
         let weight = randomTensor(channels + geometry.kernel, seed: 2)
         let bias = randomTensor([outputs], seed: 3)
         let result = convolution(x, weight: weight, bias: bias, geometry: geometry)

@@ -1,0 +1,89 @@
+/// Why data could not be read: which file, what was found, what was expected, and what to do.
+public enum DatasetError: Error, Hashable, CustomStringConvertible {
+    /// There is no such folder.
+    case missingFolder(String)
+    /// A folder lacks a file, plain and compressed.
+    case missingFile(String)
+    /// The system refuses to open or read a file.
+    case unreadable(String, reason: String)
+    /// A compressed file was met, and the program that decompresses is not installed.
+    case missingGzip(String)
+    /// A compressed file cannot be decompressed.
+    case damagedGzip(String, reason: String)
+    /// The first bytes are not those of an IDX file.
+    case notIDX(String, found: [UInt8])
+    /// An IDX file holds elements other than unsigned bytes.
+    case elementType(String, code: UInt8)
+    /// An IDX file has another number of axes.
+    case axes(String, found: Int, expected: Int, meaning: String)
+    /// An axis of an IDX file has no extent.
+    case empty(String, shape: [Int])
+    /// An IDX file ends within its header.
+    case truncatedHeader(String, found: Int, expected: Int)
+    /// An IDX file holds fewer elements than its header promises.
+    case truncated(String, shape: [Int], found: Int)
+    /// An IDX file goes on after the elements that its header promises.
+    case tooLong(String, shape: [Int])
+    /// The images of the training set and of the test set differ in size.
+    case unequalSizes(String, [Int], String, [Int])
+    /// There are not as many labels as images.
+    case unequalCounts(images: String, Int, labels: String, Int)
+    /// A label stands for no class.
+    case label(String, index: Int, label: Int, classes: Int)
+    /// A file that is known has another content.
+    case checksum(String, found: String, expected: String)
+
+    /// One sentence with all of it.
+    public var description: String {
+        switch self {
+        case .missingFolder(let path):
+            "the data folder \(path) does not exist: give a folder that holds the four IDX files of a data set"
+        case .missingFile(let path):
+            "\(path) is missing, and so is \(path).gz: the folder must hold \(MNISTFile.list), "
+                + "each plain or compressed by gzip"
+        case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)"
+        case .missingGzip(let path):
+            "\(path) is compressed, and the program gzip, which decompresses it, was not found in PATH: install gzip, "
+                + "or put the decompressed file beside it"
+        case .damagedGzip(let path, let reason):
+            "\(path) is damaged: gzip says \"\(reason)\": get the file anew"
+        case .notIDX(let path, let found):
+            "\(path) is not an IDX file: it begins with \(Self.hex(found)) instead of 00 00 08: get the right file"
+        case .elementType(let path, let code):
+            "\(path) holds elements of the type \(Self.hex([code])); images and labels are unsigned bytes, type 08: "
+                + "convert the file"
+        case .axes(let path, let found, let expected, let meaning):
+            "\(path) has \(found == 1 ? "1 axis" : "\(found) axes") where \(meaning) "
+                + "need \(expected): check that images and labels are not swapped"
+        case .empty(let path, let shape):
+            "\(path) is empty: its header says \(Self.extents(shape)), and every extent must be positive: get the file anew"
+        case .truncatedHeader(let path, let found, let expected):
+            "\(path) is cut off: it ends after \(found) bytes, within its header of \(expected): get the file anew"
+        case .truncated(let path, let shape, let found):
+            "\(path) is cut off: its header promises \(Self.extents(shape)) bytes of content, and \(found) are there: "
+                + "get the file anew"
+        case .tooLong(let path, let shape):
+            "\(path) is too long: it goes on after the \(Self.extents(shape)) bytes of content that its header promises: "
+                + "get the file anew"
+        case .unequalSizes(let training, let trainingSize, let test, let testSize):
+            "\(test) holds images of \(Self.extents(testSize)) pixels and \(training) of "
+                + "\(Self.extents(trainingSize)): training and test images must have one size"
+        case .unequalCounts(let images, let imageCount, let labels, let labelCount):
+            "\(images) holds \(imageCount) images and \(labels) holds \(labelCount) labels: there must be a label for "
+                + "each image; use files that belong together"
+        case .label(let path, let index, let label, let classes):
+            "\(path) has the label \(label) at position \(index): labels are from 0 to \(classes - 1): "
+                + "use a data set of \(classes) classes"
+        case .checksum(let path, let found, let expected):
+            "\(path) is not the file that is expected: its SHA-256 is \(found) instead of \(expected): remove it and "
+                + "get it anew"
+        }
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        guard !bytes.isEmpty else { return "nothing" }
+        return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+    }
+
+    private static func extents(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: " x ") }
+}

@@ -1,0 +1,96 @@
+import Foundation
+public import Torch
+
+/// Images to learn from and images to be tested on.
+public struct ImageTask: Sendable {
+    /// What the data set is called.
+    public let name: String
+    /// The images to learn from.
+    public let training: ImageDataset
+    /// The images to be tested on.
+    public let test: ImageDataset
+
+    /// Puts a training set and a test set together.
+    public init(name: String, training: ImageDataset, test: ImageDataset) {
+        guard training.imageShape == test.imageShape, training.classes == test.classes else {
+            fatalError(
+                "ImageTask: images \(training.imageShape) of \(training.classes) classes to learn from, "
+                    + "\(test.imageShape) of \(test.classes) to be tested on")
+        }
+        self.name = name
+        self.training = training
+        self.test = test
+    }
+
+    /// What the checksums of a folder's files are for.
+    public enum Verification: Sendable, Hashable {
+        /// The files must be Fashion-MNIST's, to the byte.
+        case requireFashionMNIST
+        /// Any files in the form of MNIST are welcome; those of Fashion-MNIST are recognised.
+        case recognize
+    }
+
+    /// Reads a data set in the form of MNIST: the four files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+    /// `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or, with `.gz` at the end, compressed.
+    ///
+    /// The task is called Fashion-MNIST where the files are, and like the folder otherwise.
+    ///
+    /// - Throws: ``DatasetError`` where a file is missing or not what it must be.
+    public init(
+        folder: String, classes: Int = 10, verification: Verification = .recognize
+    ) throws(DatasetError) {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+            throw .missingFolder(folder)
+        }
+        var paths: [MNISTFile: String] = [:]
+        for file in MNISTFile.allCases { paths[file] = try Self.path(of: file, in: folder) }
+
+        var isFashion = true
+        func read(_ file: MNISTFile) throws(DatasetError) -> IDXFile {
+            let isImages = file == .trainingImages || file == .testImages
+            let content = try IDXFile(
+                path: paths[file]!, axes: isImages ? 3 : 1, meaning: isImages ? "images" : "labels")
+            // Once one file differs, the name is settled, and hashing the others is of no use.
+            guard isFashion else { return content }
+            let checksum = content.checksum
+            isFashion = checksum == file.fashionChecksum
+            if !isFashion && verification == .requireFashionMNIST {
+                throw .checksum(paths[file]!, found: checksum, expected: file.fashionChecksum)
+            }
+            return content
+        }
+        func dataset(_ images: MNISTFile, _ labels: MNISTFile) throws(DatasetError) -> ImageDataset {
+            // The small file first: where it is another data set's, the large one need not be hashed.
+            let labelContent = try read(labels)
+            return try ImageDataset(
+                images: read(images), imageFile: paths[images]!, labels: labelContent, labelFile: paths[labels]!,
+                classes: classes)
+        }
+        let test = try dataset(.testImages, .testLabels)
+        let training = try dataset(.trainingImages, .trainingLabels)
+        guard training.imageShape == test.imageShape else {
+            throw .unequalSizes(
+                paths[.trainingImages]!, Array(training.imageShape.dropFirst()), paths[.testImages]!,
+                Array(test.imageShape.dropFirst()))
+        }
+        let folderName = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
+        self.init(name: isFashion ? "Fashion-MNIST" : folderName, training: training, test: test)
+    }
+
+    /// The same task with its first training images only.
+    public func limited(toTraining count: Int) -> ImageTask {
+        ImageTask(name: name, training: training.prefix(count), test: test)
+    }
+
+    /// The same task on another device.
+    public func to(_ device: Device) -> ImageTask {
+        ImageTask(name: name, training: training.to(device), test: test.to(device))
+    }
+
+    private static func path(of file: MNISTFile, in folder: String) throws(DatasetError) -> String {
+        let plain = URL(fileURLWithPath: folder).appendingPathComponent(file.rawValue).path
+        for path in [plain, plain + ".gz"] where FileManager.default.fileExists(atPath: path) { return path }
+        throw .missingFile(plain)
+    }
+}

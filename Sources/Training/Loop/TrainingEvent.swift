@@ -1,0 +1,97 @@
+/// Something that happens in a run, with all there is to say of it.
+///
+/// In a run that begins, `runStart` comes first and `runEnd` last, whatever happens in between.
+public enum TrainingEvent: Sendable {
+    /// The run begins.
+    case runStart(RunStart)
+    /// An epoch begins; epochs are counted from 1.
+    case epochStart(epoch: Int)
+    /// A step was done.
+    case step(StepResult)
+    /// The model was tested.
+    case evaluation(Evaluation)
+    /// An epoch was completed.
+    case epochEnd(EpochResult)
+    /// The run ends.
+    case runEnd(RunSummary)
+
+    /// What a run is about.
+    public struct RunStart: Sendable, Hashable, Codable {
+        /// The name of the problem.
+        public var problem: String
+        /// The name of the optimiser.
+        public var optimizer: String
+        /// The number of numbers that are optimised.
+        public var parameterCount: Int
+        /// The number of examples to learn from.
+        public var trainingExamples: Int
+        /// The number of examples to be tested on.
+        public var testExamples: Int
+        /// The number of epochs to do.
+        public var epochs: Int
+        /// The number of steps in an epoch.
+        public var stepsPerEpoch: Int
+        /// The number of examples of a step.
+        public var batchSize: Int
+        /// The device of the parameters.
+        public var device: String
+        /// The number of threads that one operation may use.
+        public var threads: Int
+        /// The version of libtorch.
+        public var libtorch: String
+    }
+
+    /// What one step did.
+    public struct StepResult: Sendable, Hashable, Codable {
+        /// The epoch, from 1.
+        public var epoch: Int
+        /// The number of the step in the run, from 0.
+        public var step: Int
+        /// The number of examples of the batch.
+        public var examples: Int
+        /// The mean loss over the batch, before the step.
+        public var loss: Double
+        /// The learning rate used.
+        public var learningRate: Double
+        /// The momentum used.
+        public var momentum: Double
+        /// The damping used; nil for methods without.
+        public var damping: Double?
+        /// What the clipping multiplied the update by; nil for methods without.
+        public var clipping: Double?
+        /// The number of layers whose inverses were refreshed.
+        public var refreshedInverses: Int
+        /// The time taken, the making of the batch included, in seconds.
+        public var seconds: Double
+    }
+
+    /// How well the model did when tested.
+    public struct Evaluation: Sendable, Hashable, Codable {
+        /// The epoch after which the model was tested, from 1.
+        public var epoch: Int
+        /// The number of steps done so far.
+        public var steps: Int
+        /// How well it did.
+        public var score: Score
+        /// The time taken, in seconds.
+        public var seconds: Double
+    }
+
+    /// What an epoch did.
+    public struct EpochResult: Sendable, Hashable, Codable {
+        /// The epoch, from 1.
+        public var epoch: Int
+        /// The number of steps done so far.
+        public var steps: Int
+        /// The mean of the losses of its steps, weighted by examples: each measured before its step.
+        public var loss: Double
+        /// The time taken by the steps, in seconds.
+        public var seconds: Double
+    }
+}
+
+/// Takes the events of a run: a file of metrics, a progress display, a test.
+public protocol EventSink: AnyObject {
+    /// Takes an event; an error ends the run.
+    func receive(_ event: TrainingEvent) throws
+}

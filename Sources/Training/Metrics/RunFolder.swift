@@ -1,0 +1,100 @@
+public import Foundation
+
+/// The folder that a run leaves behind: its settings in `config.json`, its events in `metrics.jsonl`.
+public struct RunFolder {
+    /// Where it is.
+    public let path: String
+    /// The sink that writes `metrics.jsonl`.
+    public let metrics: MetricsFile
+
+    /// Creates the folder, with the settings in it.
+    ///
+    /// - Parameters:
+    ///   - path: Where; the folders on the way are created, and the folder itself may exist if it holds no run.
+    ///   - settings: What `config.json` is to say.
+    /// - Throws: ``RunFolderError`` where the folder holds a run or cannot be written; nothing is left behind then.
+    public init(path: String, settings: some Encodable) throws {
+        self.path = path
+        let files = FileManager.default
+        let configuration = path + "/config.json"
+        for file in [configuration, path + "/metrics.jsonl"] where files.fileExists(atPath: file) {
+            throw RunFolderError.holdsRun(path)
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        let content = try encoder.encode(settings) + Data("\n".utf8)
+
+        let created = try Self.createFolders(path)
+        do {
+            do { try content.write(to: URL(fileURLWithPath: configuration)) } catch {
+                throw RunFolderError.notWritable(configuration, reason: Self.reason(error))
+            }
+            metrics = try MetricsFile(path: path + "/metrics.jsonl")
+        } catch {
+            try? files.removeItem(atPath: created ?? configuration)
+            throw error
+        }
+    }
+
+    /// A path in `folder` that nothing has yet: `problem-optimizer-20260131-235959`, with a number where needed.
+    public static func unusedPath(
+        in folder: String = "runs", problem: String, optimizer: String, date: Date = Date()
+    ) -> String {
+        let parts = Calendar(identifier: .gregorian).dateComponents(
+            [.year, .month, .day, .hour, .minute, .second], from: date)
+        func digits(_ number: Int?, _ width: Int) -> String {
+            let text = String(number ?? 0)
+            return String(repeating: "0", count: max(0, width - text.count)) + text
+        }
+        let day = digits(parts.year, 4) + digits(parts.month, 2) + digits(parts.day, 2)
+        let time = digits(parts.hour, 2) + digits(parts.minute, 2) + digits(parts.second, 2)
+        // What a data set's folder is called is its owner's business; what a path may hold is ours.
+        let name = String(problem.lowercased().map { $0.isLetter || $0.isNumber || $0 == "-" ? $0 : "_" })
+        let path = "\(folder)/\(name)-\(optimizer)-\(day)-\(time)"
+        guard FileManager.default.fileExists(atPath: path) else { return path }
+        var number = 2
+        while FileManager.default.fileExists(atPath: "\(path)-\(number)") { number += 1 }
+        return "\(path)-\(number)"
+    }
+
+    /// Creates the folders on the way; returns the topmost one that was created, nil where all were there.
+    private static func createFolders(_ path: String) throws(RunFolderError) -> String? {
+        let files = FileManager.default
+        var missing: [String] = []
+        var next = URL(fileURLWithPath: path).standardizedFileURL.path
+        while !files.fileExists(atPath: next), next != "/" {
+            missing.append(next)
+            next = URL(fileURLWithPath: next).deletingLastPathComponent().path
+        }
+        for folder in missing.reversed() where mkdir(folder, 0o777) != 0 && errno != EEXIST {
+            let reason = String(cString: strerror(errno))
+            if folder != missing.last { try? files.removeItem(atPath: missing.last!) }
+            throw .notWritable(path, reason: reason)
+        }
+        return missing.last
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return "it cannot be written" }
+        return String(cString: strerror(Int32(underlying.code)))
+    }
+}
+
+/// Why a run's folder could not be written.
+public enum RunFolderError: Error, Hashable, CustomStringConvertible {
+    /// The folder holds another run.
+    case holdsRun(String)
+    /// The system refuses to create or write something.
+    case notWritable(String, reason: String)
+
+    /// One sentence with all of it.
+    public var description: String {
+        switch self {
+        case .holdsRun(let path): "\(path) already holds a run: give another folder for the output"
+        case .notWritable(let path, let reason):
+            "\(path) cannot be written: \(reason): give another folder for the output"
+        }
+    }
+}

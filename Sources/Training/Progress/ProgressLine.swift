@@ -1,0 +1,39 @@
+/// How far an epoch is, in one line.
+struct ProgressLine {
+    var epoch: Int
+    var epochs: Int
+    var step: Int
+    var steps: Int
+    var stepsPerSecond: Double
+    var loss: Double
+    var secondsLeft: Double
+
+    /// A line that stays.
+    var plain: String {
+        "epoch \(epoch)/\(epochs), step \(step)/\(steps): loss \(loss.fixed(4)), "
+            + "\(stepsPerSecond.fixed(1)) steps/s, \(Text.time(secondsLeft)) left"
+    }
+
+    /// A line to be redrawn, at most `width` characters wide: what matters least goes first where there is no room.
+    func bar(width: Int, _ terminal: Terminal) -> String {
+        let head = "epoch \(epoch)/\(epochs)"
+        let count = "\(step)/\(steps)"
+        let parts = [
+            count, "\(stepsPerSecond.fixed(1)) steps/s", "loss \(loss.fixed(4))", "\(Text.time(secondsLeft)) left",
+        ]
+        let rest = parts.joined(separator: "  ")
+        // Two spaces and two brackets belong to the bar.
+        let room = min(40, width - head.count - rest.count - 4)
+        if room >= 8 {
+            let filled = room * step / max(1, steps)
+            let drawn = String(repeating: "=", count: filled) + String(repeating: " ", count: room - filled)
+            return "\(head) [\(terminal.styled(drawn, .green))] \(rest)"
+        }
+        for dropped in [[], [1], [1, 3], [1, 2, 3]] {
+            let kept = parts.indices.filter { !dropped.contains($0) }.map { parts[$0] }
+            let line = ([head] + kept).joined(separator: "  ")
+            if line.count <= width { return line }
+        }
+        return String(count.prefix(max(0, width)))
+    }
+}

@@ -1,0 +1,133 @@
+/// Tells people how a run goes: a bar that is redrawn in place on a terminal, a line each tenth of an epoch otherwise.
+public final class ProgressReport: EventSink {
+    private let terminal: Terminal
+    private let isQuiet: Bool
+    private let footer: [String]
+    private let clock = ContinuousClock()
+    private var start: TrainingEvent.RunStart?
+    private var estimate = TimeEstimate()
+    private var epoch = 0
+    private var stepsInEpoch = 0
+    private var loss = SmoothedLoss()
+    private var evaluation: TrainingEvent.Evaluation?
+    private var lastDrawing: ContinuousClock.Instant?
+    private var hasBar = false
+
+    /// The least time between two drawings of the bar.
+    private static let pause = Duration.milliseconds(100)
+
+    /// Creates a report.
+    ///
+    /// - Parameters:
+    ///   - isQuiet: Whether only the summary is told.
+    ///   - footer: Lines to end with.
+    public init(to terminal: Terminal, isQuiet: Bool = false, footer: [String] = []) {
+        self.terminal = terminal
+        self.isQuiet = isQuiet
+        self.footer = footer
+    }
+
+    /// Tells what is to be told of an event.
+    public func receive(_ event: TrainingEvent) {
+        switch event {
+        case .runStart(let start):
+            self.start = start
+            tell(Text.opening(start))
+        case .epochStart(let epoch):
+            self.epoch = epoch
+            stepsInEpoch = 0
+        case .step(let step): show(step)
+        case .evaluation(let evaluation):
+            self.evaluation = evaluation
+            estimate.note(evaluation)
+        case .epochEnd(let result): tell([Text.epoch(result, of: start?.epochs ?? 0, evaluation)])
+        case .runEnd(let summary):
+            eraseBar()
+            terminal.write(Text.lines(Text.summary(summary, terminal) + footer))
+        }
+    }
+
+    private func show(_ step: TrainingEvent.StepResult) {
+        guard !isQuiet, let start else { return }
+        stepsInEpoch += 1
+        loss.note(step.loss)
+        estimate.note(step)
+        let total = start.stepsPerEpoch
+        let line = ProgressLine(
+            epoch: epoch, epochs: start.epochs, step: stepsInEpoch, steps: total, stepsPerSecond: estimate.rate,
+            loss: loss.mean, secondsLeft: estimate.secondsLeft(start, epoch: epoch, stepsInEpoch: stepsInEpoch))
+        guard let width = terminal.width() else {
+            if stepsInEpoch * 10 / total > (stepsInEpoch - 1) * 10 / total {
+                terminal.write(line.plain + "\n")
+            }
+            return
+        }
+        let now = clock.now
+        if let lastDrawing, lastDrawing.duration(to: now) < Self.pause, stepsInEpoch < total { return }
+        lastDrawing = now
+        hasBar = true
+        // Back to the start of the line, over what stands there, and nothing of an older, longer line remains.
+        terminal.write("\r" + line.bar(width: width - 1, terminal) + "\u{1B}[K")
+    }
+
+    /// Tells lines for good.
+    private func tell(_ lines: [String]) {
+        guard !isQuiet else { return }
+        eraseBar()
+        terminal.write(Text.lines(lines))
+    }
+
+    private func eraseBar() {
+        guard hasBar else { return }
+        hasBar = false
+        terminal.write("\r\u{1B}[K")
+    }
+}
+
+/// The loss, averaged over the last steps.
+struct SmoothedLoss {
+    private var sum = 0.0
+    private var weight = 0.0
+
+    /// The average over all so far, in which a loss counts 0.9 times as much as the next one.
+    var mean: Double { sum / weight }
+
+    /// Takes in one more loss.
+    mutating func note(_ loss: Double) {
+        sum = 0.9 * sum + loss
+        weight = 0.9 * weight + 1
+    }
+}
+
+/// How long a run will still take, from what its steps and tests took so far.
+struct TimeEstimate {
+    private var steps = 0
+    private var stepSeconds = 0.0
+    private var evaluations = 0
+    private var evaluationSeconds = 0.0
+
+    /// The steps done in a second.
+    var rate: Double { stepSeconds > 0 ? Double(steps) / stepSeconds : 0 }
+
+    /// Takes in a step.
+    mutating func note(_ step: TrainingEvent.StepResult) {
+        steps += 1
+        stepSeconds += step.seconds
+    }
+
+    /// Takes in a test.
+    mutating func note(_ evaluation: TrainingEvent.Evaluation) {
+        evaluations += 1
+        evaluationSeconds += evaluation.seconds
+    }
+
+    /// The time that the run still takes, the tests included, in seconds.
+    func secondsLeft(_ start: TrainingEvent.RunStart, epoch: Int, stepsInEpoch: Int) -> Double {
+        let epochsLeft = Double(start.epochs - epoch)
+        let stepsLeft = epochsLeft * Double(start.stepsPerEpoch) + Double(start.stepsPerEpoch - stepsInEpoch)
+        let evaluationsLeft = epochsLeft + 1
+        let perStep = steps > 0 ? stepSeconds / Double(steps) : 0
+        let perEvaluation = evaluations > 0 ? evaluationSeconds / Double(evaluations) : 0
+        return stepsLeft * perStep + evaluationsLeft * perEvaluation
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import TestSupport
+import Testing
+import Torch
+
+@testable import Datasets
+
+@Suite struct ImageTaskTests {
+    let folder = TemporaryFolder()
+
+    @Test func readsFourFiles() throws {
+        try folder.writeImages(training: 30, test: 12, size: 6)
+        let task = try ImageTask(folder: folder.path)
+        #expect(task.name == URL(fileURLWithPath: folder.path).lastPathComponent)
+        #expect(task.training.images.shape == [30, 1, 6, 6])
+        #expect(task.training.images.dtype == .uint8)
+        #expect(task.training.labels.shape == [30])
+        #expect(task.training.labels.dtype == .int64)
+        #expect(task.test.count == 12)
+        #expect(task.test.imageShape == [1, 6, 6])
+        #expect(task.test.classes == 10)
+        #expect(task.training.labels[1].scalar == 7)
+        #expect(task.training.images[1, 0, 7 * 6 / 10, 0].scalar == 200)
+    }
+
+    @Test func prefixKeepsTheFirst() throws {
+        try folder.writeImages(training: 30, test: 12, size: 6)
+        let task = try ImageTask(folder: folder.path)
+        let few = task.limited(toTraining: 5)
+        #expect(few.training.count == 5)
+        #expect(few.test.count == 12)
+        #expect((few.training.images .== task.training.images[0..<5]).all())
+        #expect(task.limited(toTraining: 1000).training.count == 30)
+    }
+
+    @Test func saysThatAFolderIsMissing() throws {
+        #expect(throws: DatasetError.missingFolder(folder("none"))) { _ = try ImageTask(folder: folder("none")) }
+        try folder.write([1], to: "file")
+        #expect(throws: DatasetError.missingFolder(folder("file"))) { _ = try ImageTask(folder: folder("file")) }
+    }
+
+    @Test(arguments: MNISTFile.allCases)
+    func saysThatAFileIsMissing(file: MNISTFile) throws {
+        try folder.writeImages(training: 3, test: 2, size: 4)
+        try FileManager.default.removeItem(atPath: folder(file.rawValue))
+        let error = #expect(throws: DatasetError.self) { _ = try ImageTask(folder: folder.path) }
+        #expect(
+            error?.description
+                == "\(folder(file.rawValue)) is missing, and so is \(folder(file.rawValue)).gz: the folder must hold "
+                + "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+                + "t10k-labels-idx1-ubyte, each plain or compressed by gzip")
+    }
+
+    @Test func saysThatALabelIsOutOfRange() throws {
+        try folder.writeImages(training: 3, test: 2, size: 4)
+        let labels = try folder.write(idxBytes(shape: [3], elements: [9, 200, 3]), to: "train-labels-idx1-ubyte")
+        let error = #expect(throws: DatasetError.self) { _ = try ImageTask(folder: folder.path) }
+        #expect(
+            error?.description
+                == "\(labels) has the label 200 at position 1: labels are from 0 to 9: use a data set of 10 classes")
+    }
+
+    @Test func saysThatCountsDiffer() throws {
+        try folder.writeImages(training: 3, test: 2, size: 4)
+        let labels = try folder.write(idxBytes(shape: [4], elements: [1, 2, 3, 4]), to: "train-labels-idx1-ubyte")
+        let error = #expect(throws: DatasetError.self) { _ = try ImageTask(folder: folder.path) }
+        #expect(
+            error?.description
+                == "\(folder("train-images-idx3-ubyte")) holds 3 images and \(labels) holds 4 labels: there must be a "
+                + "label for each image; use files that belong together")
+    }
+
+    @Test func saysThatSizesDiffer() throws {
+        try folder.writeImages(training: 3, test: 2, size: 4)
+        try folder.write(
+            idxBytes(shape: [2, 4, 5], elements: [UInt8](repeating: 0, count: 40)), to: "t10k-images-idx3-ubyte")
+        let error = #expect(throws: DatasetError.self) { _ = try ImageTask(folder: folder.path) }
+        #expect(
+            error?.description
+                == "\(folder("t10k-images-idx3-ubyte")) holds images of 4 x 5 pixels and "
+                + "\(folder("train-images-idx3-ubyte")) of 4 x 4: training and test images must have one size")
+    }
+
+    @Test func requiresFashionMNISTWhereToldTo() throws {
+        try folder.writeImages(training: 3, test: 2, size: 4)
+        let error = #expect(throws: DatasetError.self) {
+            _ = try ImageTask(folder: folder.path, verification: .requireFashionMNIST)
+        }
+        guard case .checksum(let path, let found, let expected) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(path == folder("t10k-labels-idx1-ubyte"))
+        #expect(found == SHA256.hexDigest(of: [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))))
+        #expect(expected == MNISTFile.testLabels.fashionChecksum)
+    }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import TestSupport
+import Testing
+import Torch
+
+@testable import Training
+
+@Suite struct MetricsTests {
+    let folder = TemporaryFolder()
+
+    private func lines(_ name: String) throws -> [String] {
+        try String(contentsOfFile: folder(name), encoding: .utf8).split(separator: "\n").map(String.init)
+    }
+
+    @Test func eachEventIsALine() throws {
+        let file = try MetricsFile(path: folder("metrics.jsonl"))
+        try file.receive(
+            .runStart(
+                TrainingEvent.RunStart(
+                    problem: "Line", optimizer: "sgd", parameterCount: 2, trainingExamples: 10, testExamples: 5,
+                    epochs: 1, stepsPerEpoch: 3, batchSize: 4, device: "cpu", threads: 2, libtorch: "1.2.3")))
+        try file.receive(.epochStart(epoch: 1))
+        var step = TrainingEvent.StepResult(
+            epoch: 1, step: 0, examples: 4, loss: 0.5, learningRate: 0.25, momentum: 0.75, damping: nil, clipping: nil,
+            refreshedInverses: 0, seconds: 0.125)
+        try file.receive(.step(step))
+        step.loss = .nan
+        step.damping = 0.5
+        step.clipping = 1
+        try file.receive(.step(step))
+        let evaluation = TrainingEvent.Evaluation(
+            epoch: 1, steps: 3, score: Score(examples: 5, loss: 2, accuracy: 0.5), seconds: 0.25)
+        try file.receive(.evaluation(evaluation))
+        try file.receive(.epochEnd(TrainingEvent.EpochResult(epoch: 1, steps: 3, loss: 0.5, seconds: 0.5)))
+        var summary = RunSummary(outcome: .interrupted(signal: 2))
+        summary.add(0.5, to: "data")
+        try file.receive(.runEnd(summary))
+
+        #expect(
+            try lines("metrics.jsonl") == [
+                #"{"event":"run_start","batch_size":4,"device":"cpu","epochs":1,"libtorch":"1.2.3","optimizer":"sgd","#
+                    + #""parameter_count":2,"problem":"Line","steps_per_epoch":3,"test_examples":5,"threads":2,"#
+                    + #""training_examples":10}"#,
+                #"{"event":"epoch_start","epoch":1}"#,
+                #"{"event":"step","epoch":1,"examples":4,"learning_rate":0.25,"loss":0.5,"momentum":0.75,"#
+                    + #""refreshed_inverses":0,"seconds":0.125,"step":0}"#,
+                #"{"event":"step","clipping":1,"damping":0.5,"epoch":1,"examples":4,"learning_rate":0.25,"loss":"NaN","#
+                    + #""momentum":0.75,"refreshed_inverses":0,"seconds":0.125,"step":0}"#,
+                #"{"event":"evaluation","epoch":1,"score":{"accuracy":0.5,"examples":5,"loss":2},"seconds":0.25,"#
+                    + #""steps":3}"#,
+                #"{"event":"epoch_end","epoch":1,"loss":0.5,"seconds":0.5,"steps":3}"#,
+                #"{"event":"run_end","epochs":0,"evaluation_seconds":0,"examples":0,"#
+                    + #""outcome":{"signal":2,"status":"interrupted"},"phases":[{"phase":"data","seconds":0.5}],"#
+                    + #""set_up_seconds":0,"steps":0,"training_seconds":0}"#,
+            ])
+    }
+
+    /// Nothing waits in a buffer: what a killed process wrote is there.
+    @Test func linesAreThereAtOnce() throws {
+        let file = try MetricsFile(path: folder("metrics.jsonl"))
+        for epoch in 1...3 {
+            try file.receive(.epochStart(epoch: epoch))
+            #expect(try lines("metrics.jsonl").count == epoch)
+        }
+    }
+
+    @Test func writesNoFileTwice() throws {
+        try folder.write(Array("old\n".utf8), to: "metrics.jsonl")
+        #expect(throws: RunFolderError.notWritable(folder("metrics.jsonl"), reason: "File exists")) {
+            _ = try MetricsFile(path: folder("metrics.jsonl"))
+        }
+        #expect(try lines("metrics.jsonl") == ["old"])
+    }
+
+    @Test(arguments: [
+        RunSummary.Outcome.completed, .interrupted(signal: nil), .interrupted(signal: 15), .failed(reason: "why"),
+    ])
+    func outcomesCanBeReadBack(outcome: RunSummary.Outcome) throws {
+        let data = try JSONEncoder().encode(outcome)
+        #expect(try JSONDecoder().decode(RunSummary.Outcome.self, from: data) == outcome)
+    }
+}
+
+@Suite struct RunFolderTests {
+    let folder = TemporaryFolder()
+
+    @Test func createsFoldersOnTheWay() throws {
+        struct Settings: Encodable {
+            let batchSize: Int
+        }
+        let run = try RunFolder(path: folder("a/b/run"), settings: Settings(batchSize: 3))
+        try run.metrics.receive(.epochStart(epoch: 1))
+        let config = try String(contentsOfFile: folder("a/b/run/config.json"), encoding: .utf8)
+        #expect(config == "{\n  \"batch_size\" : 3\n}\n")
+        #expect(FileManager.default.fileExists(atPath: folder("a/b/run/metrics.jsonl")))
+    }
+
+    @Test func takesAnEmptyFolder() throws {
+        try FileManager.default.createDirectory(atPath: folder("run"), withIntermediateDirectories: false)
+        _ = try RunFolder(path: folder("run"), settings: ["seed": 1])
+        #expect(FileManager.default.fileExists(atPath: folder("run/config.json")))
+    }
+
+    @Test(arguments: ["config.json", "metrics.jsonl"])
+    func leavesAnotherRunAlone(file: String) throws {
+        try folder.write(Array("old".utf8), to: file)
+        let error = #expect(throws: RunFolderError.self) { _ = try RunFolder(path: folder.path, settings: ["a": 1]) }
+        #expect(error?.description == "\(folder.path) already holds a run: give another folder for the output")
+        #expect(folder.names == [file])
+        #expect(try String(contentsOfFile: folder(file), encoding: .utf8) == "old")
+    }
+
+    @Test func leavesNothingWhereItCannotWrite() throws {
+        try folder.write([1], to: "file")
+        let error = #expect(throws: RunFolderError.self) {
+            _ = try RunFolder(path: folder("file/run"), settings: ["a": 1])
+        }
+        #expect(
+            error?.description
+                == "\(folder("file/run")) cannot be written: Not a directory: give another folder for the output")
+        // A name that no file system takes, below a folder that is created on the way.
+        let long = "new/" + String(repeating: "x", count: 300)
+        #expect(throws: RunFolderError.notWritable(folder(long), reason: "File name too long")) {
+            _ = try RunFolder(path: folder(long), settings: ["a": 1])
+        }
+        #expect(folder.names == ["file"])
+    }
+
+    @Test func unusedPathsAreNamedAfterTheRun() throws {
+        let date = Calendar(identifier: .gregorian).date(
+            from: DateComponents(year: 2026, month: 3, day: 4, hour: 5, minute: 6, second: 7))!
+        func next() -> String {
+            RunFolder.unusedPath(in: folder.path, problem: "My data/1", optimizer: "kfac", date: date)
+        }
+        let first = folder("my_data_1-kfac-20260304-050607")
+        #expect(next() == first)
+        for suffix in ["", "-2"] {
+            try FileManager.default.createDirectory(atPath: first + suffix, withIntermediateDirectories: false)
+        }
+        #expect(next() == first + "-3")
+    }
+}

@@ -1,0 +1,140 @@
+import Datasets
+import KFAC
+import Testing
+import Torch
+import Training
+
+@Suite struct TrainerTests {
+    let problem = LineProblem()
+    let recorder = Recorder()
+
+    private func trainer(
+        epochs: Int = 2, cancellation: Cancellation = Cancellation(), sinks: [any EventSink]? = nil
+    ) -> Trainer {
+        let sampler = BatchSampler(count: problem.trainingCount, batchSize: 4, generator: RandomGenerator(seed: 5))
+        return Trainer(
+            epochs: epochs, sampler: sampler, optimizerName: "sgd", setUpSeconds: 1.5, sinks: sinks ?? [recorder],
+            cancellation: cancellation)
+    }
+
+    private var optimizer: SGD {
+        SGD(problem.parameters, configuration: SGD.Configuration(learningRate: 0.1, momentum: 0.5))
+    }
+
+    @Test func eventsComeInOrder() throws {
+        try trainer().run(problem, with: optimizer)
+        #expect(
+            recorder.names == [
+                "run start", "epoch 1", "step 0", "step 1", "step 2", "evaluation 1", "epoch end 1", "epoch 2",
+                "step 3", "step 4", "step 5", "evaluation 2", "epoch end 2", "run end",
+            ])
+        guard case .runStart(let start) = recorder.events.first else { return }
+        #expect(start.problem == "Line")
+        #expect(start.parameterCount == 1)
+        #expect(start.trainingExamples == 10)
+        #expect(start.testExamples == 5)
+        #expect(start.stepsPerEpoch == 3)
+        #expect(start.batchSize == 4)
+        #expect(start.device == "cpu")
+    }
+
+    @Test func summaryAddsUp() throws {
+        let summary = try trainer().run(problem, with: optimizer)
+        #expect(summary == recorder.summary)
+        #expect(summary.outcome == .completed)
+        #expect(summary.epochs == 2)
+        #expect(summary.steps == 6)
+        #expect(summary.examples == 20)
+        #expect(summary.lastLoss == recorder.steps.last?.loss)
+        #expect(summary.lastEvaluation?.epoch == 2)
+        #expect(summary.lastEvaluation?.score == Score(examples: 5, loss: 2))
+        #expect(summary.setUpSeconds == 1.5)
+        #expect(summary.phases.map(\.phase) == ["data", "forward", "backward", "update"])
+        #expect(abs(summary.trainingSeconds - recorder.steps.reduce(0) { $0 + $1.seconds }) < 1e-9)
+        #expect(summary.phases.reduce(0) { $0 + $1.seconds } <= summary.trainingSeconds)
+    }
+
+    @Test func eachEpochUsesEachExampleOnce() throws {
+        try trainer().run(problem, with: optimizer)
+        #expect(problem.dealt.map(\.count) == [4, 4, 2, 4, 4, 2])
+        #expect(problem.dealt[0..<3].joined().sorted() == Array(0..<10))
+        #expect(problem.dealt[3..<6].joined().sorted() == Array(0..<10))
+    }
+
+    @Test func meanLossOfAnEpochIsWeightedByExamples() throws {
+        try trainer(epochs: 1).run(problem, with: optimizer)
+        let steps = recorder.steps
+        let expected = (steps[0].loss * 4 + steps[1].loss * 4 + steps[2].loss * 2) / 10
+        guard case .epochEnd(let result) = recorder.events[6] else {
+            Issue.record("\(recorder.names)")
+            return
+        }
+        #expect(result.loss == expected)
+        #expect(result.steps == 3)
+    }
+
+    @Test func trainingReducesTheLoss() throws {
+        try trainer(epochs: 60).run(problem, with: optimizer)
+        #expect(abs(problem.slope.scalar - 3) < 0.01)
+    }
+
+    @Test func aRunCanBeRepeated() throws {
+        try trainer().run(problem, with: optimizer)
+        let (other, otherRecorder) = (LineProblem(), Recorder())
+        try trainer(sinks: [otherRecorder]).run(
+            other, with: SGD(other.parameters, configuration: SGD.Configuration(learningRate: 0.1, momentum: 0.5)))
+        #expect(otherRecorder.steps.map(\.loss) == recorder.steps.map(\.loss))
+        #expect(other.slope.scalar == problem.slope.scalar)
+    }
+
+    @Test func cancellationEndsBetweenSteps() throws {
+        let cancellation = Cancellation()
+        recorder.onEvent = { if case .step(let step) = $0, step.step == 4 { cancellation.request() } }
+        let summary = try trainer(cancellation: cancellation).run(problem, with: optimizer)
+        #expect(summary.outcome == .interrupted(signal: nil))
+        #expect(summary.steps == 5)
+        #expect(summary.epochs == 1)
+        #expect(summary.lastEvaluation?.epoch == 1)
+        #expect(recorder.names.suffix(3) == ["step 3", "step 4", "run end"])
+    }
+
+    @Test func aSignalIsPassedOn() throws {
+        let summary = try trainer(cancellation: Cancellation { 15 }).run(problem, with: optimizer)
+        #expect(summary.outcome == .interrupted(signal: 15))
+        #expect(summary.steps == 0)
+        #expect(recorder.names == ["run start", "epoch 1", "run end"])
+    }
+
+    @Test(arguments: [Double.nan, .infinity])
+    func aLossThatIsNotFiniteEndsTheRun(factor: Double) throws {
+        problem.factor = { $0 == 2 ? factor : 1 }
+        // The slope must not be zero where it is multiplied by infinity.
+        withoutGradients { problem.slope.fill(1) }
+        let error = #expect(throws: OptimizerError.self) { try trainer().run(problem, with: optimizer) }
+        #expect(error?.description == "the loss is not finite at step 2: lower the learning rate or raise the damping")
+        #expect(recorder.names.suffix(2) == ["step 2", "run end"])
+        #expect(recorder.steps.last?.loss.isFinite == false)
+        #expect(recorder.summary?.outcome == .failed(reason: error!.description))
+        #expect(recorder.summary?.steps == 3)
+    }
+
+    @Test func aFailingSinkEndsTheRunAndTheOthersLearnOfIt() throws {
+        let failing = Recorder()
+        failing.onEvent = { if case .step(let step) = $0, step.step == 1 { throw Recorder.Failure() } }
+        #expect(throws: Recorder.Failure()) {
+            try trainer(sinks: [recorder, failing]).run(problem, with: optimizer)
+        }
+        #expect(recorder.names == ["run start", "epoch 1", "step 0", "step 1", "run end"])
+        #expect(recorder.summary?.outcome == .failed(reason: "Failure()"))
+    }
+
+    @Test func aFailingOptimizerEndsTheRun() throws {
+        let unreached = NamedParameter("unused", Tensor([1.0 as Double]).requiringGradient())
+        #expect(throws: OptimizerError.self) {
+            try trainer().run(problem, with: SGD(problem.parameters + [unreached]))
+        }
+        #expect(
+            recorder.summary?.outcome
+                == .failed(reason: "the loss does not depend on unused: use them in the model or leave them out"))
+    }
+}
