@@ -11,7 +11,7 @@ import Torch
 @Suite struct ConvolutionFactorOracleTests {
     /// Patches as rows, for each group: [groups, batch · locations, channels / groups · kernel].
     private func patches(_ layer: RandomConvolution, of x: Tensor) -> Tensor {
-        let geometry = layer.geometry.isTransposed ? layer.geometry.adjoint : layer.geometry
+        let geometry = layer.geometry.forward
         let groups = geometry.groups
         let locations = geometry.outputShape(for: Array(x.shape.dropFirst(2)))
         let perGroup = x.shape[1] / groups
@@ -138,5 +138,45 @@ import Torch
                 factor.covariance, plain.covariance * extended.expanded(at: 0) * extended.expanded(at: 1),
                 relative: 1e-12, absolute: 1e-13)
         }
+    }
+
+    /// One weight that is used with different strides: the locations of all uses count alike.
+    @Test(arguments: [false, true]) func usesOfOtherGeometries(isTransposed: Bool) {
+        let geometries = [1, 2].map {
+            ConvolutionGeometry(kernel: [3, 3], stride: [$0], padding: [1], isTransposed: isTransposed)
+        }
+        let weight = randomTensor([2, 2, 3, 3])
+        let uses = geometries.enumerated().map { (input: randomTensor([3, 2, 5, 5], seed: UInt64($0)), geometry: $1) }
+        let outputGradients = uses.enumerated().map { index, use in
+            randomTensor(
+                convolution(use.input, weight: weight, geometry: use.geometry).shape, seed: UInt64(10 + index))
+        }
+        let diagonal = ConvDiagonalFactor(
+            inputs: 2, outputs: 2, geometry: geometries[0], hasBias: false, dtype: .float64)
+        diagonal.update(uses: uses, outputGradients: [outputGradients], decay: 0.9, weight: 3)
+        let perUse = zip(uses, outputGradients).map { use, gradient in
+            exampleGradients(uses: [(use.input, gradient)], parameters: [weight]) {
+                convolution($0, weight: $1[0], geometry: use.geometry)
+            }
+        }
+        expectClose(diagonal.diagonal, (perUse[0] + perUse[1]).squared().mean(0), relative: 1e-10, absolute: 1e-12)
+
+        // The side with the patches: the mean over the locations of both uses.
+        let covariance: Tensor
+        if isTransposed {
+            let factor = ConvOutputKroneckerFactor(channels: 2, geometry: geometries[0], dtype: .float64)
+            factor.update(uses: [outputGradients], geometries: geometries, decay: 0.9, weight: 3)
+            covariance = factor.covariance
+        } else {
+            let factor = ConvInputKroneckerFactor(
+                channels: 2, geometry: geometries[0], hasBias: false, dtype: .float64)
+            factor.update(uses: uses, decay: 0.9, weight: 3)
+            covariance = factor.covariance
+        }
+        let rows = zip(isTransposed ? outputGradients : uses.map(\.input), geometries).map {
+            Patches.rows(of: $0, geometry: $1.forward, hasBias: false).columns
+        }
+        let all = Tensor.concatenate(rows, axis: 1)
+        expectClose(covariance, all.matmul(all.transposed()) / Double(all.shape[1]), relative: 1e-10, absolute: 1e-12)
     }
 }
