@@ -71,7 +71,12 @@ public final class KroneckerBlock: CurvatureBlock {
             outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
             locations = statistics.uses.map { $0.input.shape.dropLast().reduce(1, *) }
         case .convolution(let inputs, let outputs):
-            inputs.update(inputs: statistics.uses.map(\.input), decay: statistics.decay, weight: weight)
+            // The same kernel may be used with different strides and dilations.
+            let uses = statistics.uses.map { use in
+                guard case .convolution(let geometry) = use.operation else { return (use.input, inputs.geometry) }
+                return (use.input, geometry)
+            }
+            inputs.update(uses: uses, decay: statistics.decay, weight: weight)
             outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
             // Examples and spatial positions: all axes but the channels.
             locations = statistics.uses.map { $0.preActivation.count / $0.preActivation.shape[1] }

@@ -1,4 +1,4 @@
-import Torch
+public import Torch
 
 /// What is propagated back to estimate the curvature of the loss with respect to the pre-activations.
 public enum Estimation: Sendable, Hashable, Codable {
@@ -18,45 +18,93 @@ extension Estimation {
     /// The gradients with respect to intermediate tensors of each quantity that is propagated back.
     ///
     /// Gradients are of sums over the batch, so that each example's are unscaled; the sum over sources of their outer
-    /// products estimates (or is) the Fisher matrix. The graph is kept.
+    /// products estimates (or is) the curvature of the sum of the losses. Only what lies between the loss and the
+    /// intermediates is computed, and the graph is kept.
     ///
-    /// - Parameter intermediates: Pre-activations.
+    /// With several terms of weights c, one pass carries √c times each term: their draws are independent with mean
+    /// zero, so that products of different terms vanish in expectation, and each term's curvature is scaled by c once.
+    /// Only `exact` goes through the terms one by one. In `empirical`, products of different terms stay, as in the
+    /// original: it takes all targets of an example for one observation.
+    ///
+    /// - Parameters:
+    ///   - loss: The loss of a batch, with its graph.
+    ///   - matrix: Which matrix is estimated. Targets drawn from the model know the Fisher matrix only: `sampled` with
+    ///     `ggn` needs natural parameters, where they are the same. `empirical` is neither of them, for any `matrix`.
+    ///   - intermediates: Pre-activations.
+    ///   - generator: Draws targets and signs; on the device of the distribution's parameters.
     /// - Returns: For each source, the gradients; nil for a tensor that the loss does not depend on.
-    func gradients(
-        of loss: Loss, withRespectTo intermediates: [Tensor], using generator: inout RandomGenerator
+    public func gradients(
+        of loss: Loss, matrix: CurvatureMatrix = .fisher, withRespectTo intermediates: [Tensor],
+        using generator: inout RandomGenerator
     ) -> [[Tensor?]] {
-        let distribution = loss.distribution
-        func propagate(_ outputs: [Tensor], _ weights: [Tensor]?) -> [Tensor?] {
-            gradientsIfReached(of: outputs, weightedBy: weights, withRespectTo: intermediates, keepingGraph: true)
-        }
-        func scaled(_ gradients: [Tensor?], draws: Int) -> [Tensor?] {
-            draws == 1 ? gradients : gradients.map { $0.map { $0 / Double(draws).squareRoot() } }
-        }
         switch self {
         case .sampled(let draws):
-            return (0..<draws).map { _ in
-                let targets = withoutGradients { distribution.sample(using: &generator) }
-                let likelihood = distribution.negativeLogLikelihood(of: targets).sum()
-                return scaled(propagate([likelihood], nil), draws: draws)
+            requireFisher(matrix, loss)
+            return (0..<checked(draws)).map { _ in
+                let likelihoods = loss.terms.map { term in
+                    let targets = withoutGradients { term.distribution.sample(using: &generator) }
+                    return term.negativeLogLikelihood(of: targets)
+                }
+                return propagate(likelihoods, weights: loss.terms.map(\.weight), draws: draws, to: intermediates)
             }
         case .empirical:
-            return [propagate([loss.perExample.sum()], nil)]
+            return [propagate(loss.terms.map(\.perExample), weights: loss.terms.map(\.weight), to: intermediates)]
         case .exact:
-            let rank = distribution.fisherRank
-            return (0..<rank).map { column in
-                let unit = Tensor.zeros([loss.batchSize, rank], like: distribution.parameters[0])
-                unit[.all, column].fill(1)
-                return propagate(distribution.parameters, distribution.fisherFactorProduct(unit))
+            return loss.terms.flatMap { term in
+                let rank = term.factorRank(of: matrix)
+                return (0..<rank).map { column in
+                    let unit = Tensor.zeros([loss.batchSize, rank], like: term.distribution.parameters[0])
+                    unit[.all, column].fill(1)
+                    let weights = withoutGradients { term.factorProduct(of: matrix, with: unit) }
+                    return pullBack(weights, through: term.distribution.parameters, to: intermediates)
+                }
             }
         case .curvaturePropagation(let draws):
-            return (0..<draws).map { _ in
-                let shape = [loss.batchSize, distribution.fisherRank]
-                let signs = generator.signs(like: Tensor.zeros(shape, like: distribution.parameters[0]))
-                return scaled(
-                    propagate(distribution.parameters, distribution.fisherFactorProduct(signs)), draws: draws)
+            return (0..<checked(draws)).map { _ in
+                let weights = withoutGradients {
+                    loss.terms.flatMap { term in
+                        let shape = [loss.batchSize, term.factorRank(of: matrix)]
+                        let signs = generator.signs(like: Tensor.zeros(shape, like: term.distribution.parameters[0]))
+                        return term.factorProduct(of: matrix, with: signs / Double(draws).squareRoot())
+                    }
+                }
+                return pullBack(weights, through: loss.terms.flatMap(\.distribution.parameters), to: intermediates)
             }
         }
     }
+
+    /// The gradients of the sum over terms and batch of √weight · likelihood / √draws.
+    private func propagate(
+        _ likelihoods: [Tensor], weights: [Double], draws: Int = 1, to intermediates: [Tensor]
+    ) -> [Tensor?] {
+        let scaled = zip(likelihoods, weights).map { likelihood, weight in
+            Tensor.full(like: likelihood.detached(), (weight / Double(draws)).squareRoot())
+        }
+        return pullBack(scaled, through: likelihoods, to: intermediates)
+    }
+
+    private func checked(_ draws: Int) -> Int {
+        guard draws > 0 else { fatalError("Estimation: \(draws) draws; at least one is needed") }
+        return draws
+    }
+
+    private func requireFisher(_ matrix: CurvatureMatrix, _ loss: Loss) {
+        guard matrix == .ggn, let term = loss.terms.first(where: { !$0.distribution.hasNaturalParameters }) else {
+            return
+        }
+        fatalError(
+            "Estimation: targets drawn from the model do not estimate the Gauss–Newton matrix of "
+                + "\(type(of: term.distribution)), whose parameters are not natural: use .fisher, or .exact or "
+                + ".curvaturePropagation")
+    }
+}
+
+/// Jᵀ times vectors in the shapes of the outputs, which may contain constants; nil for an input that none reaches.
+func pullBack(_ vectors: [Tensor], through outputs: [Tensor], to inputs: [Tensor]) -> [Tensor?] {
+    let variable = outputs.indices.filter { outputs[$0].requiresGradient }
+    return gradientsIfReached(
+        of: variable.map { outputs[$0] }, weightedBy: variable.map { vectors[$0] }, withRespectTo: inputs,
+        keepingGraph: true)
 }
 
 extension Tensor {

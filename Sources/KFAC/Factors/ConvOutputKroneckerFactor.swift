@@ -22,10 +22,15 @@ public import Torch
 /// | `make_inverse_update_ops` | ``InverseProvidingFactor/updateInverses()`` | acts at once; failures throw instead of giving NaN |
 /// | `get_damped_inverse`, `get_matpower` | ``InverseProvidingFactor/dampedInverse(_:)``, ``InverseProvidingFactor/matrixPower(_:damping:)`` | what was not registered is an error that says so |
 /// | `get_eigendecomp`, `reset_eigendecomp` | ``InverseProvidingFactor/eigendecomposition()``, ``InverseProvidingFactor/resetEigendecomposition()`` | |
-/// | `left_multiply`, `right_multiply` | ``InverseProvidingFactor/leftMultiply(_:damping:)``, ``InverseProvidingFactor/rightMultiply(_:damping:)-(Tensor,_)`` | never ran in the original; here as it documents them |
-/// | `left_multiply_inverse`, `right_multiply_inverse` | the same in Swift's spelling | left products of row-sparse matrices do not compile, where they failed at run time |
+/// | `left_multiply`, `right_multiply` | ``FisherFactor/leftMultiply(_:damping:)``, ``FisherFactor/rightMultiply(_:damping:)-(Tensor,_)`` | never ran in the original; here as it documents them |
+/// | `left_multiply_inverse`, `right_multiply_inverse` | ``FisherFactor/leftMultiplyInverse(_:damping:)``, ``FisherFactor/rightMultiplyInverse(_:damping:)-(Tensor,_)`` | left products of row-sparse matrices do not compile, where they failed at run time |
 /// | process-wide settings | ``FactorSettings`` | a value for each factor; ``FactorSettings/seed`` has the original's defaults |
 public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
+    /// The number of output channels, of all groups.
+    public let channels: Int
+    /// How the kernel moves; nil where only the channels matter.
+    public let geometry: ConvolutionGeometry?
+
     /// Creates a factor without statistics.
     ///
     /// - Parameters:
@@ -42,10 +47,25 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
     }
 
     /// Creates a factor without statistics for a number of output channels.
+    ///
+    /// - Parameters:
+    ///   - channels: The number of output channels, of all groups.
+    ///   - geometry: Needed only of a grouped convolution, which gives a block for each group, and of a transposed one,
+    ///     whose factor holds patches, [channel][kernel row][kernel column] (see ``ConvInputKroneckerFactor``).
     public init(
-        channels: Int, settings: FactorSettings = FactorSettings(), dtype: DType = .float32, device: Device = .cpu
+        channels: Int, geometry: ConvolutionGeometry? = nil, settings: FactorSettings = FactorSettings(),
+        dtype: DType = .float32, device: Device = .cpu
     ) {
-        super.init(dimension: channels, settings: settings, dtype: dtype, device: device)
+        let groups = geometry?.groups ?? 1
+        guard channels % groups == 0 else {
+            fatalError("ConvOutputKroneckerFactor: \(channels) channels in \(groups) groups")
+        }
+        self.channels = channels
+        self.geometry = geometry
+        let kernel = geometry.flatMap { $0.isTransposed ? $0.kernel : nil } ?? []
+        super.init(
+            dimension: kernel.reduce(channels / groups, *), groups: groups, settings: settings, dtype: dtype,
+            device: device)
     }
 
     /// Moves the average by a batch.
@@ -59,13 +79,21 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
         update(uses: outputGradients.map { [$0] }, decay: decay, weight: weight)
     }
 
-    /// Moves the average by a batch in which the convolution was used several times: sources of one tensor each use.
-    func update(uses sources: [[Tensor]], decay: Double, weight: Double? = nil) {
-        for gradient in sources.joined() where gradient.rank < 3 || gradient.shape[1] != dimension {
+    /// Moves the average by a batch of several parts that count as one: sources of one tensor each part.
+    ///
+    /// The parts are the uses of the convolution, or the batch's shares of several devices (the original's towers).
+    public func update(uses sources: [[Tensor]], decay: Double, weight: Double? = nil) {
+        for gradient in sources.joined() where gradient.rank < 3 || gradient.shape[1] != channels {
             fatalError(
-                "ConvOutputKroneckerFactor.update: a gradient of shape \(gradient.shape) for \(dimension) channels")
+                "ConvOutputKroneckerFactor.update: a gradient of shape \(gradient.shape) for \(channels) channels")
         }
-        let rows: [[any SecondMoment]] = sources.map { $0.map { Rows.channels(of: $0) } }
-        update(sources: rows, decay: decay, weight: weight ?? Double(sources[0][0].shape[0]))
+        let moments = sources.map { $0.map { moment(of: $0) } }
+        update(sources: moments, decay: decay, weight: weight ?? Double(sources[0][0].shape[0]))
+    }
+
+    private func moment(of gradient: Tensor) -> any SecondMoment {
+        guard let geometry else { return Rows.channels(of: gradient) }
+        guard geometry.isTransposed else { return Rows.channels(of: gradient).grouped(into: geometry.groups) }
+        return Patches.moment(of: gradient, geometry: geometry.adjoint, hasBias: false)
     }
 }

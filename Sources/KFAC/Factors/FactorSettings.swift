@@ -1,4 +1,6 @@
 /// How a factor averages and inverts; a value for each factor instead of the original's process-wide settings.
+///
+/// The defaults are those of the original's successor (package `kfac` 0.2.4), with weights by number of examples.
 public struct FactorSettings: Sendable, Hashable, Codable {
     /// How batches are weighted in the running average.
     public var averaging: MovingAverage.Rule
@@ -6,21 +8,25 @@ public struct FactorSettings: Sendable, Hashable, Codable {
     public var start: MovingAverage.Start
     /// With this many registered inverses or more, one eigendecomposition serves them all.
     public var eigenThreshold: Int
-    /// Eigenvalues are raised to at least this, before damping is added.
+    /// Eigenvalues are raised to at least this, before damping is added; no effect on Cholesky factorisations.
     public var eigenvalueFloor: Double
+    /// What stored inverses and powers are before they are first computed; of zeros, products are zero until then.
+    public var inverseStart: MovingAverage.Start
 
     /// Creates settings.
     public init(
         averaging: MovingAverage.Rule = .weighted, start: MovingAverage.Start = .zeros, eigenThreshold: Int = 4,
-        eigenvalueFloor: Double = 0
+        eigenvalueFloor: Double = 0, inverseStart: MovingAverage.Start = .zeros
     ) {
         self.averaging = averaging
         self.start = start
         self.eigenThreshold = eigenThreshold
         self.eigenvalueFloor = eigenvalueFloor
+        self.inverseStart = inverseStart
     }
 
     /// The settings of the original's first version (TensorFlow 1.7): an average that starts from the identity
-    /// without correction, and one eigendecomposition from two inverses on.
-    public static let seed = FactorSettings(averaging: .exponential, start: .identity, eigenThreshold: 2)
+    /// without correction, inverses that start from it, too, and one eigendecomposition from two inverses on.
+    public static let seed = FactorSettings(
+        averaging: .exponential, start: .identity, eigenThreshold: 2, inverseStart: .identity)
 }

@@ -29,8 +29,10 @@ public final class FullyConnectedKroneckerFactor: InverseProvidingFactor {
         update(uses: sources.map { [$0] }, decay: decay, weight: weight)
     }
 
-    /// Moves the average by a batch in which the layer was used several times: sources of one tensor each use.
-    func update(uses sources: [[Tensor]], decay: Double, weight: Double? = nil) {
+    /// Moves the average by a batch of several parts that count as one: sources of one tensor each part.
+    ///
+    /// The parts are the uses of the layer, or the batch's shares of several devices (the original's towers).
+    public func update(uses sources: [[Tensor]], decay: Double, weight: Double? = nil) {
         let features = dimension - (hasBias ? 1 : 0)
         for source in sources.joined() where source.shape.last != features {
             fatalError(

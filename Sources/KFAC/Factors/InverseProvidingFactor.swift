@@ -4,53 +4,66 @@ public import Torch
 ///
 /// The matrix C is uncentred: no mean is subtracted. Inverses are of C + damping · I. They are registered first, then
 /// computed by ``updateInverses()`` from the statistics of that moment, and read as often as wanted: **stale** until the
-/// next update, the identity before the first one. Products with the damped matrix itself use the current statistics.
+/// next update, ``FactorSettings/inverseStart`` before the first one. Products with the damped matrix itself (the power
+/// 1) use the current statistics.
 ///
-/// Subclasses say what a batch's second moment is. This is the original's class of the same name.
-public class InverseProvidingFactor {
-    /// The number of rows of the matrix.
-    public let dimension: Int
+/// A factor of several groups, as of a grouped convolution, is a block-diagonal matrix with a block for each group; all
+/// that is kept has the groups as its first axis and is computed for all groups at once.
+///
+/// Subclasses say what a batch's second moment is. This is the original's class of the same name, with what its
+/// successor, `DenseSquareMatrixFactor`, added.
+public class InverseProvidingFactor: FisherFactor {
+    /// The number of blocks on the diagonal.
+    public let groupCount: Int
+
     /// How the factor averages and inverts.
     public let settings: FactorSettings
 
-    var average: MovingAverage
-    private var inverses: [Double: Tensor] = [:]
-    private var powers: [MatrixPower: Tensor] = [:]
+    var movingAverage: MovingAverage
+    private var stored: [DerivedMatrix: Tensor] = [:]
     private var eigen: (values: Tensor, vectors: Tensor)?
 
     /// Creates a factor without statistics.
-    init(dimension: Int, settings: FactorSettings, dtype: DType, device: Device) {
-        guard dimension > 0, dtype.isFloatingPoint else {
-            fatalError("\(Self.self): dimension \(dimension) of type \(dtype); positive and floating-point is needed")
+    ///
+    /// - Parameter dimension: The number of rows of each group's block.
+    init(dimension: Int, groups: Int = 1, settings: FactorSettings, dtype: DType, device: Device) {
+        guard dimension > 0, groups > 0, dtype.isFloatingPoint else {
+            fatalError(
+                "\(Self.self): dimension \(dimension), \(groups) groups, type \(dtype); positive numbers and a "
+                    + "floating-point type are needed")
         }
-        self.dimension = dimension
+        groupCount = groups
         self.settings = settings
-        let shape = [dimension, dimension]
-        average = MovingAverage(
-            rule: settings.averaging,
-            initialValue: settings.start == .identity
-                ? Tensor.identity(dimension, dtype: dtype, device: device)
-                : Tensor.zeros(shape, dtype: dtype, device: device))
+        let shape = groups == 1 ? [dimension, dimension] : [groups, dimension, dimension]
+        movingAverage = MovingAverage(
+            rule: settings.averaging, initialValue: settings.start.matrices(shape, dtype: dtype, device: device))
     }
 
-    /// The running average C, [dimension, dimension]; a view of memory that updates write.
-    public var covariance: Tensor { average.value }
+    /// The number of rows and columns.
+    public var dimension: Int { groupCount * groupDimension }
+
+    /// The number of rows of each group's block.
+    public var groupDimension: Int { covariance.shape[covariance.rank - 1] }
+
+    /// The running average C, [dimension, dimension], or with several groups [groups, dimension, dimension] of each; a
+    /// view of memory that updates write.
+    public var covariance: Tensor { movingAverage.value }
+
+    /// The current average; a view of memory that updates write.
+    public var average: any SymmetricOperator { symmetricOperator(covariance) }
 
     /// The number of batches that the average has seen.
-    public var updateCount: Int { average.updateCount }
-
-    /// The mean of C's diagonal.
-    public var meanDiagonal: Double { covariance.trace().scalar / Double(dimension) }
+    public var updateCount: Int { movingAverage.updateCount }
 
     /// Moves the average by the second moment of a batch: the sum over sources of the mean over their rows.
     ///
     /// A source is one back-propagated quantity (one draw of targets, one column of the loss's factor); its parts (the
-    /// uses of a shared weight) are put behind one another.
+    /// uses of a shared weight, the parts of a batch on several devices) are put behind one another.
     func update(sources: [[any SecondMoment]], decay: Double, weight: Double) {
         guard !sources.isEmpty, sources.allSatisfy({ !$0.isEmpty }) else {
             fatalError("\(Self.self).update: no sources")
         }
-        average.update(decay: decay, weight: weight) { value, keep, take in
+        movingAverage.update(decay: decay, weight: weight) { value, keep, take in
             var keep = keep
             for parts in sources {
                 let rowCount = parts.reduce(0) { $0 + $1.count }
@@ -61,76 +74,141 @@ public class InverseProvidingFactor {
             }
         }
     }
+
+    /// Computes all registered matrices from the current statistics.
+    ///
+    /// One Cholesky factorisation for each damping (about n³ flops for an inverse), or one eigendecomposition for all
+    /// of them (about 9n³) where a power other than −1 is registered or there are inverses for as many dampings as
+    /// ``FactorSettings/eigenThreshold`` says. Cholesky factors always come from a Cholesky factorisation.
+    ///
+    /// - Throws: ``FactorError/linearAlgebra(factor:_:)``; everything that is stored is then as before.
+    public func updateInverses() throws(FactorError) {
+        resetEigendecomposition()
+        let inverseDampings = Set(stored.keys.filter(\.isInverse).map(\.damping))
+        let usesEigen =
+            stored.keys.contains(where: \.needsEigendecomposition)
+            || !inverseDampings.isEmpty && inverseDampings.count >= settings.eigenThreshold
+        var factors: [Double: Tensor] = [:]
+        func choleskyFactor(_ damping: Double) throws(FactorError) -> Tensor {
+            if let factor = factors[damping] { return factor }
+            let factor = try derived { () throws(LinearAlgebraError) in try damped(by: damping).cholesky() }
+            factors[damping] = factor
+            return factor
+        }
+        var updated = stored
+        for key in stored.keys {
+            switch key {
+            case .choleskyFactor(let damping):
+                updated[key] = try choleskyFactor(damping)
+            case .inverseCholeskyFactor(let damping):
+                let factor = try choleskyFactor(damping)
+                let identity = MovingAverage.Start.identity.matrices(like: covariance)
+                updated[key] = try derived { () throws(LinearAlgebraError) in try factor.solveTriangular(identity) }
+            case .inverse, .power:
+                if usesEigen {
+                    updated[key] = try eigenPower(key.exponent, damping: key.damping)
+                } else {
+                    let factor = try choleskyFactor(key.damping)
+                    updated[key] = try derived { () throws(LinearAlgebraError) in try factor.choleskyInverse() }
+                }
+            }
+        }
+        stored = updated
+    }
 }
 
-// Inverses and powers: registration, update, reading.
+// Registration and reading.
 extension InverseProvidingFactor {
     /// Asks for (C + damping · I)⁻¹ to be kept by ``updateInverses()``; again for the same damping does nothing.
-    public func registerDampedInverse(_ damping: Double) {
-        guard inverses[damping] == nil else { return }
-        inverses[damping] = identity()
-    }
+    public func registerDampedInverse(_ damping: Double) { register(.inverse(damping: damping)) }
 
     /// Asks for (C + damping · I)^exponent to be kept by ``updateInverses()``; again for the same does nothing.
     ///
-    /// The power −1 and the damped inverse are registered apart, as in the original.
+    /// The power −1 and the damped inverse are registered apart, as in the original's first version. The power 1 is
+    /// never kept, as in its successor: it is always that of the current statistics.
     public func registerMatrixPower(_ exponent: Double, damping: Double) {
-        let power = MatrixPower(exponent: exponent, damping: damping)
-        guard powers[power] == nil else { return }
-        powers[power] = identity()
+        if exponent != 1 { register(.power(MatrixPower(exponent: exponent, damping: damping))) }
     }
 
-    /// Computes all registered inverses and powers from the current statistics.
-    ///
-    /// One Cholesky factorisation for each inverse (about n³ flops), or one eigendecomposition for all of them (about
-    /// 9n³) where a power is registered or there are as many inverses as ``FactorSettings/eigenThreshold``.
-    ///
-    /// - Throws: ``FactorError/linearAlgebra(factor:_:)``; all stored inverses are then as before.
-    public func updateInverses() throws(FactorError) {
-        resetEigendecomposition()
-        guard !powers.isEmpty || inverses.count >= settings.eigenThreshold else {
-            var updated = inverses
-            for damping in inverses.keys { updated[damping] = try inverse(damping: damping) }
-            inverses = updated
-            return
-        }
-        let (values, vectors) = try eigendecomposition()
-        func power(_ exponent: Double, _ damping: Double) -> Tensor {
-            (vectors * (values + damping).pow(exponent)).matmul(vectors.transposed())
-        }
-        for damping in inverses.keys { inverses[damping] = power(-1, damping) }
-        for key in powers.keys { powers[key] = power(key.exponent, key.damping) }
-    }
+    /// Asks for the lower-triangular L with L Lᵀ = C + damping · I to be kept by ``updateInverses()``.
+    public func registerCholeskyFactor(damping: Double) { register(.choleskyFactor(damping: damping)) }
 
-    /// The stored inverse for a damping: of the last ``updateInverses()``, the identity before.
+    /// Asks for the inverse of the Cholesky factor to be kept by ``updateInverses()``.
+    public func registerInverseCholeskyFactor(damping: Double) { register(.inverseCholeskyFactor(damping: damping)) }
+
+    /// The stored inverse for a damping: of the last ``updateInverses()``.
     public func dampedInverse(_ damping: Double) throws(FactorError) -> Tensor {
-        guard let inverse = inverses[damping] else {
-            throw .inverseNotRegistered(damping: damping, registered: inverses.keys.sorted())
-        }
-        return inverse
+        try read(.inverse(damping: damping))
     }
 
-    /// The stored power: of the last ``updateInverses()``, the identity before.
+    /// The stored power: of the last ``updateInverses()``, but the power 1 of the current statistics.
     public func matrixPower(_ exponent: Double, damping: Double) throws(FactorError) -> Tensor {
-        let key = MatrixPower(exponent: exponent, damping: damping)
-        guard let power = powers[key] else { throw .powerNotRegistered(key, registered: Array(powers.keys)) }
-        return power
+        guard exponent != 1 else { return damped(by: damping) }
+        return try read(.power(MatrixPower(exponent: exponent, damping: damping)))
     }
 
+    /// The stored lower-triangular L with L Lᵀ = C + damping · I: of the last ``updateInverses()``.
+    public func choleskyFactor(damping: Double) throws(FactorError) -> Tensor {
+        try read(.choleskyFactor(damping: damping))
+    }
+
+    /// The stored inverse of the Cholesky factor: of the last ``updateInverses()``.
+    public func inverseCholeskyFactor(damping: Double) throws(FactorError) -> Tensor {
+        try read(.inverseCholeskyFactor(damping: damping))
+    }
+
+    /// The stored inverse, see ``dampedInverse(_:)``.
+    public func inverseOperator(damping: Double) throws(FactorError) -> any SymmetricOperator {
+        symmetricOperator(try dampedInverse(damping))
+    }
+
+    /// The stored power, see ``matrixPower(_:damping:)``.
+    public func powerOperator(_ exponent: Double, damping: Double) throws(FactorError) -> any SymmetricOperator {
+        symmetricOperator(try matrixPower(exponent, damping: damping))
+    }
+
+    /// The stored Cholesky factor, see ``choleskyFactor(damping:)``.
+    public func choleskyOperator(damping: Double) throws(FactorError) -> any LinearOperator {
+        triangularOperator(try choleskyFactor(damping: damping))
+    }
+
+    /// The stored inverse Cholesky factor, see ``inverseCholeskyFactor(damping:)``.
+    public func inverseCholeskyOperator(damping: Double) throws(FactorError) -> any LinearOperator {
+        triangularOperator(try inverseCholeskyFactor(damping: damping))
+    }
+
+    private func register(_ key: DerivedMatrix) {
+        if stored[key] == nil { stored[key] = settings.inverseStart.matrices(like: covariance) }
+    }
+
+    private func read(_ key: DerivedMatrix) throws(FactorError) -> Tensor {
+        guard let matrix = stored[key] else {
+            throw .notRegistered(key, registered: stored.keys.sorted { $0.description < $1.description })
+        }
+        return matrix
+    }
+
+    private func symmetricOperator(_ matrix: Tensor) -> any SymmetricOperator {
+        groupCount == 1 ? DenseOperator(matrix) : GroupedOperator(blocks: matrix)
+    }
+
+    private func triangularOperator(_ matrix: Tensor) -> any LinearOperator {
+        groupCount == 1 ? TriangularOperator(lower: matrix) : GroupedTriangularOperator(lower: matrix)
+    }
+}
+
+// What is computed from the current statistics.
+extension InverseProvidingFactor {
     /// The eigenvalues of C, ascending and raised to the floor, and the eigenvectors as columns.
     ///
     /// Computed from the current statistics when first asked for and kept until ``resetEigendecomposition()`` or the
     /// next update of the inverses.
     public func eigendecomposition() throws(FactorError) -> (values: Tensor, vectors: Tensor) {
         if let eigen { return eigen }
-        do throws(LinearAlgebraError) {
-            let (values, vectors) = try covariance.symmetricEigen()
-            let floored = (values: values.clamped(atLeast: settings.eigenvalueFloor), vectors: vectors)
-            eigen = floored
-            return floored
-        } catch {
-            throw .linearAlgebra(factor: "\(Self.self)", error)
-        }
+        let (values, vectors) = try derived { () throws(LinearAlgebraError) in try covariance.symmetricEigen() }
+        let floored = (values: values.clamped(atLeast: settings.eigenvalueFloor), vectors: vectors)
+        eigen = floored
+        return floored
     }
 
     /// Drops the eigendecomposition, so that the next one is of the statistics of that moment.
@@ -138,54 +216,40 @@ extension InverseProvidingFactor {
 
     /// (C + damping · I)⁻¹ of the current statistics, by Cholesky; nothing is stored.
     public func inverse(damping: Double) throws(FactorError) -> Tensor {
-        let damped = covariance.copy()
-        damped.diagonal().add(inPlace: damping)
-        do throws(LinearAlgebraError) {
-            return try damped.cholesky().choleskyInverse()
-        } catch {
-            throw .linearAlgebra(factor: "\(Self.self)", error)
-        }
+        try derived { () throws(LinearAlgebraError) in try damped(by: damping).cholesky().choleskyInverse() }
     }
 
-    private func identity() -> Tensor {
-        Tensor.identity(dimension, dtype: covariance.dtype, device: covariance.device)
+    /// A copy of C + damping · I.
+    private func damped(by damping: Double) -> Tensor {
+        let damped = covariance.copy()
+        damped.diagonal().add(inPlace: damping)
+        return damped
+    }
+
+    /// The power of the damped matrix, by ``eigendecomposition()``.
+    func eigenPower(_ exponent: Double, damping: Double) throws(FactorError) -> Tensor {
+        let (values, vectors) = try eigendecomposition()
+        let powers = (values + damping).pow(exponent)
+        guard powers.isFinite().all() else {
+            let error = LinearAlgebraError(
+                operation: "power \(exponent)", shape: covariance.shape,
+                reason: "the least eigenvalue is \(values.min().scalar), the damping \(damping)")
+            throw .linearAlgebra(factor: "\(Self.self)", error)
+        }
+        return (vectors * powers.expanded(at: -2)).matmul(vectors.transposed())
     }
 }
 
-// Products with a matrix x.
-extension InverseProvidingFactor {
-    /// (C + damping · I) x for x of `dimension` rows, with the current statistics.
-    public func leftMultiply(_ x: Tensor, damping: Double) -> Tensor {
-        covariance.matmul(matrix(x, "leftMultiply")) + x * damping
+extension MovingAverage.Start {
+    /// The identity or zeros; with more than two axes in `shape`, for each of the matrices in the last two.
+    func matrices(_ shape: [Int], dtype: DType, device: Device) -> Tensor {
+        switch self {
+        case .zeros: .zeros(shape, dtype: dtype, device: device)
+        case .identity:
+            Tensor.identity(shape[shape.count - 1], dtype: dtype, device: device).broadcast(to: shape).copy()
+        }
     }
 
-    /// x (C + damping · I) for x of `dimension` columns, with the current statistics.
-    public func rightMultiply(_ x: Tensor, damping: Double) -> Tensor {
-        matrix(x, "rightMultiply").matmul(covariance) + x * damping
-    }
-
-    /// The stored, possibly stale inverse times x.
-    public func leftMultiplyInverse(_ x: Tensor, damping: Double) throws(FactorError) -> Tensor {
-        try dampedInverse(damping).matmul(matrix(x, "leftMultiplyInverse"))
-    }
-
-    /// x times the stored, possibly stale inverse.
-    public func rightMultiplyInverse(_ x: Tensor, damping: Double) throws(FactorError) -> Tensor {
-        try matrix(x, "rightMultiplyInverse").matmul(dampedInverse(damping))
-    }
-
-    /// x (C + damping · I) for a row-sparse x: the same rows are stored in the result.
-    public func rightMultiply(_ x: RowSparse, damping: Double) -> RowSparse {
-        x.replacingValues(rightMultiply(x.values, damping: damping))
-    }
-
-    /// A row-sparse x times the stored, possibly stale inverse.
-    public func rightMultiplyInverse(_ x: RowSparse, damping: Double) throws(FactorError) -> RowSparse {
-        x.replacingValues(try rightMultiplyInverse(x.values, damping: damping))
-    }
-
-    private func matrix(_ x: Tensor, _ operation: String) -> Tensor {
-        guard x.rank == 2 else { fatalError("\(Self.self).\(operation): a matrix is needed, not shape \(x.shape)") }
-        return x
-    }
+    /// The identity or zeros, in the shape and type of `other`.
+    func matrices(like other: Tensor) -> Tensor { matrices(other.shape, dtype: other.dtype, device: other.device) }
 }

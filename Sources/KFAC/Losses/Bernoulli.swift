@@ -10,28 +10,42 @@ public struct Bernoulli: PredictiveDistribution {
     /// Creates the distribution from logits, [batch, ...].
     public init(logits: Tensor) { self.logits = logits }
 
+    /// The logits.
     public var parameters: [Tensor] { [logits] }
+
+    /// True: F is the Hessian of −log p for any targets.
+    public var hasNaturalParameters: Bool { true }
 
     /// −log p of each example, [batch].
     ///
-    /// - Parameter targets: Zeros and ones, or probabilities, in the shape of the logits.
+    /// - Parameter targets: Zeros and ones of any type, or probabilities, in the shape of the logits.
     public func negativeLogLikelihood(of targets: Tensor) -> Tensor {
+        negativeLogLikelihoodPerPosition(of: targets).sumPerExample()
+    }
+
+    /// −log p of each outcome, in the shape of the logits.
+    public func negativeLogLikelihoodPerPosition(of targets: Tensor) -> Tensor {
         guard targets.shape == logits.shape else {
             fatalError("Bernoulli: targets of shape \(targets.shape) for logits of shape \(logits.shape)")
         }
-        return (logits.softplus() - logits * targets.to(logits.dtype)).sumPerExample()
+        return logits.softplus() - logits * targets.to(logits.dtype)
     }
 
+    /// Draws zeros and ones in the shape and type of the logits.
     public func sample(using generator: inout RandomGenerator) -> Tensor { generator.bernoulli(probabilities) }
 
+    /// The number of outcomes of an example.
     public var fisherRank: Int { logits.shape.dropFirst().reduce(1, *) }
 
+    /// F v = p(1 − p) v, elementwise in the shape of the parameters.
     public func fisherProduct(_ vectors: [Tensor]) -> [Tensor] { [variance * vectors[0]] }
 
+    /// B u = √(p(1 − p)) u, for u [batch, fisherRank].
     public func fisherFactorProduct(_ vector: Tensor) -> [Tensor] {
         [variance.squareRoot() * vector.reshaped(logits.shape)]
     }
 
+    /// Bᵀ v = √(p(1 − p)) v, [batch, fisherRank].
     public func fisherFactorTransposedProduct(_ vectors: [Tensor]) -> Tensor {
         (variance.squareRoot() * vectors[0]).flattened(from: 1)
     }
@@ -39,8 +53,6 @@ public struct Bernoulli: PredictiveDistribution {
     /// The probabilities of a one, constant for differentiation.
     public var probabilities: Tensor { logits.detached().sigmoid() }
 
-    private var variance: Tensor {
-        let p = probabilities
-        return p * (1 - p)
-    }
+    /// p(1 − p), with the rest as σ(−z): 1 − p would have no digits left where p is nearly 1.
+    private var variance: Tensor { probabilities * (-logits.detached()).sigmoid() }
 }

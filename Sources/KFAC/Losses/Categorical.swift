@@ -16,43 +16,57 @@ public struct Categorical: PredictiveDistribution {
         self.logits = logits
     }
 
+    /// The logits.
     public var parameters: [Tensor] { [logits] }
+
+    /// True: F is the Hessian of −log p for any targets.
+    public var hasNaturalParameters: Bool { true }
 
     /// −log p of each example, [batch].
     ///
-    /// - Parameter targets: Class indices, [batch, ...] of an integer type, or probabilities of the classes (one-hot
-    ///   rows among them) in the shape and type of the logits.
+    /// - Parameter targets: Class indices, [batch, ...] of an integer type, or in the shape of the logits either one-hot
+    ///   rows of any type or probabilities of the classes, which must sum to 1.
     public func negativeLogLikelihood(of targets: Tensor) -> Tensor {
-        let logProbabilities = logits.logSoftmax()
-        if targets.dtype.isFloatingPoint {
-            guard targets.shape == logits.shape else { mismatch(targets) }
-            return -(logProbabilities * targets).sumPerExample()
-        }
-        guard targets.shape == Array(logits.shape.dropLast()) else { mismatch(targets) }
-        let picked = logProbabilities.elements(at: targets.to(.int64).expanded(at: -1), along: -1)
-        return -picked.sumPerExample()
+        negativeLogLikelihoodPerPosition(of: targets).sumPerExample()
     }
 
+    /// −log p of each position, [batch, ...]: the logits' shape without the classes.
+    public func negativeLogLikelihoodPerPosition(of targets: Tensor) -> Tensor {
+        let logProbabilities = logits.logSoftmax()
+        if targets.shape == logits.shape {
+            return -(logProbabilities * targets.to(logits.dtype)).sum(-1)
+        }
+        guard !targets.dtype.isFloatingPoint, targets.shape == Array(logits.shape.dropLast()) else {
+            fatalError("Categorical: targets \(targets.dtype)\(targets.shape) for logits of shape \(logits.shape)")
+        }
+        return -logProbabilities.elements(at: targets.to(.int64).expanded(at: -1), along: -1).squeezed(at: -1)
+    }
+
+    /// Draws class indices, int64 [batch, ...].
     public func sample(using generator: inout RandomGenerator) -> Tensor {
         let classes = logits.shape.last!
         let rows = probabilities.reshaped([-1, classes])
         return generator.categorical(rows).reshaped(Array(logits.shape.dropLast()))
     }
 
+    /// The number of logits of an example.
     public var fisherRank: Int { logits.shape.dropFirst().reduce(1, *) }
 
+    /// F v = p ∘ v − p ⟨p, v⟩ at each position.
     public func fisherProduct(_ vectors: [Tensor]) -> [Tensor] {
         let p = probabilities
         let pv = p * vectors[0]
         return [pv - p * pv.sum(-1, keepingAxes: true)]
     }
 
+    /// B u = √p ∘ u − p ⟨√p, u⟩, for u [batch, fisherRank].
     public func fisherFactorProduct(_ vector: Tensor) -> [Tensor] {
         let p = probabilities
         let qu = p.squareRoot() * vector.reshaped(p.shape)
         return [qu - p * qu.sum(-1, keepingAxes: true)]
     }
 
+    /// Bᵀ v = √p ∘ v − √p ⟨p, v⟩, [batch, fisherRank].
     public func fisherFactorTransposedProduct(_ vectors: [Tensor]) -> Tensor {
         let p = probabilities
         let difference = vectors[0] - (p * vectors[0]).sum(-1, keepingAxes: true)
@@ -61,8 +75,4 @@ public struct Categorical: PredictiveDistribution {
 
     /// The probabilities of the classes, constant for differentiation.
     public var probabilities: Tensor { logits.detached().softmax() }
-
-    private func mismatch(_ targets: Tensor) -> Never {
-        fatalError("Categorical: targets \(targets.dtype)\(targets.shape) for logits of shape \(logits.shape)")
-    }
 }

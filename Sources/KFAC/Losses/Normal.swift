@@ -18,32 +18,46 @@ public struct Normal: PredictiveDistribution {
         self.variance = variance
     }
 
+    /// The means.
     public var parameters: [Tensor] { [mean] }
+
+    /// True: F is the Hessian of −log p for any targets.
+    public var hasNaturalParameters: Bool { true }
 
     /// −log p of each example, [batch]; the constant ½ log(2π variance) per output included.
     ///
     /// - Parameter targets: The shape of the means.
     public func negativeLogLikelihood(of targets: Tensor) -> Tensor {
+        negativeLogLikelihoodPerPosition(of: targets).sumPerExample()
+    }
+
+    /// −log p of each output, in the shape of the means.
+    public func negativeLogLikelihoodPerPosition(of targets: Tensor) -> Tensor {
         guard targets.shape == mean.shape else {
             fatalError("Normal: targets of shape \(targets.shape) for means of shape \(mean.shape)")
         }
-        let constant = 0.5 * Foundation.log(2 * .pi * variance) * Double(fisherRank)
-        return (targets.to(mean.dtype) - mean).squared().sumPerExample() * (0.5 / variance) + constant
+        let constant = 0.5 * Foundation.log(2 * .pi * variance)
+        return (targets.to(mean.dtype) - mean).squared() * (0.5 / variance) + constant
     }
 
+    /// Draws numbers in the shape and type of the means.
     public func sample(using generator: inout RandomGenerator) -> Tensor {
         let noise = generator.normal(mean.shape, standardDeviation: variance.squareRoot(), dtype: mean.dtype)
         return mean.detached() + noise
     }
 
+    /// The number of outputs of an example.
     public var fisherRank: Int { mean.shape.dropFirst().reduce(1, *) }
 
+    /// F v = v / variance, elementwise in the shape of the parameters.
     public func fisherProduct(_ vectors: [Tensor]) -> [Tensor] { [vectors[0] / variance] }
 
+    /// B u = u / √variance, for u [batch, fisherRank].
     public func fisherFactorProduct(_ vector: Tensor) -> [Tensor] {
         [vector.reshaped(mean.shape) / variance.squareRoot()]
     }
 
+    /// Bᵀ v = v / √variance, [batch, fisherRank].
     public func fisherFactorTransposedProduct(_ vectors: [Tensor]) -> Tensor {
         vectors[0].flattened(from: 1) / variance.squareRoot()
     }

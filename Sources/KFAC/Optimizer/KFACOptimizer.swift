@@ -145,16 +145,16 @@ public final class KFACOptimizer: Optimizer {
         let sources = configuration.estimation.gradients(
             of: loss, withRespectTo: uses.map(\.preActivation), using: &generator)
         return try groups.map { block, indices in
-            let gradients = try sources.map { source in
-                try indices.map { index in
-                    guard let gradient = source[index] else {
-                        throw OptimizerError.unreachedParameters(block.parameters.map(\.name))
-                    }
-                    return gradient
-                }
+            // A use that the loss does not see, of an output that is not looked at, has no curvature.
+            let reached = indices.filter { index in sources.contains { $0[index] != nil } }
+            guard !reached.isEmpty else {
+                throw OptimizerError.unreachedParameters(block.parameters.map(\.name))
+            }
+            let gradients = sources.map { source in
+                reached.map { source[$0] ?? Tensor.zeros(like: uses[$0].preActivation.detached()) }
             }
             let statistics = BlockStatistics(
-                uses: indices.map { uses[$0] }, gradients: gradients, batchSize: loss.batchSize,
+                uses: reached.map { uses[$0] }, gradients: gradients, batchSize: loss.batchSize,
                 decay: configuration.statisticsDecay)
             return (block, statistics)
         }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A number that depends on the step: a learning rate, a damping.
-public enum Schedule: Sendable, Hashable, Codable, ExpressibleByFloatLiteral {
+public enum Schedule: Sendable, Hashable, Codable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
     /// The same number at every step.
     case constant(Double)
     /// Along a straight line from one number to another, which then stays.
@@ -15,6 +15,9 @@ public enum Schedule: Sendable, Hashable, Codable, ExpressibleByFloatLiteral {
 
     /// Creates a schedule that is the same number at every step.
     public init(floatLiteral value: Double) { self = .constant(value) }
+
+    /// Creates a schedule that is the same number at every step.
+    public init(integerLiteral value: Int) { self = .constant(Double(value)) }
 
     /// The number for a step, counted from 0.
     public func callAsFunction(_ step: Int) -> Double {

@@ -40,8 +40,11 @@ public struct MovingAverage: Sendable {
 
     /// Moves the average by one batch.
     ///
+    /// By the weighted rule, parts of a batch that follow one another with decay 1 (after the first, with ρ) and their
+    /// numbers of examples as weights move the average as the whole batch does.
+    ///
     /// - Parameters:
-    ///   - decay: ρ: 0 replaces the average, 1 lets all batches count alike.
+    ///   - decay: ρ: 0 replaces the average, 1 lets all batches count alike (by the exponential rule: 1 freezes it).
     ///   - weight: The number of examples.
     ///   - form: Writes keep · value + take · new into its first argument: one product with `beta` and `alpha`.
     mutating func update(
@@ -60,5 +63,13 @@ public struct MovingAverage: Sendable {
         }
         withoutGradients { form(value, 1 - take, take) }
         updateCount += 1
+    }
+
+    /// Moves the average by one batch whose value is known.
+    mutating func update(with new: Tensor, decay: Double, weight: Double) {
+        update(decay: decay, weight: weight) { value, keep, take in
+            value.multiply(inPlace: keep)
+            value.add(inPlace: new.reshaped(value.shape), scale: take)
+        }
     }
 }

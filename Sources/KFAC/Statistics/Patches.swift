@@ -4,7 +4,7 @@ import Torch
 enum Patches {
     /// The second moment of the patches of one batch, in the cheapest form known for the geometry.
     static func moment(of input: Tensor, geometry: ConvolutionGeometry, hasBias: Bool) -> any SecondMoment {
-        if geometry.kernel[0] > 1, geometry.stride[0] == 1 {
+        if geometry.kernel[0] > 1, geometry.stride[0] == 1, geometry.groups == 1 {
             return LaggedPatches(input: input, geometry: geometry, hasBias: hasBias)
         }
         return rows(of: input, geometry: geometry, hasBias: hasBias)
@@ -16,17 +16,29 @@ enum Patches {
     ///
     /// - Parameters:
     ///   - input: [batch, channels, spatial...].
-    ///   - geometry: Any stride, padding and dilation, over any number of axes; groups are ignored.
+    ///   - geometry: Any stride, padding, dilation and groups, over any number of axes.
     ///   - hasBias: Whether each vector ends in a 1.
-    /// - Returns: Vectors of channels · kernel elements, in the order [channel][kernel row][kernel column] of the weight.
+    /// - Returns: Vectors of channels · kernel elements, in the order [channel][kernel row][kernel column] of the weight;
+    ///   for several groups, those of each group's channels.
     static func rows(of input: Tensor, geometry: ConvolutionGeometry, hasBias: Bool) -> Rows {
-        if geometry.isPointwise { return Rows.channels(of: input, hasBias: hasBias) }
+        if geometry.isPointwise { return Rows.channels(of: input, hasBias: hasBias).grouped(into: geometry.groups) }
         let rank = geometry.spatialRank
         let windows = windows(of: input, geometry: geometry, axes: 0..<rank)
         // [channels, kernel..., batch, locations...]: neighbouring locations stay neighbours in memory.
         let order = [1] + Array((rank + 2)..<(2 * rank + 2)) + [0] + Array(2..<(rank + 2))
         let dimension = geometry.kernel.reduce(input.shape[1], *)
         return Rows(columns: windows.permuted(order).reshaped([dimension, -1]), hasBias: hasBias)
+            .grouped(into: geometry.groups)
+    }
+
+    /// The patches of each example and group: [batch, groups, channels / groups · kernel, locations].
+    static func perExample(of input: Tensor, geometry: ConvolutionGeometry) -> Tensor {
+        let rank = geometry.spatialRank
+        let windows = windows(of: input, geometry: geometry, axes: 0..<rank)
+        let order = [0, 1] + Array((rank + 2)..<(2 * rank + 2)) + Array(2..<(rank + 2))
+        let width = geometry.kernel.reduce(input.shape[1] / geometry.groups, *)
+        let locations = windows.shape[2..<(rank + 2)].reduce(1, *)
+        return windows.permuted(order).reshaped([input.shape[0], geometry.groups, width, locations])
     }
 
     /// A view of the windows along some of the spatial axes: [batch, channels, spatial..., kernel axes...].
@@ -51,6 +63,14 @@ enum Patches {
 }
 
 extension ConvolutionGeometry {
+    /// The convolution of which this one is the transposed one, or the other way round.
+    var adjoint: ConvolutionGeometry {
+        var adjoint = self
+        adjoint.isTransposed.toggle()
+        adjoint.outputPadding = adjoint.outputPadding.map { _ in 0 }
+        return adjoint
+    }
+
     /// Whether each patch is one pixel and each pixel one patch.
     var isPointwise: Bool {
         kernel.allSatisfy { $0 == 1 } && stride.allSatisfy { $0 == 1 } && padding.allSatisfy { $0 == 0 }

@@ -37,10 +37,10 @@ enum OptimizationMethod: String, CaseIterable, ExpressibleByArgument {
 
 /// K-FAC's own numbers.
 enum KFACDefaults {
-    static let damping = 0.01
+    static let damping = 0.1
     static let statisticsPeriod = 1
     static let inversePeriod = 10
-    static let normConstraint: Double? = nil
+    static let normConstraint = 0.01
 }
 
 /// How a learning rate goes on over a run.

@@ -25,6 +25,12 @@ struct OptimizerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "For kfac: the bound on the squared length of a step in the metric of the Fisher matrix. "
+                + "(default: \(KFACDefaults.normConstraint))", valueName: "bound"))
+    var normConstraint: Double?
+
+    @Option(
+        help: ArgumentHelp(
             "For kfac: the number of steps between updates of the statistics. "
                 + "(default: \(KFACDefaults.statisticsPeriod))",
             valueName: "steps"))
@@ -47,10 +53,14 @@ struct OptimizerOptions: ParsableArguments {
         if let damping, !(damping > 0 && damping.isFinite) {
             throw ValidationError("--damping must be positive; \(damping) was given.")
         }
+        if let normConstraint, !(normConstraint > 0 && normConstraint.isFinite) {
+            throw ValidationError("--norm-constraint must be positive; \(normConstraint) was given.")
+        }
         if let statisticsPeriod { try check("--statistics-period", statisticsPeriod, in: 1...1_000_000) }
         if let inversePeriod { try check("--inverse-period", inversePeriod, in: 1...1_000_000) }
         let own = [
-            ("--damping", damping != nil), ("--statistics-period", statisticsPeriod != nil),
+            ("--damping", damping != nil), ("--norm-constraint", normConstraint != nil),
+            ("--statistics-period", statisticsPeriod != nil),
             ("--inverse-period", inversePeriod != nil),
         ]
         if optimizer != .kfac, let (option, _) = own.first(where: \.1) {
@@ -70,7 +80,7 @@ struct OptimizerOptions: ParsableArguments {
                     learningRate: rate, momentum: momentum, damping: .constant(damping ?? KFACDefaults.damping),
                     statisticsPeriod: statisticsPeriod ?? KFACDefaults.statisticsPeriod,
                     inversePeriod: inversePeriod ?? KFACDefaults.inversePeriod,
-                    normConstraint: KFACDefaults.normConstraint))
+                    normConstraint: normConstraint ?? KFACDefaults.normConstraint))
         case .sgd: return .sgd(SGD.Configuration(learningRate: rate, momentum: momentum))
         case .adam: return .adam(Adam.Configuration(learningRate: rate, beta1: momentum))
         }

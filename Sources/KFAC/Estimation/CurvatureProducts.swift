@@ -1,0 +1,177 @@
+public import Torch
+
+/// Products of the Fisher, Gauss–Newton and Hessian matrices of a loss, and of their factors, with vectors.
+///
+/// The matrices are those of the *sum* of the losses over the batch, or of the mean if so chosen; nothing is
+/// approximated or damped. With J the derivatives of the distributions' parameters z with respect to θ,
+///
+/// - Fisher and Gauss–Newton matrix: Jᵀ M J v, for M = B Bᵀ see ``CurvatureMatrix``;
+/// - their factor: Jᵀ B u, and transposed Bᵀ J v, so that (Jᵀ B)(Jᵀ B)ᵀ is the matrix;
+/// - Hessian: ∇⟨∇loss, v⟩ (Pearlmutter 1994).
+///
+/// Here θ are any tensors in the loss's graph (parameters, or intermediate results), vectors of which are lists of
+/// tensors in their shapes. Jᵀ is a backward pass; J is the derivative of that pass with respect to what it propagates.
+/// The graphs are kept for as long as this object lives, so that a product costs about two passes, and the model is not
+/// run again.
+public final class CurvatureProducts {
+    /// Over what the matrices are taken.
+    public enum Reduction: Sendable, Hashable, Codable {
+        /// The sum of the losses over the batch.
+        case sum
+        /// The mean of the losses over the batch: what is minimised, and what damping is added to.
+        case mean
+    }
+
+    /// The loss of the batch.
+    public let loss: Loss
+    /// The tensors θ.
+    public let parameters: [Tensor]
+    /// Over what the matrices are taken.
+    public let reduction: Reduction
+
+    /// z of all terms.
+    private let outputs: [Tensor]
+
+    /// Prepares products.
+    ///
+    /// - Parameters:
+    ///   - loss: A loss whose graph has not been freed.
+    ///   - parameters: The tensors θ, which must require a gradient. Where the loss does not depend on one, its part of
+    ///     the products is zero.
+    ///   - reduction: Over what the matrices are taken.
+    public init(_ loss: Loss, parameters: [Tensor], reduction: Reduction = .sum) {
+        guard parameters.allSatisfy(\.requiresGradient) else {
+            fatalError("CurvatureProducts: a parameter does not require a gradient")
+        }
+        self.loss = loss
+        self.parameters = parameters
+        self.reduction = reduction
+        outputs = loss.terms.flatMap(\.distribution.parameters)
+    }
+
+    /// The matrix times a vector: Jᵀ M J v.
+    public func product(of matrix: CurvatureMatrix, with vector: [Tensor]) -> [Tensor] {
+        withoutGradients {
+            let images = perTerm(jacobianProduct(with: vector))
+            return scaled(jacobianTransposedProduct(with: modelProduct(of: matrix, with: images)), by: scale)
+        }
+    }
+
+    /// The Hessian times a vector.
+    public func hessianProduct(with vector: [Tensor]) -> [Tensor] {
+        require(vector, parameters.map(\.shape), "a vector")
+        // The gradient of a loss that is linear in a parameter depends on nothing.
+        let reached = parameters.indices.filter { gradient[$0]?.requiresGradient ?? false }
+        let products = gradients(
+            of: reached.map { gradient[$0]! }, weightedBy: reached.map { vector[$0] }, withRespectTo: parameters,
+            keepingGraph: true)
+        return scaled(products, by: scale)
+    }
+
+    /// The matrix's factor times inner vectors, one for each term of the loss in ``innerShapes(of:)``: Jᵀ B u.
+    ///
+    /// Traps for the Gauss–Newton matrix of a term that is not convex in z, which has no factor.
+    public func factorProduct(of matrix: CurvatureMatrix, with vectors: [Tensor]) -> [Tensor] {
+        require(vectors, innerShapes(of: matrix), "inner vectors")
+        return withoutGradients {
+            let images = zip(loss.terms, vectors).flatMap { $0.factorProduct(of: matrix, with: $1) }
+            return scaled(jacobianTransposedProduct(with: images), by: scale.squareRoot())
+        }
+    }
+
+    /// The transposed factor times a vector, one inner vector for each term of the loss: Bᵀ J v.
+    ///
+    /// Traps for the Gauss–Newton matrix of a term that is not convex in z, which has no factor.
+    public func factorTransposedProduct(of matrix: CurvatureMatrix, with vector: [Tensor]) -> [Tensor] {
+        _ = innerShapes(of: matrix)
+        return withoutGradients {
+            let images = zip(loss.terms, perTerm(jacobianProduct(with: vector)))
+            return scaled(images.map { $0.factorTransposedProduct(of: matrix, with: $1) }, by: scale.squareRoot())
+        }
+    }
+
+    /// The shapes of the vectors on the inner side of the factor, one for each term of the loss: [batch, rank].
+    public func innerShapes(of matrix: CurvatureMatrix) -> [[Int]] {
+        loss.terms.map { [loss.batchSize, $0.factorRank(of: matrix)] }
+    }
+
+    /// The products vᵢᵀ M vⱼ of the matrix with each pair of vectors, [vectors, vectors]: what a quadratic model of the
+    /// loss in the plane of some directions consists of.
+    ///
+    /// Takes one product with J for each vector and none with Jᵀ.
+    public func quadraticForm(of matrix: CurvatureMatrix, with vectors: [[Tensor]]) -> Tensor {
+        withoutGradients {
+            let images = vectors.map { jacobianProduct(with: $0) }
+            let products = images.map { modelProduct(of: matrix, with: perTerm($0)) }
+            let rows = images.map { left in Tensor.stack(products.map { inner(left, $0) }) }
+            return Tensor.stack(rows) * scale
+        }
+    }
+
+    /// J v: in the shapes of the parameters of all terms' distributions, whatever the reduction.
+    public func jacobianProduct(with vector: [Tensor]) -> [Tensor] {
+        require(vector, parameters.map(\.shape), "a vector")
+        let (cotangents, gradients) = transposedPass
+        let reached = gradients.indices.filter { gradients[$0]?.requiresGradient ?? false }
+        return Torch.gradients(
+            of: reached.map { gradients[$0]! }, weightedBy: reached.map { vector[$0] }, withRespectTo: cotangents,
+            keepingGraph: true)
+    }
+
+    /// Jᵀ w, for w in the shapes of the parameters of all terms' distributions, whatever the reduction.
+    public func jacobianTransposedProduct(with vectors: [Tensor]) -> [Tensor] {
+        require(vectors, outputs.map(\.shape), "vectors of the distributions' parameters")
+        return zip(pullBack(vectors, through: outputs, to: parameters), parameters).map {
+            $0 ?? Tensor.zeros(like: $1.detached())
+        }
+    }
+
+    /// Jᵀ w for some w, as a function of w, of which it is linear.
+    private lazy var transposedPass: (cotangents: [Tensor], gradients: [Tensor?]) = withGradients {
+        let cotangents = outputs.map { Tensor.zeros(like: $0.detached()).requiringGradient() }
+        let variable = outputs.indices.filter { outputs[$0].requiresGradient }
+        let gradients = gradientsIfReached(
+            of: variable.map { outputs[$0] }, weightedBy: variable.map { cotangents[$0] }, withRespectTo: parameters,
+            differentiable: true)
+        return (cotangents, gradients)
+    }
+
+    /// The gradient of the sum of the losses, as a function of the parameters.
+    private lazy var gradient: [Tensor?] = withGradients {
+        let sum = loss.perExample.sum()
+        guard sum.requiresGradient else { return parameters.map { _ in nil } }
+        return gradientsIfReached(of: [sum], withRespectTo: parameters, differentiable: true)
+    }
+
+    /// What the matrices of the sum are multiplied by.
+    private var scale: Double { reduction == .sum ? 1 : 1 / Double(loss.batchSize) }
+
+    /// M w, for vectors of the distributions' parameters term by term.
+    private func modelProduct(of matrix: CurvatureMatrix, with vectors: [[Tensor]]) -> [Tensor] {
+        zip(loss.terms, vectors).flatMap { $0.product(of: matrix, with: $1) }
+    }
+
+    private func perTerm(_ tensors: [Tensor]) -> [[Tensor]] {
+        var rest = tensors[...]
+        return loss.terms.map { term in
+            let count = term.distribution.parameters.count
+            defer { rest = rest.dropFirst(count) }
+            return Array(rest.prefix(count))
+        }
+    }
+
+    private func inner(_ a: [Tensor], _ b: [Tensor]) -> Tensor {
+        let products = zip(a, b).map { ($0 * $1).sum() }
+        return products.dropFirst().reduce(products[0], +)
+    }
+
+    private func scaled(_ tensors: [Tensor], by factor: Double) -> [Tensor] {
+        factor == 1 ? tensors : tensors.map { $0 * factor }
+    }
+
+    private func require(_ tensors: [Tensor], _ shapes: [[Int]], _ what: StaticString) {
+        guard tensors.map(\.shape) == shapes else {
+            fatalError("CurvatureProducts: \(what) of shapes \(tensors.map(\.shape)) where \(shapes) is expected")
+        }
+    }
+}

@@ -1,0 +1,18 @@
+import Torch
+
+/// Vectors of which each coordinate is multiplied by a fixed number.
+struct MaskedMoment: SecondMoment {
+    /// The vectors before that.
+    let base: any SecondMoment
+    /// What multiplies them, [dimension].
+    let mask: Tensor
+
+    var count: Int { base.count }
+
+    func accumulate(into target: Tensor, keep: Double, scale: Double) {
+        let moment = Tensor.zeros(like: target)
+        base.accumulate(into: moment, keep: 0, scale: scale)
+        target.multiply(inPlace: keep)
+        target.add(inPlaceProductOf: moment, mask.expanded(at: 0) * mask.expanded(at: 1))
+    }
+}

@@ -1,0 +1,101 @@
+import KFAC
+import Testing
+import Torch
+
+/// Misuse stops the program with a message that says what did not fit.
+@Suite struct LossMisuseTests {
+    @Test func likelihoods() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = Loss(Categorical(logits: Tensor.zeros([2, 3])), targets: Tensor.zeros([2]))
+        }
+        expectMessage(result, "Categorical: targets float32[2] for logits of shape [2, 3]")
+        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = NormalMeanVariance(mean: Tensor.zeros([2, 3]), variance: Tensor.ones([2, 1]))
+        }
+        expectMessage(second, "NormalMeanVariance: variances of shape [2, 1] for means of shape [2, 3]")
+        let third = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let distribution = NormalMeanVariance(mean: Tensor.zeros([2, 3]), variance: Tensor.ones([2, 3]))
+            _ = distribution.negativeLogLikelihood(of: Tensor.zeros([2]))
+        }
+        expectMessage(third, "NormalMeanVariance: targets of shape [2] for means of shape [2, 3]")
+    }
+
+    @Test func sumsAndWeights() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let losses = [2, 3].map { Loss(Normal(mean: Tensor.zeros([$0, 1])), targets: Tensor.zeros([$0, 1])) }
+            _ = losses[0] + losses[1]
+        }
+        expectMessage(result, "Loss: a sum of losses of batches of 2 and 3 examples")
+        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = -1 * Loss(Normal(mean: Tensor.zeros([2, 1])), targets: Tensor.zeros([2, 1]))
+        }
+        expectMessage(second, "Loss: the weight -1.0 is not a finite number that is not negative")
+    }
+
+    @Test func masks() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = Loss(Normal(mean: Tensor.zeros([2, 1])), targets: Tensor.zeros([2, 1]), mask: Tensor.ones([2]))
+        }
+        expectMessage(result, "Loss: the mask float32[2] must be of type bool")
+        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let mask = Tensor([true, false, true])
+            _ = Loss(Normal(mean: Tensor.zeros([2, 1])), targets: Tensor.zeros([2, 1]), mask: mask)
+        }
+        expectMessage(second, "Loss: the mask bool[3] must be of type bool and have the first axes of")
+        let third = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let mask = Tensor([true, false], shape: [1, 2])
+            _ = Loss(Categorical(logits: Tensor.zeros([1, 2])), targets: Tensor.ones([1, 2]), mask: mask)
+        }
+        expectMessage(third, "Loss: a mask of shape [1, 2] for Categorical, whose −log p per position has the shape")
+    }
+
+    @Test func matricesWithoutAFactor() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            var generator = RandomGenerator(seed: 1)
+            let mean = Tensor.zeros([2, 1]).requiringGradient()
+            let distribution = NormalMeanVariance(mean: mean, variance: Tensor.ones([2, 1]))
+            let loss = Loss(distribution, targets: Tensor.zeros([2, 1]))
+            _ = Estimation.exact.gradients(of: loss, matrix: .ggn, withRespectTo: [mean], using: &generator)
+        }
+        expectMessage(result, "Loss: the Gauss–Newton matrix of NormalMeanVariance has no factor")
+        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            var generator = RandomGenerator(seed: 1)
+            let mean = Tensor.zeros([2, 1]).requiringGradient()
+            let distribution = NormalMeanVariance(mean: mean, variance: Tensor.ones([2, 1]))
+            let loss = Loss(distribution, targets: Tensor.zeros([2, 1]))
+            _ = Estimation.sampled().gradients(of: loss, matrix: .ggn, withRespectTo: [mean], using: &generator)
+        }
+        expectMessage(second, "do not estimate the Gauss–Newton matrix of NormalMeanVariance")
+    }
+
+    @Test func draws() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            var generator = RandomGenerator(seed: 1)
+            let mean = Tensor.zeros([2, 1]).requiringGradient()
+            let loss = Loss(Normal(mean: mean), targets: Tensor.zeros([2, 1]))
+            _ = Estimation.sampled(draws: 0).gradients(of: loss, withRespectTo: [mean], using: &generator)
+        }
+        expectMessage(result, "Estimation: 0 draws; at least one is needed")
+    }
+
+    @Test func products() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let mean = Tensor.zeros([2, 1]).requiringGradient()
+            let loss = Loss(Normal(mean: mean), targets: Tensor.zeros([2, 1]))
+            _ = CurvatureProducts(loss, parameters: [mean]).product(of: .fisher, with: [Tensor.zeros([3])])
+        }
+        expectMessage(result, "CurvatureProducts: a vector of shapes [[3]] where [[2, 1]] is expected")
+        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let mean = Tensor.zeros([2, 1])
+            _ = CurvatureProducts(Loss(Normal(mean: mean), targets: mean), parameters: [mean])
+        }
+        expectMessage(second, "CurvatureProducts: a parameter does not require a gradient")
+    }
+
+    private func expectMessage(
+        _ result: ExitTest.Result?, _ message: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains(message), sourceLocation: sourceLocation)
+    }
+}

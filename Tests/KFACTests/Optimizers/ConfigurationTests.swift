@@ -1,0 +1,56 @@
+import Foundation
+import TestSupport
+import Testing
+import Torch
+
+@testable import KFAC
+
+/// Schedules' numbers, and configurations that survive being written.
+@Suite struct ConfigurationTests {
+    static let schedules: [(Schedule, [Double])] = [
+        (0.3, [0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]),
+        (.linear(from: 1, to: 3, steps: 4), [1, 1.5, 2, 2.5, 3, 3, 3]),
+        (.linear(from: 1, to: 0, steps: 0), [1, 0, 0, 0, 0, 0, 0]),
+        (.cosine(from: 4, to: 2, steps: 3), [4, 3.5, 2.5, 2, 2, 2, 2]),
+        (.exponential(from: 8, factor: 0.5), [8, 4, 2, 1, 0.5, 0.25, 0.125]),
+        (.warmUp(steps: 3, .constant(8)), [2, 4, 6, 8, 8, 8, 8]),
+        (.warmUp(steps: 2, .linear(from: 6, to: 0, steps: 3)), [2, 4, 6, 4, 2, 0, 0]),
+        (.warmUp(steps: 0, .exponential(from: 1, factor: 2)), [1, 2, 4, 8, 16, 32, 64]),
+    ]
+
+    @Test(arguments: schedules.indices) func scheduleValues(index: Int) {
+        let (schedule, expected) = Self.schedules[index]
+        expectClose(Tensor(expected.indices.map { schedule($0) }), Tensor(expected), relative: 1e-14, absolute: 1e-14)
+    }
+
+    private func expectRoundTrip<Value: Codable & Equatable>(
+        _ value: Value, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let data = try JSONEncoder().encode(value)
+        #expect(try JSONDecoder().decode(Value.self, from: data) == value, sourceLocation: sourceLocation)
+    }
+
+    @Test func configurationsSurviveJSON() throws {
+        for (schedule, _) in Self.schedules { try expectRoundTrip(schedule) }
+        for estimation: Estimation in [.sampled(draws: 3), .empirical, .exact, .curvaturePropagation(draws: 2)] {
+            try expectRoundTrip(estimation)
+        }
+        try expectRoundTrip(FactorSettings.seed)
+        try expectRoundTrip(KFACOptimizer.Configuration())
+        try expectRoundTrip(
+            KFACOptimizer.Configuration(
+                learningRate: .warmUp(steps: 3, .cosine(from: 1, to: 0.1, steps: 10)), momentum: 0.1, damping: 0.2,
+                estimation: .curvaturePropagation(draws: 4), statisticsDecay: 0.3, statisticsPeriod: 4,
+                inversePeriod: 5, normConstraint: 0.6, factors: .seed))
+        try expectRoundTrip(SGD.Configuration(learningRate: 0.3, momentum: 0.1, nesterov: true, weightDecay: 0.2))
+        try expectRoundTrip(Adam.Configuration(learningRate: 0.3, beta1: 0.1, beta2: 0.2, epsilon: 1, weightDecay: 2))
+    }
+
+    @Test func periodsMustBePositive() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = KFACOptimizer([], configuration: .init(inversePeriod: 0))
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains("KFACOptimizer: the periods must be positive"))
+    }
+}
