@@ -130,6 +130,18 @@ import Torch
                 + "image; use files that belong together")
     }
 
+    @Test func compressedFilesWithoutGzip() throws {
+        let file = "t10k-images-idx3-ubyte"
+        try FileManager.default.moveItem(atPath: folder(file), toPath: folder(file) + ".gz")
+        let result = try Tool.run(
+            ["train", "--data", folder.path], in: folder, environment: ["PATH": folder.path])
+        #expect(result.status == 1)
+        #expect(
+            result.errors
+                == "Error: \(folder(file)).gz is compressed, and the program gzip, which decompresses it, was not found "
+                + "in PATH: install gzip, or put the decompressed file beside it\n")
+    }
+
     @Test func imagesThatDoNotFitTheNetwork() throws {
         try folder.writeImages(training: 4, test: 4, size: 6)
         try expectError(

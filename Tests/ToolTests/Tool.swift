@@ -19,9 +19,11 @@ enum Tool {
     /// Runs the command until it ends.
     static func run(
         _ arguments: [String], in folder: TemporaryFolder, program: String = path,
+        environment: [String: String] = [:], terminal: FileHandle? = nil,
         whileRunning: (Running) throws -> Void = { _ in }
     ) throws -> Result {
-        let running = try Running(arguments, folder: folder, program: program)
+        let running = try Running(
+            arguments, folder: folder, program: program, environment: environment, terminal: terminal)
         do { try whileRunning(running) } catch {
             kill(running.identifier, SIGKILL)
             throw error
@@ -34,19 +36,25 @@ enum Tool {
         private let process = Process()
         private let outputs = TemporaryFolder()
 
-        init(_ arguments: [String], folder: TemporaryFolder, program: String) throws {
+        fileprivate init(
+            _ arguments: [String], folder: TemporaryFolder, program: String, environment changes: [String: String],
+            terminal: FileHandle?
+        ) throws {
             var environment = ProcessInfo.processInfo.environment
             // The layout of help depends on it.
             environment["COLUMNS"] = "100"
-            // Several commands run at a time, on as many cores.
+            // Several commands run at a time: threads that wait for each other should not keep the cores busy.
             environment["OMP_NUM_THREADS"] = "1"
+            environment["OMP_WAIT_POLICY"] = "passive"
+            environment.merge(changes) { $1 }
             process.executableURL = URL(fileURLWithPath: program)
             process.arguments = arguments
             process.environment = environment
             process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
             process.standardInput = FileHandle.nullDevice
             // Files, because nobody needs to empty them while the command runs.
-            process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: outputs.write([], to: "out")))
+            let output = try FileHandle(forWritingTo: URL(fileURLWithPath: outputs.write([], to: "out")))
+            process.standardOutput = terminal ?? output
             process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: outputs.write([], to: "err")))
             try process.run()
         }
