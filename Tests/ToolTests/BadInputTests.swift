@@ -22,6 +22,7 @@ import Torch
         (["--momentum", "1"], "--momentum must be at least 0 and less than 1; 1.0 was given."),
         (["--momentum=-0.5"], "--momentum must be at least 0 and less than 1; -0.5 was given."),
         (["--damping=-1"], "--damping must be positive; -1.0 was given."),
+        (["--norm-constraint", "0"], "--norm-constraint must be positive; 0.0 was given."),
         (["--statistics-period", "0"], "--statistics-period must be from 1 to 1000000; 0 was given."),
         (["--inverse-period", "0"], "--inverse-period must be from 1 to 1000000; 0 was given."),
         (
