@@ -11,6 +11,9 @@ public protocol CurvatureBlock: AnyObject {
     /// The parameters, in the order in which their gradients are given and returned.
     var parameters: [NamedParameter] { get }
 
+    /// Whether the statistics come from the gradients of the parameters rather than from the uses of a layer.
+    var needsParameterGradients: Bool { get }
+
     /// Moves the running averages by a batch.
     func updateStatistics(_ statistics: BlockStatistics)
 
@@ -30,6 +33,9 @@ public protocol CurvatureBlock: AnyObject {
 }
 
 extension CurvatureBlock {
+    /// False.
+    public var needsParameterGradients: Bool { false }
+
     public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         try curvature(damping: damping).inverse()
     }
@@ -46,15 +52,21 @@ public struct BlockStatistics: Sendable {
     public let uses: [LayerUse]
     /// For each source, the gradient of the sum of the losses with respect to each use's pre-activation.
     public let gradients: [[Tensor]]
+    /// For each source, the gradient of the sum of the losses with respect to each of the block's parameters; empty
+    /// unless the block asks for them.
+    public let parameterGradients: [[Tensor]]
     /// The number of examples.
     public let batchSize: Int
     /// The decay ρ of the running averages.
     public let decay: Double
 
     /// Gathers what a batch tells of a layer.
-    public init(uses: [LayerUse], gradients: [[Tensor]], batchSize: Int, decay: Double) {
+    public init(
+        uses: [LayerUse], gradients: [[Tensor]], parameterGradients: [[Tensor]] = [], batchSize: Int, decay: Double
+    ) {
         self.uses = uses
         self.gradients = gradients
+        self.parameterGradients = parameterGradients
         self.batchSize = batchSize
         self.decay = decay
     }

@@ -1,109 +1,119 @@
 public import Torch
 
-/// A dense or convolution layer's curvature F ≈ c · A ⊗ G, on parameters taken as a matrix [outputs, inputs (+ 1)].
+/// The curvature of a layer with a weight as a Kronecker product of two factors: F ≈ c · G ⊗ A.
 ///
-/// A is the second moment of the inputs (or patches), with the bias's 1 as the last coordinate, G that of the output
-/// gradients, both means over examples and locations; c is the number of locations, over all uses of the weight.
-/// (Martens & Grosse 2015; convolutions: Grosse & Martens 2016, KFC; several uses: Martens, Ba & Johnson 2018, section
-/// 3.1, the independent approximation.)
+/// A is the second moment of the inputs (or patches, with the bias's 1 as the last coordinate), G that of the output
+/// gradients, both means over examples and locations; c is the mean number of locations of an example, over all uses of
+/// the weight, averaged as the factors are. (Martens & Grosse 2015; convolutions: Grosse & Martens 2016, KFC; several
+/// uses: Martens, Ba & Johnson 2018, section 3.1, the independent approximation; sharing: ``Approximation/Sharing``.)
+///
+/// Parameters are taken as the matrix that the weight's memory is, of rows of its first axis, with the bias as the last
+/// column: [outputs, inputs (+ 1)], F = c · G ⊗ A. An embedding's weight and that of a transposed convolution have the
+/// inputs first: F = c · A ⊗ G. Of several groups, each has a product of its own.
+///
+/// The damping λ of the mean loss's curvature is shared: A + π√(λ/c) · I, G + √(λ/c)/π · I, with
+/// π² = (tr A / dim A) / (tr G / dim G), and π = 1 where a trace is zero.
 public final class KroneckerBlock: CurvatureBlock {
     public let name: String
     public let parameters: [NamedParameter]
+    /// A, the moment of what goes in.
+    public let input: any FisherFactor
+    /// G, the moment of the gradients of what comes out.
+    public let output: any FisherFactor
 
-    private let kind: Kind
-    private let outputFactor: InverseProvidingFactor
-    private let hasBias: Bool
-    /// c: the mean number of locations of an example.
-    private var locationCount = 1.0
+    private let order: Order
+    private let update: (BlockStatistics) -> Double
+    private var locationCount = LocationCount()
 
-    /// What the layer does, with the factor of what goes in.
-    private enum Kind {
-        case dense(FullyConnectedKroneckerFactor, outputs: FullyConnectedKroneckerFactor)
-        case convolution(ConvInputKroneckerFactor, outputs: ConvOutputKroneckerFactor)
+    /// Which factor the rows of the weight belong to.
+    enum Order {
+        case outputsFirst
+        case inputsFirst
     }
 
-    /// Creates a block for a layer's use, or nil where no Kronecker factors are known for the operation.
-    ///
-    /// - Parameter bias: The bias, where there is one and it is optimised.
-    public init?(weight: NamedParameter, bias: NamedParameter?, operation: LayerUse.Operation, settings: FactorSettings)
-    {
-        let shape = weight.tensor.shape
-        let (dtype, device) = (weight.tensor.dtype, weight.tensor.device)
-        hasBias = bias != nil
-        switch operation {
-        case .linear:
-            let outputs = FullyConnectedKroneckerFactor(
-                features: shape[0], settings: settings, dtype: dtype, device: device)
-            kind = .dense(
-                FullyConnectedKroneckerFactor(
-                    features: shape[1], hasBias: hasBias, settings: settings, dtype: dtype, device: device),
-                outputs: outputs)
-            outputFactor = outputs
-        case .convolution(let geometry) where geometry.groups == 1 && !geometry.isTransposed:
-            let outputs = ConvOutputKroneckerFactor(
-                channels: shape[0], settings: settings, dtype: dtype, device: device)
-            kind = .convolution(
-                ConvInputKroneckerFactor(
-                    channels: shape[1], geometry: geometry, hasBias: hasBias, settings: settings, dtype: dtype,
-                    device: device),
-                outputs: outputs)
-            outputFactor = outputs
-        default:
-            return nil
-        }
-        parameters = [weight] + (bias.map { [$0] } ?? [])
-        name = weight.name.hasSuffix(".weight") ? String(weight.name.dropLast(7)) : weight.name
-    }
-
-    private var inputFactor: InverseProvidingFactor {
-        switch kind {
-        case .dense(let factor, _): factor
-        case .convolution(let factor, _): factor
-        }
+    /// Creates a block of factors that `update` moves; it returns the mean number of locations of an example.
+    init(
+        _ parameters: [NamedParameter], input: any FisherFactor, output: any FisherFactor,
+        order: Order = .outputsFirst, update: @escaping (BlockStatistics) -> Double
+    ) {
+        self.parameters = parameters
+        name = layerName(of: parameters)
+        self.input = input
+        self.output = output
+        self.order = order
+        self.update = update
     }
 
     public func updateStatistics(_ statistics: BlockStatistics) {
-        let weight = Double(statistics.batchSize)
-        let locations: [Int]
-        switch kind {
-        case .dense(let inputs, let outputs):
-            inputs.update(uses: [statistics.uses.map(\.input)], decay: statistics.decay, weight: weight)
-            outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
-            locations = statistics.uses.map { $0.input.shape.dropLast().reduce(1, *) }
-        case .convolution(let inputs, let outputs):
-            // The same kernel may be used with different strides and dilations.
-            let uses = statistics.uses.map { use in
-                guard case .convolution(let geometry) = use.operation else { return (use.input, inputs.geometry) }
-                return (use.input, geometry)
-            }
-            inputs.update(uses: uses, decay: statistics.decay, weight: weight)
-            outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
-            // Examples and spatial positions: all axes but the channels.
-            locations = statistics.uses.map { $0.preActivation.count / $0.preActivation.shape[1] }
-        }
-        locationCount = Double(locations.reduce(0, +)) / weight
+        let count = update(statistics)
+        locationCount.update(count, decay: statistics.decay, weight: Double(statistics.batchSize))
     }
 
     public func curvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        let count = locationCount.value
         let split = FactoredDamping(
-            damping: damping / locationCount, inputMeanDiagonal: inputFactor.meanDiagonal,
-            outputMeanDiagonal: outputFactor.meanDiagonal)
-        let output = try DenseOperator(outputFactor.covariance).damped(by: split.output)
-        let input = try DenseOperator(inputFactor.covariance).damped(by: split.input)
-        return KroneckerOperator(output, input).scaled(by: locationCount)
+            damping: damping / count, inputMeanDiagonal: input.meanDiagonal, outputMeanDiagonal: output.meanDiagonal)
+        let output = try output.average.damped(by: split.output)
+        let input = try input.average.damped(by: split.input)
+        let product: any SymmetricOperator =
+            switch order {
+            case .outputsFirst: Self.product(output, input)
+            case .inputsFirst: Self.product(input, output)
+            }
+        return product.scaled(by: count)
+    }
+
+    private static func product(
+        _ left: any SymmetricOperator, _ right: any SymmetricOperator
+    ) -> any SymmetricOperator {
+        if let left = left as? GroupedOperator, let right = right as? GroupedOperator {
+            return GroupedKroneckerOperator(left, right)
+        }
+        return KroneckerOperator(left, right)
     }
 
     public func vector(from tensors: [Tensor]) -> Tensor {
-        let weight = tensors[0].flattened(from: 1)
-        guard hasBias else { return weight.reshaped([-1, 1]) }
-        return Tensor.concatenate([weight, tensors[1].expanded(at: 1)], axis: 1).reshaped([-1, 1])
+        weightAndBiasVector(from: tensors)
     }
 
     public func tensors(from vector: Tensor) -> [Tensor] {
+        weightAndBiasTensors(from: vector)
+    }
+}
+
+extension CurvatureBlock {
+    /// A weight and, where there is one, a bias as the last column of its matrix, row by row.
+    func weightAndBiasVector(from tensors: [Tensor]) -> Tensor {
+        let weight = tensors[0].flattened(from: 1)
+        guard parameters.count > 1 else { return weight.reshaped([-1, 1]) }
+        return Tensor.concatenate([weight, tensors[1].expanded(at: 1)], axis: 1).reshaped([-1, 1])
+    }
+
+    /// The inverse of ``weightAndBiasVector(from:)``.
+    func weightAndBiasTensors(from vector: Tensor) -> [Tensor] {
         let shape = parameters[0].tensor.shape
-        guard hasBias else { return [vector.reshaped(shape)] }
+        guard parameters.count > 1 else { return [vector.reshaped(shape)] }
         let matrix = vector.reshaped([shape[0], -1])
         let inputs = matrix.shape[1] - 1
         return [matrix[.all, 0..<inputs].reshaped(shape), matrix[.all, inputs]]
     }
+}
+
+/// The mean number of locations of an example, averaged over batches by their decayed numbers of examples.
+struct LocationCount {
+    private(set) var value = 1.0
+    private var totalWeight = 0.0
+
+    /// Moves the average by a batch.
+    mutating func update(_ count: Double, decay: Double, weight: Double) {
+        totalWeight = decay * totalWeight + weight
+        value += (count - value) * weight / totalWeight
+    }
+}
+
+/// What the parameters' names have in common: "features.0" of "features.0.weight" and "features.0.bias".
+func layerName(of parameters: [NamedParameter]) -> String {
+    if parameters.count > 2 { return parameters.map(\.name).joined(separator: ", ") }
+    let name = parameters[0].name
+    return name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
 }

@@ -121,7 +121,8 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
 
     private var startMatrix: Tensor { settings.inverseStart.matrices(like: covariance) }
 
-    private func currentSymmetricLag(_ damping: Double) throws(FactorError) -> SymmetricLag {
+    /// The matrices of option 1 of the current statistics; nothing is stored.
+    func currentSymmetricLag(_ damping: Double) throws(FactorError) -> SymmetricLag {
         let root = try eigenPower(-0.5, damping: damping)
         let lag = (lagCovariance + lagCovariance.transposed()) / 2
         let (values, vectors) = try derived { () throws(LinearAlgebraError) in
@@ -130,7 +131,8 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
         return SymmetricLag(basis: root.matmul(vectors), values: values.abs())
     }
 
-    private func currentLongSeries(_ damping: Double) throws(FactorError) -> LongSeries {
+    /// The matrices of option 2 of the current statistics; nothing is stored.
+    func currentLongSeries(_ damping: Double) throws(FactorError) -> LongSeries {
         let root = try eigenPower(-0.5, damping: damping)
         let product = root.matmul(lagCovariance)
         let (_, values, vectors) = try derived { () throws(LinearAlgebraError) in

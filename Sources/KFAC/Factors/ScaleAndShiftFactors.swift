@@ -102,9 +102,9 @@ public final class ScaleAndShiftUnitwiseFactor: FisherFactor {
     /// The number of rows and columns.
     public var dimension: Int { layout.dimension }
 
-    /// The current average; a view of memory that updates write.
+    /// The current average, copied.
     public var average: any SymmetricOperator {
-        let value = movingAverage.value
+        let value = movingAverage.value.copy()
         return UnitwiseOperator(first: value[0], mixed: value[1], second: value[2])
     }
 

@@ -32,12 +32,15 @@ public final class KFACOptimizer: Optimizer {
         public var normConstraint: Double?
         /// How the factors average.
         public var factors: FactorSettings
+        /// Which approximation each layer gets, which parameters are linked, and which are left alone.
+        public var layers: LayerChoices
 
         /// Creates a configuration.
         public init(
             learningRate: Schedule = 0.1, momentum: Double = 0.9, damping: Schedule = 0.1,
             estimation: Estimation = .sampled(), statisticsDecay: Double = 0.95, statisticsPeriod: Int = 1,
-            inversePeriod: Int = 10, normConstraint: Double? = 0.003, factors: FactorSettings = FactorSettings()
+            inversePeriod: Int = 10, normConstraint: Double? = 0.003, factors: FactorSettings = FactorSettings(),
+            layers: LayerChoices = LayerChoices()
         ) {
             self.learningRate = learningRate
             self.momentum = momentum
@@ -48,24 +51,26 @@ public final class KFACOptimizer: Optimizer {
             self.inversePeriod = inversePeriod
             self.normConstraint = normConstraint
             self.factors = factors
+            self.layers = layers
         }
     }
 
-    /// What was chosen; may be changed between steps, but for how the factors average.
+    /// What was chosen; may be changed between steps, but for ``Configuration/factors`` and ``Configuration/layers``.
     public var configuration: Configuration
     public private(set) var stepCount = 0
 
     private let parameters: [NamedParameter]
-    private let layers: LayerCollection
+    private var layers: LayerCollection
     private var generator: RandomGenerator
     private let velocities: [Tensor]
     /// The stored, possibly stale inverse of each block, by its first parameter.
     private var inverses: [Tensor.ID: any SymmetricOperator] = [:]
 
-    /// Creates an optimiser of those of the given parameters that require a gradient.
+    /// Creates an optimiser of those of the given parameters that require a gradient and are not excluded.
     ///
     /// - Parameters:
-    ///   - parameters: What is optimised; each must be used by an operation that reports its use.
+    ///   - parameters: What is optimised, each tensor once. Parameters that no operation with a known curvature uses get
+    ///     the generic diagonal, and the first step's report says so.
     ///   - configuration: What can be chosen.
     ///   - generator: Draws the targets that the curvature is estimated with; on the parameters' device.
     public init(
@@ -75,10 +80,12 @@ public final class KFACOptimizer: Optimizer {
         guard configuration.statisticsPeriod > 0, configuration.inversePeriod > 0 else {
             fatalError("KFACOptimizer: the periods must be positive: \(configuration)")
         }
-        self.parameters = parameters.filter(\.tensor.requiresGradient)
         self.configuration = configuration
         self.generator = generator
-        layers = LayerCollection(parameters: self.parameters, settings: configuration.factors)
+        layers = LayerCollection(
+            parameters: parameters.filter(\.tensor.requiresGradient), choices: configuration.layers,
+            settings: configuration.factors)
+        self.parameters = layers.parameters
         velocities = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
     }
 
@@ -89,14 +96,22 @@ public final class KFACOptimizer: Optimizer {
         var report = pass.report
         let loss = pass.loss
 
-        var statistics: [(any CurvatureBlock, BlockStatistics)] = []
+        // Kept once nothing can fail any more: a step that fails leaves no trace.
+        var layers = self.layers
+        var statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
         if updatesStatistics {
-            statistics = try report.time(.curvatureBackward) { try curvature(of: loss, uses: pass.uses) }
+            statistics = try report.time(.curvatureBackward) {
+                try layers.statistics(
+                    of: loss, uses: pass.uses, estimation: configuration.estimation,
+                    decay: configuration.statisticsDecay, using: &generator)
+            }
         }
         let gradients = try report.time(.backward) {
             try requireReached(
                 gradientsIfReached(of: [pass.mean], withRespectTo: parameters.map(\.tensor)), parameters)
         }
+        if stepCount == 0 { report.messages = layers.messages }
+        self.layers = layers
         report.time(.statistics) {
             for (block, batch) in statistics { block.updateStatistics(batch) }
         }
@@ -139,27 +154,6 @@ public final class KFACOptimizer: Optimizer {
         report.damping = configuration.damping(stepCount)
         report.phases.append((.forward, start.duration(to: clock.now).seconds))
         return (report, loss, mean, uses)
-    }
-
-    /// What the batch tells of each layer's curvature.
-    private func curvature(of loss: Loss, uses: [LayerUse]) throws -> [(any CurvatureBlock, BlockStatistics)] {
-        let groups = try layers.grouped(uses)
-        let sources = configuration.estimation.gradients(
-            of: loss, withRespectTo: uses.map(\.preActivation), using: &generator)
-        return try groups.map { block, indices in
-            // A use that the loss does not see, of an output that is not looked at, has no curvature.
-            let reached = indices.filter { index in sources.contains { $0[index] != nil } }
-            guard !reached.isEmpty else {
-                throw OptimizerError.unreachedParameters(block.parameters.map(\.name))
-            }
-            let gradients = sources.map { source in
-                reached.map { source[$0] ?? Tensor.zeros(like: uses[$0].preActivation.detached()) }
-            }
-            let statistics = BlockStatistics(
-                uses: reached.map { uses[$0] }, gradients: gradients, batchSize: loss.batchSize,
-                decay: configuration.statisticsDecay)
-            return (block, statistics)
-        }
     }
 
     private func updateInverses(damping: Double) throws {

@@ -1,47 +1,97 @@
 import Torch
 
-/// The blocks of a model, found from the uses of its parameters: no registration.
+/// The blocks of a model, found from the uses of its parameters in the first step: no registration.
 ///
-/// Uses are grouped by their weight, so that a weight used twice is one block that saw both uses.
-final class LayerCollection {
-    private let parameters: [NamedParameter]
-    private let settings: FactorSettings
-    private var blocksByWeight: [Tensor.ID: any CurvatureBlock] = [:]
-    /// The blocks, in the order in which their weights stand in the list of parameters.
+/// Uses are grouped by their parameters, so that a weight used twice is one block that saw both uses. The first step
+/// decides; a later one that uses parameters otherwise is an error. A value whose blocks are shared: a step that fails
+/// before its statistics keeps the collection as it was.
+struct LayerCollection {
+    let parameters: [NamedParameter]
+    let choices: LayerChoices
+    let settings: FactorSettings
+    /// The blocks, in the order of their first parameters.
     private(set) var blocks: [any CurvatureBlock] = []
+    /// What each block is, and why.
+    private var plan: [BlockPlan] = []
 
-    init(parameters: [NamedParameter], settings: FactorSettings) {
-        self.parameters = parameters
+    /// Collects those of the given parameters that are not excluded.
+    init(parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings) {
+        var names: [Tensor.ID: String] = [:]
+        for parameter in parameters {
+            if let other = names.updateValue(parameter.name, forKey: parameter.tensor.id) {
+                fatalError("KFACOptimizer: the parameters '\(other)' and '\(parameter.name)' are the same tensor")
+            }
+        }
+        allNames = parameters.map(\.name)
+        self.parameters = parameters.filter { !choices.isExcluded($0.name) }
+        self.choices = choices
         self.settings = settings
     }
 
-    /// The uses of each block's weight; blocks that are new are made.
+    /// The names of all parameters, excluded ones among them.
+    let allNames: [String]
+
+    /// What a batch tells of each block; made at the first call.
     ///
-    /// Uses of weights that are not among the parameters are left out.
-    func grouped(_ uses: [LayerUse]) throws -> [(block: any CurvatureBlock, uses: [Int])] {
-        let byID = Dictionary(parameters.map { ($0.tensor.id, $0) }, uniquingKeysWith: { first, _ in first })
-        var groups: [Tensor.ID: [Int]] = [:]
-        for (index, use) in uses.enumerated() where byID[use.weight.id] != nil {
-            groups[use.weight.id, default: []].append(index)
+    /// One pass back for each source of the estimation, to the pre-activations that blocks ask for and to the parameters
+    /// of generic blocks, where there are such.
+    mutating func statistics(
+        of loss: Loss, uses: [LayerUse], estimation: Estimation, decay: Double, using generator: inout RandomGenerator
+    ) throws -> [(block: any CurvatureBlock, statistics: BlockStatistics)] {
+        try updatePlan(uses, batchSize: loss.batchSize)
+        let needed = Set(plan.flatMap(\.uses)).sorted()
+        let generic = zip(plan, blocks).flatMap { $1.needsParameterGradients ? $0.parameters : [] }
+        let targets = needed.map { uses[$0].preActivation } + generic.map { parameters[$0].tensor }
+        let sources = estimation.gradients(of: loss, withRespectTo: targets, using: &generator)
+
+        let usePositions = Dictionary(uniqueKeysWithValues: needed.enumerated().map { ($0.element, $0.offset) })
+        let parameterPositions = Dictionary(
+            uniqueKeysWithValues: generic.enumerated().map { ($0.element, needed.count + $0.offset) })
+        func reached(_ positions: [Int]) -> [Int] {
+            positions.filter { position in sources.contains { $0[position] != nil } }
         }
-        for (id, indices) in groups where blocksByWeight[id] == nil {
-            let use = uses[indices[0]]
-            let bias = use.bias.flatMap { byID[$0.id] }
-            blocksByWeight[id] = KroneckerBlock(
-                weight: byID[id]!, bias: bias, operation: use.operation, settings: settings)
+        func gradients(_ positions: [Int]) -> [[Tensor]] {
+            sources.map { source in positions.map { source[$0] ?? Tensor.zeros(like: targets[$0].detached()) } }
         }
-        blocks = parameters.compactMap { blocksByWeight[$0.tensor.id] }
-        try requireAllCovered()
-        return parameters.compactMap { parameter in
-            let id = parameter.tensor.id
-            guard let indices = groups[id], let block = blocksByWeight[id] else { return nil }
-            return (block, indices)
+        var unreached: [String] = []
+        let statistics = zip(plan, blocks).map { plan, block in
+            let isGeneric = block.needsParameterGradients
+            let positions =
+                isGeneric ? plan.parameters.map { parameterPositions[$0]! } : plan.uses.map { usePositions[$0]! }
+            // A use that the loss does not see, of an output that is not looked at, has no curvature.
+            let reached = reached(positions)
+            if reached.isEmpty { unreached += block.parameters.map(\.name) }
+            let statistics = BlockStatistics(
+                uses: isGeneric ? [] : reached.map { uses[needed[$0]] }, gradients: isGeneric ? [] : gradients(reached),
+                parameterGradients: isGeneric ? gradients(positions) : [], batchSize: loss.batchSize, decay: decay)
+            return (block: block, statistics: statistics)
         }
+        guard unreached.isEmpty else { throw OptimizerError.unreachedParameters(unreached) }
+        return statistics
     }
 
-    private func requireAllCovered() throws {
-        let covered = Set(blocks.flatMap { $0.parameters.map(\.tensor.id) })
-        let missing = parameters.filter { !covered.contains($0.tensor.id) }.map(\.name)
-        guard missing.isEmpty else { throw OptimizerError.parametersWithoutBlock(missing) }
+    /// What to tell the user of the blocks: one message for all parameters without an approximation of their own.
+    var messages: [String] {
+        let names = plan.filter(\.isFallback).flatMap { $0.parameters.map { parameters[$0].name } }
+        guard !names.isEmpty else { return [] }
+        return [
+            "no approximation is known for how \(names.joined(separator: ", ")) "
+                + (names.count == 1 ? "is" : "are") + " used: the generic diagonal takes its place"
+        ]
+    }
+
+    private mutating func updatePlan(_ uses: [LayerUse], batchSize: Int) throws {
+        let isFirst = plan.isEmpty
+        let new = try BlockPlanner(self, uses: uses, batchSize: batchSize).plan()
+        if !isFirst {
+            // Blocks appear in one order, so that the first difference is at one place.
+            guard let changed = zip(plan, new).first(where: { !$0.isAlike($1) })?.0 else {
+                plan = new
+                return
+            }
+            throw OptimizerError.usesChanged(changed.parameters.map { parameters[$0].name })
+        }
+        blocks = try new.map { try $0.block(of: $0.parameters.map { parameters[$0] }, uses: uses, settings: settings) }
+        plan = new
     }
 }

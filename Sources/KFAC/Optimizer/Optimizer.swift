@@ -22,8 +22,14 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case lossNotFinite(step: Int)
     /// Parameters that the loss does not depend on, by name.
     case unreachedParameters([String])
-    /// Parameters that no operation with a known curvature uses, by name.
-    case parametersWithoutBlock([String])
+    /// Choices for layers name what is not there.
+    case unknownNames([String])
+    /// An approximation was chosen for a layer that cannot have it.
+    case approximationNotPossible(String, LayerKind, Approximation)
+    /// An approximation needs each example's gradient of a layer whose first axis is not that of the examples.
+    case examplesNotFound(String, Approximation)
+    /// Parameters are used in another way than in the first step.
+    case usesChanged([String])
     /// A factor could not be inverted.
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)
 
@@ -33,9 +39,17 @@ public enum OptimizerError: Error, CustomStringConvertible {
             "the loss is not finite at step \(step): lower the learning rate or raise the damping"
         case .unreachedParameters(let names):
             "the loss does not depend on \(names.joined(separator: ", ")): use them in the model or leave them out"
-        case .parametersWithoutBlock(let names):
-            "no operation with a known curvature uses \(names.joined(separator: ", ")): apply parameters through "
-                + "linear, convolution or scaleAndShift, or optimise them otherwise"
+        case .unknownNames(let names):
+            "no parameter has a name that is or begins with \(names.joined(separator: ", ")): choices for layers need "
+                + "names of the model's parameters or of what contains them"
+        case .approximationNotPossible(let layer, let kind, let approximation):
+            "\(layer), of the kind \(kind), cannot be approximated by \(approximation): choose another approximation"
+        case .examplesNotFound(let layer, let approximation):
+            "\(approximation) of \(layer) needs each example's gradient, but the first axis is not that of the "
+                + "examples: put the batch first, or choose another approximation"
+        case .usesChanged(let names):
+            "\(names.joined(separator: ", ")) had another use in the first step: curvature is averaged over uses of "
+                + "one kind; make a new optimiser where the model changes"
         case .inversionFailed(let layer, let step, let error):
             "the curvature of \(layer) could not be inverted at step \(step): \(error); raise the damping"
         }

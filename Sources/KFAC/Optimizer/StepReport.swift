@@ -16,6 +16,8 @@ public struct StepReport: Sendable {
     public var clipping: Double?
     /// The number of layers whose inverses were refreshed.
     public var refreshedInverses = 0
+    /// What the user should know, once: parameters for which no approximation is known.
+    public var messages: [String] = []
     /// The time taken by each phase, in seconds, in the order in which they ran.
     public var phases: [(phase: Phase, seconds: Double)] = []
 

@@ -41,6 +41,24 @@ enum Patches {
         return windows.permuted(order).reshaped([input.shape[0], geometry.groups, width, locations])
     }
 
+    /// The sum of each example's patches, [groups (where there are several), channels / groups · kernel, batch].
+    static func summed(of input: Tensor, geometry: ConvolutionGeometry) -> Tensor {
+        let rank = geometry.spatialRank
+        let sums = windows(of: input, geometry: geometry, axes: 0..<rank).sum(axes: Array(2..<(rank + 2)))
+        return columns(of: sums, groups: geometry.groups)
+    }
+
+    /// The sum of each example's pixels, [groups (where there are several), channels / groups, batch].
+    static func summedPixels(of tensor: Tensor, groups: Int) -> Tensor {
+        columns(of: tensor.flattened(from: 2).sum(2), groups: groups)
+    }
+
+    /// [batch, channels, ...] as columns of each group.
+    private static func columns(of sums: Tensor, groups: Int) -> Tensor {
+        let rows = sums.reshaped([sums.shape[0], groups, -1]).permuted(1, 2, 0)
+        return groups == 1 ? rows[0] : rows
+    }
+
     /// A view of the windows along some of the spatial axes: [batch, channels, spatial..., kernel axes...].
     static func windows(of input: Tensor, geometry: ConvolutionGeometry, axes: Range<Int>) -> Tensor {
         let rank = geometry.spatialRank

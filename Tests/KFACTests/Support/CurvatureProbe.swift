@@ -9,21 +9,17 @@ struct CurvatureProbe {
     private let blocks: [any CurvatureBlock]
 
     init(
-        _ parameters: [NamedParameter], estimation: Estimation = .exact, seed: UInt64 = 1,
+        _ parameters: [NamedParameter], estimation: Estimation = .exact, choices: LayerChoices = LayerChoices(),
+        seed: UInt64 = 1,
         _ makeLoss: () throws -> Loss
     ) throws {
         let (loss, uses) = try recordingLayerUses(makeLoss)
         self.loss = loss
         var generator = RandomGenerator(seed: seed)
-        let sources = estimation.gradients(
-            of: loss, withRespectTo: uses.map(\.preActivation), using: &generator)
-        let layers = LayerCollection(parameters: parameters, settings: FactorSettings())
-        for (block, indices) in try layers.grouped(uses) {
-            let gradients = try sources.map { source in try indices.map { try #require(source[$0]) } }
-            block.updateStatistics(
-                BlockStatistics(
-                    uses: indices.map { uses[$0] }, gradients: gradients, batchSize: loss.batchSize, decay: 0.95))
-        }
+        var layers = LayerCollection(parameters: parameters, choices: choices, settings: FactorSettings())
+        let batch = try layers.statistics(
+            of: loss, uses: uses, estimation: estimation, decay: 0.95, using: &generator)
+        for (block, statistics) in batch { block.updateStatistics(statistics) }
         blocks = layers.blocks
     }
 

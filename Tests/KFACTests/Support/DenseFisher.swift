@@ -12,8 +12,11 @@ enum DenseFisher {
     /// - Parameters:
     ///   - loss: The loss of a batch, in the graph of the parameters.
     ///   - parameters: A weight and, where there is one, its bias.
-    /// - Returns: A matrix on [weight | bias] in row-major order, as the vectors of a ``KroneckerBlock``.
-    static func block(of loss: Loss, _ parameters: [Tensor]) -> Tensor {
+    ///   - vector: Puts gradients into one vector; by default [weight | bias] in row-major order, as the vectors of a
+    ///     ``KroneckerBlock``.
+    static func block(
+        of loss: Loss, _ parameters: [Tensor], vector: ([Tensor]) -> Tensor = { matrix($0).flattened() }
+    ) -> Tensor {
         let outputs = loss.distributionOfOneTerm.parameters[0]
         let (batch, width) = (loss.batchSize, loss.distributionOfOneTerm.parameters[0].count / loss.batchSize)
         let values = outputs.array(of: Double.self)
@@ -26,7 +29,7 @@ enum DenseFisher {
                 let gradient = gradients(
                     of: [outputs], weightedBy: [Tensor(weights, shape: outputs.shape)], withRespectTo: parameters,
                     keepingGraph: true)
-                rows.append(matrix(gradient).flattened())
+                rows.append(vector(gradient).flattened())
             }
         }
         return secondMoment(Tensor.stack(rows)) / Double(batch)

@@ -1,0 +1,104 @@
+public import Torch
+
+/// How the curvature of a layer's parameters is approximated.
+///
+/// What fits which ``LayerKind`` stands with each case; a choice that does not fit is an error of the first step. The
+/// names are those of the original's successor in parentheses.
+public enum Approximation: Sendable, Hashable, Codable {
+    /// A Kronecker product of the moments of inputs and output gradients (`kron`, `kron_indep`, and with diagonal
+    /// structures `kron_in_diag`, `kron_out_diag`, `kron_both_diag`).
+    ///
+    /// For linear layers, convolutions of all kinds and embeddings. Diagonal structures are for linear layers and, on
+    /// the output side, for embeddings, whose input side is always diagonal; ``Sharing/reduce`` is for linear layers and
+    /// convolutions.
+    case kronecker(input: Structure = .dense, output: Structure = .dense, sharing: Sharing = .expand)
+    /// A Kronecker product that takes the pixels of a patch for uncorrelated (`kron_sua`): for convolutions of one group.
+    case uncorrelatedPixels
+    /// The closed form of a linear Gaussian chain (`kron_series_1`, `kron_series_2`), for linear layers that are used
+    /// once for each step of a time series: in several calls with [batch, features] or one with [batch, time, features].
+    case timeSeries(TimeSeriesForm)
+    /// The exact diagonal, from each example's gradient (`diagonal`): for linear layers, convolutions, biases and
+    /// scale-and-shift.
+    case diagonal
+    /// All entries, exactly, from each example's gradient (`full`): for biases and scale-and-shift.
+    case full
+    /// The exact 2x2 matrix of each scale with its shift: for scale-and-shift with a shift.
+    case unitwise
+    /// A noisy diagonal from the gradient of the whole batch (generic `diagonal`): for any parameters.
+    case genericDiagonal
+    /// A noisy matrix with all entries from the gradient of the whole batch (generic `full`): for any few parameters.
+    case genericFull
+
+    /// Which entries of a Kronecker factor are kept.
+    public enum Structure: String, Sendable, Hashable, Codable {
+        /// All.
+        case dense
+        /// Those of the diagonal.
+        case diagonal
+    }
+
+    /// What becomes of the positions at which a layer is applied, as of the pixels of an image or the tokens of a text.
+    ///
+    /// (Eschenhagen et al. 2023.)
+    public enum Sharing: String, Sendable, Hashable, Codable {
+        /// Each position counts as an example of its own: F ≈ T · E[g gᵀ] ⊗ E[a aᵀ] over examples and T positions. Exact
+        /// for deep linear networks with a loss at each position. That of KFC (Grosse & Martens 2016).
+        case expand
+        /// Inputs are averaged and gradients summed over positions first: F ≈ E[ĝ ĝᵀ] ⊗ E[â âᵀ] over examples. Exact for
+        /// deep linear networks that average or sum over positions before the loss.
+        case reduce
+    }
+
+    /// How steps of a time series go together (Martens, Ba & Johnson 2018, section 3.5).
+    public enum TimeSeriesForm: String, Sendable, Hashable, Codable {
+        /// Neighbouring steps' covariance taken as symmetric: the original's *option 1*.
+        case symmetricLag
+        /// The limit of long series: the original's *option 2*.
+        case longSeries
+    }
+}
+
+/// What a layer does with its parameters, so far as curvature is concerned.
+public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentable, CaseIterable {
+    /// s = x Wᵀ + b.
+    case linear
+    /// A convolution of one group.
+    case convolution
+    /// A convolution of several groups, depthwise ones among them.
+    case groupedConvolution
+    /// A transposed convolution of any number of groups.
+    case transposedConvolution
+    /// A choice of rows.
+    case embedding
+    /// s = γ ∘ x + β, as after a normalisation.
+    case scaleAndShift
+    /// A bias that cannot be treated together with a weight: that of a transposed convolution or of a weight that is
+    /// not optimised, one that several weights share, one that a weight is used with and without.
+    case bias
+    /// Parameters that are used otherwise, or in different ways.
+    case other
+
+    /// The kind of an operation.
+    public init(_ operation: LayerUse.Operation) {
+        switch operation {
+        case .linear: self = .linear
+        case .convolution(let geometry) where geometry.isTransposed: self = .transposedConvolution
+        case .convolution(let geometry): self = geometry.groups > 1 ? .groupedConvolution : .convolution
+        case .embedding: self = .embedding
+        case .scaleAndShift: self = .scaleAndShift
+        }
+    }
+
+    /// What is used where nothing is chosen.
+    ///
+    /// For scale-and-shift the closed 2x2 form (without shifts: the diagonal), where the successor takes the full
+    /// matrix, whose cost grows with the cube of the number of channels.
+    public func defaultApproximation(hasBias: Bool) -> Approximation {
+        switch self {
+        case .linear, .convolution, .groupedConvolution, .transposedConvolution, .embedding: .kronecker()
+        case .scaleAndShift: hasBias ? .unitwise : .diagonal
+        case .bias: .full
+        case .other: .genericDiagonal
+        }
+    }
+}

@@ -1,0 +1,170 @@
+public import Torch
+
+/// The curvature of a linear layer that is used once for each of the T steps of a time series, in closed form.
+///
+/// Where ``KroneckerBlock`` takes the steps for independent, this block estimates how neighbouring steps' inputs and
+/// output gradients go together and continues that as a linear Gaussian chain (Martens, Ba & Johnson 2018, section 3.5;
+/// the original's `FullyConnectedSeriesFB`). Only the inverse of the damped curvature is known in closed form, of which
+/// the operator gives products; everything else of it is computed from its entries.
+///
+/// The uses are calls in the order of the steps, [batch, features] each, or one call with [batch, time, features]. The
+/// damping λ is shared as in ``KroneckerBlock``, with c = T.
+public final class TimeSeriesBlock: CurvatureBlock {
+    public let name: String
+    public let parameters: [NamedParameter]
+    /// The closed form.
+    public let form: Approximation.TimeSeriesForm
+
+    private let input: FullyConnectedMultiKroneckerFactor
+    private let output: FullyConnectedMultiKroneckerFactor
+    /// T of the last batch; all series of a batch have one length.
+    private var stepCount = 1
+
+    /// Creates a block for a linear layer.
+    ///
+    /// - Parameters:
+    ///   - weight: [outputs, inputs].
+    ///   - bias: [outputs].
+    ///   - form: The closed form.
+    ///   - settings: How the factors average.
+    public init(
+        weight: NamedParameter, bias: NamedParameter?, form: Approximation.TimeSeriesForm,
+        settings: FactorSettings = FactorSettings()
+    ) {
+        parameters = [weight] + (bias.map { [$0] } ?? [])
+        name = layerName(of: parameters)
+        self.form = form
+        let (shape, dtype, device) = (weight.tensor.shape, weight.tensor.dtype, weight.tensor.device)
+        input = FullyConnectedMultiKroneckerFactor(
+            features: shape[1], hasBias: bias != nil, settings: settings, dtype: dtype, device: device)
+        output = FullyConnectedMultiKroneckerFactor(
+            features: shape[0], settings: settings, dtype: dtype, device: device)
+    }
+
+    public func updateStatistics(_ statistics: BlockStatistics) {
+        let weight = Double(statistics.batchSize)
+        let inputs = series(statistics.uses.map(\.input))
+        input.update([inputs], decay: statistics.decay, weight: weight)
+        output.update(statistics.gradients.map { series($0) }, decay: statistics.decay, weight: weight)
+        stepCount = inputs.stepCount
+    }
+
+    private func series(_ uses: [Tensor]) -> TimeSeries {
+        if uses.count == 1, uses[0].rank == 3 { return TimeSeries(uses[0].transposed(0, 1)) }
+        guard uses.allSatisfy({ $0.rank == 2 }) else {
+            fatalError(
+                "TimeSeriesBlock of \(name): uses of shapes \(uses.map(\.shape)); [batch, features] for each step or "
+                    + "one of [batch, time, features] is needed")
+        }
+        return TimeSeries(steps: uses)
+    }
+
+    /// Always throws: there is no closed form of the curvature itself.
+    public func curvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        let dimension = parameters.reduce(0) { $0 + $1.tensor.count }
+        throw LinearAlgebraError(
+            operation: "curvature of the time series of \(name)", shape: [dimension, dimension],
+            reason: "only the inverse has a closed form: ask for the inverse curvature")
+    }
+
+    public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        let steps = Double(stepCount)
+        let split = FactoredDamping(
+            damping: damping / steps, inputMeanDiagonal: input.meanDiagonal, outputMeanDiagonal: output.meanDiagonal)
+        input.resetEigendecomposition()
+        output.resetEigendecomposition()
+        do throws(FactorError) {
+            switch form {
+            case .symmetricLag:
+                let a = try input.currentSymmetricLag(split.input)
+                let g = try output.currentSymmetricLag(split.output)
+                let values = Self.symmetricLagValues(
+                    g.values.expanded(at: 1) * a.values.expanded(at: 0), stepCount: stepCount)
+                return TimeSeriesInverse(left: g.basis, right: a.basis, values: values, transitions: nil)
+            case .longSeries:
+                let a = try input.currentLongSeries(split.input)
+                let g = try output.currentLongSeries(split.output)
+                let rest = 1 - g.values.expanded(at: 1) * a.values.expanded(at: 0)
+                // Where both lags are certain, the original divides by 1 instead of 0.
+                let divisor = Tensor.select(rest .== 0, Tensor.ones(like: rest), rest) * steps
+                return TimeSeriesInverse(
+                    left: g.basis, right: a.basis, values: 1 / divisor, transitions: (g.transition, a.transition))
+            }
+        } catch {
+            if case .linearAlgebra(_, let reason) = error { throw reason }
+            throw LinearAlgebraError(operation: "time series", shape: [], reason: error.description)
+        }
+    }
+
+    /// γ(x) = (1 − x)² / (T(1 − x²) − 2x(1 − xᵀ)), which is 1 / (T + 2 Σ (T − d) xᵈ) over lags d = 1 ..< T: a form
+    /// without 0/0 at x = 1, where the original's is not a number.
+    static func symmetricLagValues(_ x: Tensor, stepCount: Int) -> Tensor {
+        // Horner's rule, from the greatest lag on.
+        var sum = Tensor.zeros(like: x)
+        for lag in stride(from: stepCount - 1, to: 0, by: -1) {
+            sum = (sum + 2 * Double(stepCount - lag)) * x
+        }
+        return 1 / (sum + Double(stepCount))
+    }
+
+    public func vector(from tensors: [Tensor]) -> Tensor { weightAndBiasVector(from: tensors) }
+
+    public func tensors(from vector: Tensor) -> [Tensor] { weightAndBiasTensors(from: vector) }
+}
+
+/// Nᵀ B diag(S) Bᵀ N with B = left ⊗ right and N = I − P ⊗ Q (or I): the inverse curvature of a time series.
+struct TimeSeriesInverse: SymmetricOperator {
+    /// [m, m].
+    let left: Tensor
+    /// [n, n].
+    let right: Tensor
+    /// S, [m, n].
+    let values: Tensor
+    /// P and Q.
+    let transitions: (left: Tensor, right: Tensor)?
+
+    var dimension: Int { values.count }
+
+    private var shape: (Int, Int) { (values.shape[0], values.shape[1]) }
+
+    func apply(_ x: Tensor) -> Tensor {
+        let inBasis = product(left.transposed(), right.transposed(), remainder(x, transposed: false))
+        return remainder(product(left, right, inBasis * values.reshaped([-1, 1])), transposed: true)
+    }
+
+    private func product(_ left: Tensor, _ right: Tensor, _ x: Tensor) -> Tensor {
+        kroneckerApply(x, left: left.matmul, right: right.matmul, from: shape)
+    }
+
+    private func remainder(_ x: Tensor, transposed: Bool) -> Tensor {
+        guard let (left, right) = transitions else { return x }
+        return x - (transposed ? product(left.transposed(), right.transposed(), x) : product(left, right, x))
+    }
+
+    func dense() -> Tensor { apply(Tensor.identity(dimension, dtype: values.dtype, device: values.device)) }
+
+    func scaled(by scale: Double) -> any SymmetricOperator {
+        TimeSeriesInverse(left: left, right: right, values: values * scale, transitions: transitions)
+    }
+
+    func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try symmetricDense.damped(by: damping)
+    }
+
+    func inverse() throws(LinearAlgebraError) -> any SymmetricOperator { try symmetricDense.inverse() }
+
+    func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try symmetricDense.power(exponent)
+    }
+
+    func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator { try symmetricDense.choleskyFactor() }
+
+    func trace() -> Double { dense().trace().scalar }
+
+    func logDeterminant() throws(LinearAlgebraError) -> Double { try symmetricDense.logDeterminant() }
+
+    private var symmetricDense: DenseOperator {
+        let matrix = dense()
+        return DenseOperator((matrix + matrix.transposed()) / 2)
+    }
+}

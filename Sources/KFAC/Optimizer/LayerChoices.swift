@@ -1,0 +1,65 @@
+/// What a user decides about the curvature of a model's parameters; by default nothing.
+///
+/// Names are those of parameters ("stages.0.1.weight") or of what contains them ("stages.0.1", "stages"); the longest
+/// one that fits a parameter decides.
+///
+/// ```swift
+/// var layers = LayerChoices()
+/// layers.kinds[.scaleAndShift] = .full
+/// layers.names["classifier"] = .diagonal
+/// layers.linked = [LinkedParameters(["gains", "temperature"], approximation: .genericFull)]
+/// layers.excluded = ["stem"]
+/// ```
+public struct LayerChoices: Sendable, Hashable, Codable {
+    /// The approximation for all layers of a kind.
+    public var kinds: [LayerKind: Approximation]
+    /// The approximation by name, which goes before the one for the kind.
+    public var names: [String: Approximation]
+    /// Parameters that make up one block together, whatever is done with them.
+    public var linked: [LinkedParameters]
+    /// Names of parameters that are left as they are: not updated at all.
+    public var excluded: [String]
+
+    /// Makes choices.
+    public init(
+        kinds: [LayerKind: Approximation] = [:], names: [String: Approximation] = [:],
+        linked: [LinkedParameters] = [], excluded: [String] = []
+    ) {
+        self.kinds = kinds
+        self.names = names
+        self.linked = linked
+        self.excluded = excluded
+    }
+
+    /// The approximation chosen by name for a parameter, with the name that decides.
+    func choice(for parameter: String) -> (name: String, approximation: Approximation)? {
+        names.filter { Self.name($0.key, contains: parameter) }.max { $0.key.count < $1.key.count }
+            .map { ($0.key, $0.value) }
+    }
+
+    func isExcluded(_ parameter: String) -> Bool { excluded.contains { Self.name($0, contains: parameter) } }
+
+    /// All names, in order.
+    var allNames: [String] { (Array(names.keys) + excluded + linked.flatMap(\.names)).sorted() }
+
+    /// Whether a name is that of a parameter or of something around it.
+    static func name(_ name: String, contains parameter: String) -> Bool {
+        parameter == name || parameter.hasPrefix(name + ".")
+    }
+}
+
+/// Parameters that make up one block together.
+public struct LinkedParameters: Sendable, Hashable, Codable {
+    /// Names of parameters, or of what contains them.
+    public var names: [String]
+    /// ``Approximation/genericFull`` or ``Approximation/genericDiagonal``.
+    public var approximation: Approximation
+
+    /// Links parameters.
+    public init(_ names: [String], approximation: Approximation = .genericFull) {
+        self.names = names
+        self.approximation = approximation
+    }
+
+    func contains(_ parameter: String) -> Bool { names.contains { LayerChoices.name($0, contains: parameter) } }
+}
