@@ -104,7 +104,7 @@ extension KroneckerBlock {
                 let rows: [[any SecondMoment]] = statistics.gradients.map { source in
                     let sums = source.map { gradient in
                         isTransposed
-                            ? Patches.summed(of: gradient, geometry: geometry.adjoint)
+                            ? Patches.summed(of: gradient, geometry: geometry.forward)
                             : Patches.summedPixels(of: gradient, groups: geometry.groups)
                     }
                     return [Rows(columns: sum(sums))]
