@@ -184,7 +184,7 @@ struct BlockPlanner {
             return (choice.approximation, true)
         }
         if let choice = choices.kinds[kind] { return (choice, true) }
-        return (kind.defaultApproximation(hasBias: hasBias), false)
+        return (kind.defaultApproximation(hasBias: hasBias, count: parameters[number].tensor.count), false)
     }
 
     /// The kind of all uses of a weight; nil where they differ in more than how a kernel moves.
