@@ -83,7 +83,8 @@ let package = Package(
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "ToolTests", dependencies: ["kfac-tool", "TestSupport"], swiftSettings: swiftSettings),
+            name: "ToolTests", dependencies: ["kfac-tool", "TestSupport"], exclude: ["Snapshots"],
+            swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx20

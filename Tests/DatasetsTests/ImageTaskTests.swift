@@ -94,4 +94,29 @@ import Torch
         #expect(found == SHA256.hexDigest(of: [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))))
         #expect(expected == MNISTFile.testLabels.fashionChecksum)
     }
+
+    /// The set-up in Python and this library expect the same files.
+    @Test func checksumsAreThoseOfTheSetUp() throws {
+        let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
+        let text = try String(
+            contentsOf: package.appendingPathComponent("Scripts/fashion-mnist.sha256"), encoding: .utf8)
+        let lines = MNISTFile.allCases.map { "\($0.fashionChecksum)  \($0.rawValue)" }
+        #expect(text.split(separator: "\n").map(String.init).sorted() == lines.sorted())
+    }
+
+    private static let setUp = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../../.deps/data/fashion-mnist").standardizedFileURL.path
+
+    /// The real thing, where it is set up: 6,000 images of each class to learn from, 1,000 to be tested on.
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: setUp)))
+    func theSetUpIsFashionMNIST() throws {
+        let task = try ImageTask(folder: Self.setUp, verification: .requireFashionMNIST)
+        #expect(task.name == "Fashion-MNIST")
+        #expect(task.training.images.shape == [60_000, 1, 28, 28])
+        #expect(task.training.labels.occurrences(classes: 10).array(of: Int.self).allSatisfy { $0 == 6000 })
+        #expect(task.test.labels.occurrences(classes: 10).array(of: Int.self).allSatisfy { $0 == 1000 })
+        let normalization = Normalization(of: task.training)
+        #expect(abs(normalization.mean - 0.2860) < 1e-4)
+        #expect(abs(normalization.standardDeviation - 0.3530) < 1e-4)
+    }
 }

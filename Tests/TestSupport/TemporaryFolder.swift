@@ -13,6 +13,9 @@ public final class TemporaryFolder {
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
+    /// What the folder itself is called.
+    public var name: String { String(path.split(separator: "/").last!) }
+
     /// The path of something in the folder.
     public func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 

@@ -42,28 +42,37 @@ public final class ConvDiagonalFactor: DiagonalFactor {
     ///   - decay: ρ of the running average.
     ///   - weight: For the count-weighted rule; the number of examples by default.
     public func update(inputs: [Tensor], outputGradients: [[Tensor]], decay: Double, weight: Double? = nil) {
-        checkChannels(inputs, self.inputs)
-        let inputSide = geometry.isTransposed ? pixels(inputs) : patches(inputs)
-        let squares = outputGradients.map { uses in
-            checkChannels(uses, outputs)
-            let outputSide = geometry.isTransposed ? patches(uses) : pixels(uses)
-            let gradients =
+        let uses = inputs.map { (input: $0, geometry: geometry) }
+        update(uses: uses, outputGradients: outputGradients, decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
+    }
+
+    /// Moves the average by a batch in which the kernel moved in several ways.
+    func update(
+        uses: [(input: Tensor, geometry: ConvolutionGeometry)], outputGradients: [[Tensor]], decay: Double,
+        weight: Double
+    ) {
+        let geometries = uses.map(\.geometry)
+        checkChannels(uses.map(\.input), inputs)
+        let inputSide = geometry.isTransposed ? pixels(uses.map(\.input)) : patches(uses.map(\.input), geometries)
+        let squares = outputGradients.map { gradients in
+            checkChannels(gradients, outputs)
+            let outputSide = geometry.isTransposed ? patches(gradients, geometries) : pixels(gradients)
+            let perExample =
                 geometry.isTransposed
                 ? PerExampleGradients(left: inputSide, right: outputSide)
                 : PerExampleGradients(left: outputSide, right: inputSide)
-            let weightPart = gradients.meanSquare().flattened()
+            let weightPart = perExample.meanSquare().flattened()
             guard hasBias else { return weightPart }
-            let biasGradient = uses.map { $0.flattened(from: 2).sum(2) }
+            let biasGradient = gradients.map { $0.flattened(from: 2).sum(2) }
             let biasPart = biasGradient.dropFirst().reduce(biasGradient[0], +).squared().mean(0)
             return Tensor.concatenate([weightPart, biasPart])
         }
-        update(sources: squares, decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
+        update(sources: squares, decay: decay, weight: weight)
     }
 
     /// [batch, groups, channels / groups · kernel, locations of all uses].
-    private func patches(_ uses: [Tensor]) -> Tensor {
-        let forward = geometry.isTransposed ? geometry.adjoint : geometry
-        return joined(uses.map { Patches.perExample(of: $0, geometry: forward) })
+    private func patches(_ uses: [Tensor], _ geometries: [ConvolutionGeometry]) -> Tensor {
+        joined(zip(uses, geometries).map { Patches.perExample(of: $0, geometry: $1.forward) })
     }
 
     /// [batch, groups, channels / groups, locations of all uses].

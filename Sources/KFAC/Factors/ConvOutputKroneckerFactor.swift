@@ -18,12 +18,14 @@ public import Torch
 /// | `instantiate_covariance` | | done by the initialiser, as there |
 /// | `make_covariance_update_op(decay)` | ``update(outputGradients:decay:weight:)`` | acts at once; the decay is not rounded to single precision |
 /// | `register_damped_inverse` | ``InverseProvidingFactor/registerDampedInverse(_:)`` | dampings are numbers, equal ones share |
-/// | `register_matpower` | ``InverseProvidingFactor/registerMatrixPower(_:damping:)`` | |
+/// | `register_matpower` | ``InverseProvidingFactor/registerMatrixPower(_:damping:)`` | the power 1 is not stored but always current, as in the successor |
 /// | `make_inverse_update_ops` | ``InverseProvidingFactor/updateInverses()`` | acts at once; failures throw instead of giving NaN |
 /// | `get_damped_inverse`, `get_matpower` | ``InverseProvidingFactor/dampedInverse(_:)``, ``InverseProvidingFactor/matrixPower(_:damping:)`` | what was not registered is an error that says so |
 /// | `get_eigendecomp`, `reset_eigendecomp` | ``InverseProvidingFactor/eigendecomposition()``, ``InverseProvidingFactor/resetEigendecomposition()`` | |
 /// | `left_multiply`, `right_multiply` | ``FisherFactor/leftMultiply(_:damping:)``, ``FisherFactor/rightMultiply(_:damping:)-(Tensor,_)`` | never ran in the original; here as it documents them |
 /// | `left_multiply_inverse`, `right_multiply_inverse` | ``FisherFactor/leftMultiplyInverse(_:damping:)``, ``FisherFactor/rightMultiplyInverse(_:damping:)-(Tensor,_)`` | left products of row-sparse matrices do not compile, where they failed at run time |
+/// | (successor) `get_cholesky`, `get_cholesky_inverse` | ``InverseProvidingFactor/choleskyFactor(damping:)``, ``InverseProvidingFactor/inverseCholeskyFactor(damping:)`` | registered and updated like inverses |
+/// | (successor) several towers | ``update(uses:decay:weight:)`` | put behind one another; they may differ in size |
 /// | process-wide settings | ``FactorSettings`` | a value for each factor; ``FactorSettings/seed`` has the original's defaults |
 public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
     /// The number of output channels, of all groups.
@@ -83,17 +85,26 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
     ///
     /// The parts are the uses of the convolution, or the batch's shares of several devices (the original's towers).
     public func update(uses sources: [[Tensor]], decay: Double, weight: Double? = nil) {
+        let geometries = geometry.map { Array(repeating: $0, count: sources[0].count) }
+        update(uses: sources, geometries: geometries, decay: decay, weight: weight ?? Double(sources[0][0].shape[0]))
+    }
+
+    /// Moves the average by a batch in which the kernel moved in several ways, one for each part.
+    func update(uses sources: [[Tensor]], geometries: [ConvolutionGeometry]?, decay: Double, weight: Double) {
         for gradient in sources.joined() where gradient.rank < 3 || gradient.shape[1] != channels {
             fatalError(
                 "ConvOutputKroneckerFactor.update: a gradient of shape \(gradient.shape) for \(channels) channels")
         }
-        let moments = sources.map { $0.map { moment(of: $0) } }
-        update(sources: moments, decay: decay, weight: weight ?? Double(sources[0][0].shape[0]))
+        let moments = sources.map { parts in
+            parts.enumerated().map { moment(of: $1, geometry: geometries?[$0]) }
+        }
+        update(sources: moments, decay: decay, weight: weight)
     }
 
-    private func moment(of gradient: Tensor) -> any SecondMoment {
-        guard let geometry else { return Rows.channels(of: gradient) }
-        guard geometry.isTransposed else { return Rows.channels(of: gradient).grouped(into: geometry.groups) }
-        return Patches.moment(of: gradient, geometry: geometry.adjoint, hasBias: false)
+    private func moment(of gradient: Tensor, geometry: ConvolutionGeometry?) -> any SecondMoment {
+        guard let geometry, geometry.isTransposed else {
+            return Rows.channels(of: gradient).grouped(into: geometry?.groups ?? 1)
+        }
+        return Patches.moment(of: gradient, geometry: geometry.forward, hasBias: false)
     }
 }

@@ -57,13 +57,11 @@ public final class DiagonalKroneckerFactor: DiagonalFactor {
     public func update(indices: [Tensor], indicesPerRow: Int = 1, decay: Double, weight: Double? = nil) {
         guard let first = indices.first else { fatalError("DiagonalKroneckerFactor.update: no indices") }
         let all = Tensor.concatenate(indices.map { $0.flattened() })
-        let counts = all.occurrences(classes: features)
-        guard counts.count == features, all.count % indicesPerRow == 0 else {
-            fatalError(
-                "DiagonalKroneckerFactor.update: \(all.count) indices up to \(counts.count - 1) for \(features) classes, "
-                    + "\(indicesPerRow) in a row")
+        guard all.count % indicesPerRow == 0 else {
+            fatalError("DiagonalKroneckerFactor.update: \(all.count) indices, \(indicesPerRow) in a row")
         }
-        let frequencies = counts.to(diagonal.dtype) / Double(all.count / indicesPerRow)
+        let counts = all.occurrences(classes: features).to(diagonal.dtype)
+        let frequencies = counts / Double(all.count / indicesPerRow)
         update(sources: [withBias(frequencies)], decay: decay, weight: weight ?? Double(first.shape.first ?? 1))
     }
 

@@ -88,14 +88,14 @@ extension FisherFactor {
 extension FisherFactor {
     private func checkedRows(_ x: Tensor, _ operation: String) -> Tensor {
         guard x.rank == 2, x.shape[0] == dimension else {
-            fatalError("\(Self.self).\(operation): x has the shape \(x.shape), [\(dimension), columns] is needed")
+            fatalError("\(type(of: self)).\(operation): x has the shape \(x.shape), [\(dimension), columns] is needed")
         }
         return x
     }
 
     private func checkedColumns(_ x: Tensor, _ operation: String) -> Tensor {
         guard x.rank == 2, x.shape[1] == dimension else {
-            fatalError("\(Self.self).\(operation): x has the shape \(x.shape), [rows, \(dimension)] is needed")
+            fatalError("\(type(of: self)).\(operation): x has the shape \(x.shape), [rows, \(dimension)] is needed")
         }
         return x
     }

@@ -108,7 +108,7 @@ extension FisherFactor {
         do throws(LinearAlgebraError) {
             return try body()
         } catch {
-            throw .linearAlgebra(factor: "\(Self.self)", error)
+            throw .linearAlgebra(factor: "\(type(of: self))", error)
         }
     }
 }

@@ -3,7 +3,9 @@ public import Torch
 /// A Kronecker factor of a fully connected layer: E[x xᵀ], of its inputs or of its output gradients.
 ///
 /// Axes between the batch and the last one are positions, each of which counts like an example (the *expand* setting of
-/// Eschenhagen et al. 2023). With a bias, each x ends in a constant 1.
+/// Eschenhagen et al. 2023). With a bias, each x ends in a constant 1. No mean is subtracted (Martens & Grosse 2015,
+/// section 3). The original's class of the same name; of several uses of one layer, `FullyConnectedMultiKF` without its
+/// time series (see ``FullyConnectedMultiKroneckerFactor``).
 public final class FullyConnectedKroneckerFactor: InverseProvidingFactor {
     /// Whether the last coordinate is the bias's.
     public let hasBias: Bool

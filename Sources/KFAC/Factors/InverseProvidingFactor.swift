@@ -234,7 +234,7 @@ extension InverseProvidingFactor {
             let error = LinearAlgebraError(
                 operation: "power \(exponent)", shape: covariance.shape,
                 reason: "the least eigenvalue is \(values.min().scalar), the damping \(damping)")
-            throw .linearAlgebra(factor: "\(Self.self)", error)
+            throw .linearAlgebra(factor: "\(type(of: self))", error)
         }
         return (vectors * powers.expanded(at: -2)).matmul(vectors.transposed())
     }

@@ -27,6 +27,8 @@ public final class KFACOptimizer: Optimizer {
         public var inversePeriod: Int
         /// The bound κ on α² gᵀ F⁻¹ g, the squared length of the step in the metric of the Fisher matrix: a longer one
         /// is shortened (Ba, Grosse & Martens 2017, section 5); nil for none.
+        ///
+        /// In units of the loss, like the damping.
         public var normConstraint: Double?
         /// How the factors average.
         public var factors: FactorSettings
@@ -35,9 +37,9 @@ public final class KFACOptimizer: Optimizer {
 
         /// Creates a configuration.
         public init(
-            learningRate: Schedule = 0.1, momentum: Double = 0.9, damping: Schedule = 0.01,
+            learningRate: Schedule = 0.1, momentum: Double = 0.9, damping: Schedule = 0.1,
             estimation: Estimation = .sampled(), statisticsDecay: Double = 0.95, statisticsPeriod: Int = 1,
-            inversePeriod: Int = 10, normConstraint: Double? = nil, factors: FactorSettings = FactorSettings(),
+            inversePeriod: Int = 10, normConstraint: Double? = 0.003, factors: FactorSettings = FactorSettings(),
             layers: LayerChoices = LayerChoices()
         ) {
             self.learningRate = learningRate

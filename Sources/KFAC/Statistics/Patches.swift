@@ -81,12 +81,12 @@ enum Patches {
 }
 
 extension ConvolutionGeometry {
-    /// The convolution of which this one is the transposed one, or the other way round.
-    var adjoint: ConvolutionGeometry {
-        var adjoint = self
-        adjoint.isTransposed.toggle()
-        adjoint.outputPadding = adjoint.outputPadding.map { _ in 0 }
-        return adjoint
+    /// The convolution itself, or the one of which this one is the transposed (adjoint) one.
+    var forward: ConvolutionGeometry {
+        var forward = self
+        forward.isTransposed = false
+        forward.outputPadding = outputPadding.map { _ in 0 }
+        return forward
     }
 
     /// Whether each patch is one pixel and each pixel one patch.

@@ -11,7 +11,9 @@ struct PerExampleGradients {
     ///
     /// At one location the square of the product is the product of the squares. Otherwise the examples' gradients are
     /// formed, a few examples at a time, so that memory stays bounded.
-    func meanSquare() -> Tensor {
+    ///
+    /// - Parameter elementLimit: The number of elements of gradients to hold at a time; at least one example's.
+    func meanSquare(elementLimit: Int = 1 << 22) -> Tensor {
         let (batch, groups, rows, locations) = (left.shape[0], left.shape[1], left.shape[2], left.shape[3])
         let columns = right.shape[2]
         if locations == 1 {
@@ -19,7 +21,7 @@ struct PerExampleGradients {
             return s.permuted(1, 2, 0).matmul(x.permuted(1, 0, 2)) / Double(batch)
         }
         let sum = Tensor.zeros([groups, rows, columns], like: left)
-        let chunk = max(1, Self.elementLimit / (groups * rows * columns))
+        let chunk = max(1, elementLimit / (groups * rows * columns))
         for start in stride(from: 0, to: batch, by: chunk) {
             let examples = start..<min(start + chunk, batch)
             let gradients = left[examples].matmul(right[examples].transposed())
@@ -27,7 +29,4 @@ struct PerExampleGradients {
         }
         return sum / Double(batch)
     }
-
-    /// The number of elements of gradients that are held at a time.
-    private static let elementLimit = 1 << 22
 }

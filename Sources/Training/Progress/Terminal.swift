@@ -23,7 +23,7 @@ public struct Terminal {
         // "dumb" is what terminals are called that know no control sequences.
         let isCapable = isTerminal && environment["TERM"] != "dumb"
         return Terminal(
-            // Nobody may be left to read it: the run goes on, and its metrics are kept.
+            // Where it cannot be written, to a full disk say, the run goes on.
             write: { try? FileHandle.standardOutput.write(contentsOf: Data($0.utf8)) },
             width: { isCapable ? windowWidth() : nil },
             usesColor: isCapable && (environment["NO_COLOR"] ?? "").isEmpty)

@@ -40,7 +40,7 @@ enum KFACDefaults {
     static let damping = 0.1
     static let statisticsPeriod = 1
     static let inversePeriod = 10
-    static let normConstraint = 0.01
+    static let normConstraint = 0.003
 }
 
 /// How a learning rate goes on over a run.

@@ -42,7 +42,8 @@ import Torch
     private func naiveDiagonal(_ ledger: GoldenLedger) throws {
         let factor = NaiveDiagonalFactor(dimension: 9, settings: .seed, dtype: ledger.dtype)
         let gradients = [[try ledger.take("grad_w"), try ledger.take("grad_b")]]
-        try replay(ledger, factor, order: { $0.flattened() }) { decay in
+        let order: (Tensor) -> Tensor = { $0.flattened() }
+        try replay(ledger, factor, order: order) { decay in
             factor.update(
                 gradients: gradients, batchSize: Int(try ledger.golden.number("batch_size")), decay: decay)
         }
@@ -60,7 +61,8 @@ import Torch
                 inputs: filter[2], outputs: filter[3], geometry: geometry, hasBias: hasBias, settings: .seed,
                 dtype: ledger.dtype)
             let patches = PatchOrder(filterShape: filter, hasBias: hasBias)
-            try replay(ledger, factor, order: { parameterOrder(patches.rows($0), hasBias: hasBias) }) { decay in
+            let order: (Tensor) -> Tensor = { parameterOrder(patches.rows($0), hasBias: hasBias) }
+            try replay(ledger, factor, order: order) { decay in
                 factor.update(
                     inputs: [prepare(inputs)], outputGradients: gradients.map { [$0.permuted(0, 3, 1, 2)] },
                     decay: decay)
@@ -69,7 +71,8 @@ import Torch
             let factor = FullyConnectedDiagonalFactor(
                 inputs: inputs.shape[1], outputs: gradients[0].shape[1], hasBias: hasBias, settings: .seed,
                 dtype: ledger.dtype)
-            try replay(ledger, factor, order: { parameterOrder($0, hasBias: hasBias) }) { decay in
+            let order: (Tensor) -> Tensor = { parameterOrder($0, hasBias: hasBias) }
+            try replay(ledger, factor, order: order) { decay in
                 factor.update(inputs: [inputs], outputGradients: gradients.map { [$0] }, decay: decay)
             }
         }

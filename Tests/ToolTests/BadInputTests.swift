@@ -1,0 +1,201 @@
+import Foundation
+import TestSupport
+import Testing
+import Torch
+
+@Suite struct BadInputTests {
+    let folder = TemporaryFolder()
+
+    init() throws { try folder.writeImages(training: 12, test: 6) }
+
+    /// An option's value, and what is said of it.
+    static let values: [(arguments: [String], message: String)] = [
+        (["--epochs", "0"], "--epochs must be from 1 to 1000000; 0 was given."),
+        (["--epochs", "9223372036854775807"], "--epochs must be from 1 to 1000000; 9223372036854775807 was given."),
+        (["--batch-size", "0"], "--batch-size must be from 1 to 1000000; 0 was given."),
+        (["--threads", "0"], "--threads must be from 1 to 1024; 0 was given."),
+        (["--threads", "100000"], "--threads must be from 1 to 1024; 100000 was given."),
+        (["--train-limit", "0"], "--train-limit must be at least 1; 0 was given."),
+        (["--learning-rate", "0"], "--learning-rate must be positive; 0.0 was given."),
+        (["--learning-rate", "nan"], "--learning-rate must be positive; nan was given."),
+        (["--learning-rate", "inf"], "--learning-rate must be positive; inf was given."),
+        (["--momentum", "1"], "--momentum must be at least 0 and less than 1; 1.0 was given."),
+        (["--momentum=-0.5"], "--momentum must be at least 0 and less than 1; -0.5 was given."),
+        (["--damping=-1"], "--damping must be positive; -1.0 was given."),
+        (["--norm-constraint", "0"], "--norm-constraint must be positive; 0.0 was given."),
+        (["--statistics-period", "0"], "--statistics-period must be from 1 to 1000000; 0 was given."),
+        (["--inverse-period", "0"], "--inverse-period must be from 1 to 1000000; 0 was given."),
+        (
+            ["--optimizer", "sgd", "--damping", "1"],
+            "--damping is for --optimizer kfac only; the optimizer is sgd."
+        ),
+        (
+            ["--optimizer", "adam", "--inverse-period", "1"],
+            "--inverse-period is for --optimizer kfac only; the optimizer is adam."
+        ),
+        (["--data", ""], "--data needs the path of a folder; an empty text was given."),
+        (["--output", ""], "--output needs the path of a folder; an empty text was given."),
+        (
+            ["--device", "gpu"],
+            "The value 'gpu' is invalid for '--device <device>': a device is called cpu, cuda or cuda:N with a number N."
+        ),
+        (["--epochs", "two"], "The value 'two' is invalid for '--epochs <epochs>'"),
+        (["--seed=-1"], "The value '-1' is invalid for '--seed <seed>'"),
+        (["--rate", "1"], "Unknown option '--rate'. Did you mean '--data'?"),
+        (["--learning-rat", "1"], "Unknown option '--learning-rat'. Did you mean '--learning-rate'?"),
+        (["more"], "Unexpected argument 'more'"),
+    ]
+
+    @Test(arguments: values.indices)
+    func badValuesAreTold(index: Int) throws {
+        let (arguments, message) = Self.values[index]
+        let before = folder.names
+        let result = try Tool.run(["train"] + arguments, in: folder)
+        #expect(result.status == 64)
+        #expect(result.output == "")
+        #expect(result.errors.split(separator: "\n").first.map(String.init) == "Error: \(message)")
+        #expect(folder.names == before)
+    }
+
+    @Test func anUnknownOptimizerIsToldWithTheKnownOnes() throws {
+        let result = try Tool.run(["train", "--optimizer", "shampoo"], in: folder)
+        #expect(result.status == 64)
+        #expect(
+            result.errors.hasPrefix(
+                "Error: The value 'shampoo' is invalid for '--optimizer <optimizer>'. Please provide one of 'kfac', "
+                    + "'sgd' or 'adam'."))
+    }
+
+    /// Runs on the folder's data and expects one sentence, and nothing left behind.
+    private func expectError(
+        _ message: String, _ arguments: [String] = [], sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let before = folder.names
+        let result = try Tool.run(["train", "--data", folder.path] + arguments, in: folder)
+        #expect(result.status == 1, sourceLocation: sourceLocation)
+        #expect(result.output == "", sourceLocation: sourceLocation)
+        #expect(result.errors == "Error: \(message)\n", sourceLocation: sourceLocation)
+        #expect(folder.names == before, sourceLocation: sourceLocation)
+    }
+
+    private func expectFault(
+        of file: String, _ message: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        try expectError("\(folder(file)) \(message)", sourceLocation: sourceLocation)
+    }
+
+    @Test func aMissingFolder() throws {
+        try expectError(
+            "the data folder nowhere does not exist: give a folder that holds the four IDX files of a data set",
+            ["--data", "nowhere"])
+    }
+
+    @Test func aMissingFile() throws {
+        let file = "t10k-labels-idx1-ubyte"
+        try FileManager.default.removeItem(atPath: folder(file))
+        try expectFault(
+            of: file,
+            "is missing, and so is \(folder(file)).gz: the folder must hold train-images-idx3-ubyte, "
+                + "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or "
+                + "compressed by gzip")
+    }
+
+    @Test func aTruncatedFile() throws {
+        let file = "train-images-idx3-ubyte"
+        let bytes = idxBytes(shape: [12, 28, 28], elements: [UInt8](repeating: 1, count: 5000))
+        try folder.write(bytes, to: file)
+        try expectFault(
+            of: file,
+            "is cut off: its header promises 12 x 28 x 28 bytes of content, and 5000 are there: get the file anew")
+    }
+
+    @Test func aWrongFile() throws {
+        let file = "train-images-idx3-ubyte"
+        try folder.write(Array("GIF89a".utf8), to: file)
+        try expectFault(
+            of: file, "is not an IDX file: it begins with 47 49 46 38 instead of 00 00 08: get the right file")
+    }
+
+    @Test func aLabelOutOfRange() throws {
+        let file = "train-labels-idx1-ubyte"
+        try folder.write(idxBytes(shape: [12], elements: [UInt8](repeating: 3, count: 11) + [200]), to: file)
+        try expectFault(
+            of: file, "has the label 200 at position 11: labels are from 0 to 9: use a data set of 10 classes")
+    }
+
+    @Test func unequalCounts() throws {
+        try folder.write(idxBytes(shape: [2], elements: [1, 2]), to: "train-labels-idx1-ubyte")
+        try expectFault(
+            of: "train-images-idx3-ubyte",
+            "holds 12 images and \(folder("train-labels-idx1-ubyte")) holds 2 labels: there must be a label for each "
+                + "image; use files that belong together")
+    }
+
+    @Test func compressedFilesWithoutGzip() throws {
+        let file = "t10k-images-idx3-ubyte"
+        try FileManager.default.moveItem(atPath: folder(file), toPath: folder(file) + ".gz")
+        let result = try Tool.run(
+            ["train", "--data", folder.path], in: folder, environment: ["PATH": folder.path])
+        #expect(result.status == 1)
+        #expect(
+            result.errors
+                == "Error: \(folder(file)).gz is compressed, and the program gzip, which decompresses it, was not found "
+                + "in PATH: install gzip, or put the decompressed file beside it\n")
+    }
+
+    @Test func imagesThatDoNotFitTheNetwork() throws {
+        try folder.writeImages(training: 4, test: 4, size: 6)
+        try expectError(
+            "the images of \(folder.name) have 6 x 6 pixels: the network takes square ones of at least 8 x 8")
+    }
+
+    @Test(.enabled(if: Runtime.cudaDeviceCount == 0)) func aDeviceThatIsNotThere() throws {
+        try expectError(
+            "the device cuda:0 cannot be used: libtorch \(Runtime.version) finds no CUDA device: use --device cpu, or "
+                + "a libtorch built for CUDA on a machine with such a device", ["--device", "cuda"])
+    }
+
+    @Test func anOutputFolderThatCannotBeWritten() throws {
+        try expectError(
+            "train-labels-idx1-ubyte/run cannot be written: Not a directory: give another folder for the output",
+            ["--output", "train-labels-idx1-ubyte/run"])
+    }
+
+    @Test func anOutputFolderThatHoldsARun() throws {
+        try FileManager.default.createDirectory(atPath: folder("run"), withIntermediateDirectories: false)
+        try folder.write([], to: "run/metrics.jsonl")
+        try expectError(
+            "run already holds a run: give another folder for the output", ["--output", "run"])
+    }
+
+    /// Outside of the package, neither the current folder nor the program's own leads to the set-up's data.
+    @Test func noSetUp() throws {
+        let program = folder("kfac")
+        try FileManager.default.copyItem(atPath: Tool.path, toPath: program)
+        let result = try Tool.run(["train"], in: folder, program: program)
+        #expect(result.status == 1)
+        // Where the folder of temporary files is a link, the program sees where it leads.
+        #expect(
+            result.errors.hasPrefix("Error: Fashion-MNIST is not set up: there is no folder .deps/data/fashion-mnist "))
+        #expect(
+            result.errors.hasSuffix(
+                " or where this program was built: run 'make setup' in the package, or give a folder of IDX files by "
+                    + "--data\n"))
+        #expect(result.errors.split(separator: "\n").count == 1)
+    }
+
+    /// The set-up's own folder must hold Fashion-MNIST to the byte.
+    @Test func aSetUpWithOtherFiles() throws {
+        let place = folder(".deps/data/fashion-mnist")
+        try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+        for name in folder.names where name.hasSuffix("ubyte") {
+            try FileManager.default.moveItem(atPath: folder(name), toPath: "\(place)/\(name)")
+        }
+        let result = try Tool.run(["train"], in: folder)
+        #expect(result.status == 1)
+        #expect(
+            result.errors.contains(
+                "/.deps/data/fashion-mnist/t10k-labels-idx1-ubyte is not the file that is expected: its SHA-256 is "))
+        #expect(folder.names == [".deps"])
+    }
+}
