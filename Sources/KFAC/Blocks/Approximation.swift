@@ -92,13 +92,35 @@ public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentab
     /// What is used where nothing is chosen.
     ///
     /// For scale-and-shift the closed 2x2 form (without shifts: the diagonal), where the successor takes the full
-    /// matrix, whose cost grows with the cube of the number of channels.
-    public func defaultApproximation(hasBias: Bool) -> Approximation {
+    /// matrix, whose cost grows with the cube of the number of channels. For biases by themselves the full matrix up to
+    /// 1,024 entries, from then on the diagonal.
+    ///
+    /// - Parameters:
+    ///   - hasBias: Whether there is a bias, or a shift, that goes with the weight.
+    ///   - count: The number of entries of the weight, or of the bias by itself.
+    public func defaultApproximation(hasBias: Bool, count: Int) -> Approximation {
         switch self {
         case .linear, .convolution, .groupedConvolution, .transposedConvolution, .embedding: .kronecker()
         case .scaleAndShift: hasBias ? .unitwise : .diagonal
-        case .bias: .full
+        case .bias: count <= 1024 ? .full : .diagonal
         case .other: .genericDiagonal
+        }
+    }
+}
+
+extension Approximation: CustomStringConvertible {
+    /// What messages call it.
+    public var description: String {
+        switch self {
+        case .kronecker(let input, let output, let sharing):
+            "kronecker (input \(input), output \(output), \(sharing))"
+        case .uncorrelatedPixels: "uncorrelatedPixels"
+        case .timeSeries(let form): "timeSeries (\(form))"
+        case .diagonal: "diagonal"
+        case .full: "full"
+        case .unitwise: "unitwise"
+        case .genericDiagonal: "genericDiagonal"
+        case .genericFull: "genericFull"
         }
     }
 }

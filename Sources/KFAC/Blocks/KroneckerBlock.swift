@@ -11,6 +11,9 @@ public import Torch
 /// column: [outputs, inputs (+ 1)], F = c · G ⊗ A. An embedding's weight and that of a transposed convolution have the
 /// inputs first: F = c · A ⊗ G. Of several groups, each has a product of its own.
 ///
+/// Positions that a loss masks have output gradients of zero, which count in G: c · G is as if they were not there, while
+/// their inputs count in A.
+///
 /// The damping λ of the mean loss's curvature is shared: A + π√(λ/c) · I, G + √(λ/c)/π · I, with
 /// π² = (tr A / dim A) / (tr G / dim G), and π = 1 where a trace is zero.
 public final class KroneckerBlock: CurvatureBlock {

@@ -14,6 +14,9 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     /// The approximation for all layers of a kind.
     public var kinds: [LayerKind: Approximation]
     /// The approximation by name, which goes before the one for the kind.
+    ///
+    /// All layers that a name contains must be able to have it. A bias by itself takes it where it can; in a model of
+    /// several kinds of layers, ``kinds`` is often what is meant.
     public var names: [String: Approximation]
     /// Parameters that make up one block together, whatever is done with them.
     public var linked: [LinkedParameters]

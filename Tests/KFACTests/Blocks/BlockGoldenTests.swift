@@ -14,6 +14,18 @@ import Torch
     @Test func allCasesAreThere() throws {
         #expect(Self.seedCases.count == 24)
         #expect(Self.successorCases.count == 19)
+        // The tensors that are compared.
+        func count(_ group: String, _ names: [String]) throws -> Int {
+            try names.reduce(0) { try $0 + Self.resultCount(GoldenGroup(group).case($1)) }
+        }
+        #expect(try count(Self.seedGroup, Self.seedCases) == 135)
+        #expect(try count(Self.successorGroup, Self.successorCases) == 308)
+    }
+
+    /// The number of a case's tensors that do not go in.
+    private static func resultCount(_ golden: GoldenCase) -> Int {
+        let given = ["inputs", "grads", "outputs_grads", "vector"]
+        return golden.tensors.keys.count { name in !given.contains { name.hasPrefix($0) } }
     }
 
     /// Products and inverse products; of time series the inverse only.
@@ -39,6 +51,7 @@ import Torch
         }
         try layer.expect(block.apply(block.inverseCurvature(damping: damping), to: layer.vector), "multiply_inverse")
         layer.ledger.expectNothingLeft()
+        #expect(layer.ledger.comparedCount == Self.resultCount(layer.ledger.golden))
     }
 
     private static func seedBlock(_ layer: GoldenLayer, _ name: String) throws -> any CurvatureBlock {
@@ -97,7 +110,7 @@ import Torch
         ]
         for (name, product) in products { try layer.expect(block.tensors(from: layer.ownOrder(product)), name) }
         layer.ledger.expectNothingLeft()
-        #expect(layer.ledger.comparedCount == 4 + 8 * layer.vector.count)
+        #expect(layer.ledger.comparedCount == Self.resultCount(layer.ledger.golden))
     }
 
     /// Of 7 x 7 pixels, a kernel of 3 pixels with stride 2 and no padding sees 9 locations.

@@ -105,6 +105,15 @@ import Torch
         }
     }
 
+    /// The matrix of a bias of a vocabulary's size would not fit into memory.
+    @Test func longBiasesAreDiagonal() throws {
+        let bias = NamedParameter("bias", parameter([1025], seed: 3))
+        let probe = try CurvatureProbe([bias], estimation: .sampled()) {
+            Self.loss(linear(Self.x, weight: randomTensor([1025, 3], seed: 1), bias: bias.tensor))
+        }
+        #expect((probe[0] as? FactorBlock)?.factor is DiagonalKroneckerFactor)
+    }
+
     @Test func choicesByNameAndKind() throws {
         let layers = (0..<4).map { TestLayer([3, 3], seed: 1 + UInt64($0)) }
         let parameters = layers.enumerated().flatMap { $0.element.named("net.\($0.offset)") }
@@ -161,7 +170,9 @@ import Torch
         failure(LayerChoices(linked: [LinkedParameters(["absent"])]), "absent")
         failure(LayerChoices(names: ["layer": .unitwise]), "layer, of the kind linear", "unitwise")
         failure(LayerChoices(kinds: [.linear: .uncorrelatedPixels]), "uncorrelatedPixels")
-        failure(LayerChoices(linked: [LinkedParameters(["layer"], approximation: .kronecker())]), "kronecker")
+        failure(
+            LayerChoices(linked: [LinkedParameters(["layer"], approximation: .kronecker())]),
+            "kronecker (input dense, output dense, expand)")
     }
 
     /// Layers whose first axis is not that of the examples: refused where chosen, otherwise generic.

@@ -81,4 +81,20 @@ import TorchNN
             return linear(up.tanh().windows(along: 2, size: 4, step: 4).mean(3).flattened(from: 1), weight: kernels[3])
         }
     }
+
+    /// A recurrent network: each weight is used once a step, taken for independent or as a time series.
+    @Test(arguments: [Approximation.kronecker(), .timeSeries(.symmetricLag), .timeSeries(.longSeries)])
+    func recurrentNetwork(approximation: Approximation) throws {
+        let (input, recurrent) = (TestLayer([6, 2], seed: 1), TestLayer([6, 6], hasBias: false, seed: 2))
+        let output = TestLayer([3, 6], seed: 3)
+        let x = randomTensor([12, 5, 2], seed: 4)
+        let choices = LayerChoices(names: ["input": approximation, "recurrent": approximation])
+        try Self.expectTraining(
+            input.named("input") + recurrent.named("recurrent") + output.named("output"), steps: 40, share: 0.7,
+            configuration: .init(learningRate: 0.1, damping: 0.3, layers: choices)
+        ) {
+            let start = Tensor.zeros([12, 6], dtype: .float64)
+            return output((0..<5).reduce(start) { state, step in (input(x[.all, step]) + recurrent(state)).tanh() })
+        }
+    }
 }
