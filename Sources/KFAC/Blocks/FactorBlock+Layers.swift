@@ -3,7 +3,8 @@ public import Torch
 extension FactorBlock {
     /// Creates a block with the exact diagonal of a linear layer or a convolution; nil for other operations.
     ///
-    /// Exact for any number of positions and uses: each example's gradient is formed. (The original's `FullyConnectedDiagonalFB` and `ConvDiagonalFB`.)
+    /// Exact for any number of positions and uses: each example's gradient is formed. (The original's
+    /// `FullyConnectedDiagonalFB` and `ConvDiagonalFB`.)
     public convenience init?(
         diagonalOf weight: NamedParameter, bias: NamedParameter?, operation: LayerUse.Operation,
         settings: FactorSettings = FactorSettings()
