@@ -3,8 +3,8 @@ public import Torch
 extension FactorBlock {
     /// Creates a block with the exact diagonal of a linear layer or a convolution; nil for other operations.
     ///
-    /// Exact for any number of positions and uses: each example's gradient is formed. Uses of a convolution have one
-    /// geometry. (The original's `FullyConnectedDiagonalFB` and `ConvDiagonalFB`.)
+    /// Exact for any number of positions and uses: each example's gradient is formed. (The original's
+    /// `FullyConnectedDiagonalFB` and `ConvDiagonalFB`.)
     public convenience init?(
         diagonalOf weight: NamedParameter, bias: NamedParameter?, operation: LayerUse.Operation,
         settings: FactorSettings = FactorSettings()
@@ -29,8 +29,9 @@ extension FactorBlock {
                 geometry: geometry, hasBias: bias != nil, settings: settings, dtype: dtype, device: device)
             self.init(parameters, factor: factor) { statistics in
                 factor.update(
-                    inputs: statistics.uses.map(\.input), outputGradients: statistics.gradients,
-                    decay: statistics.decay, weight: Double(statistics.batchSize))
+                    uses: statistics.uses.map { ($0.input, $0.operation.geometry ?? geometry) },
+                    outputGradients: statistics.gradients, decay: statistics.decay,
+                    weight: Double(statistics.batchSize))
             }
         default:
             return nil

@@ -90,7 +90,8 @@ extension KroneckerBlock {
             switch sharing {
             case .expand:
                 inputs.update(uses: uses, decay: statistics.decay, weight: weight)
-                outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
+                outputs.update(
+                    uses: statistics.gradients, geometries: uses.map(\.1), decay: statistics.decay, weight: weight)
                 return Double(locations) / weight
             case .reduce:
                 let sums = uses.map { input, geometry in
@@ -102,7 +103,7 @@ extension KroneckerBlock {
                 inputs.update(
                     sources: [[Rows(columns: mean, hasBias: hasBias)]], decay: statistics.decay, weight: weight)
                 let rows: [[any SecondMoment]] = statistics.gradients.map { source in
-                    let sums = source.map { gradient in
+                    let sums = zip(source, uses).map { gradient, use in
                         isTransposed
                             ? Patches.summed(of: gradient, geometry: geometry.forward)
                             : Patches.summedPixels(of: gradient, groups: geometry.groups)

@@ -120,16 +120,12 @@ struct BlockPlanner {
         let operations = weightUses[weight].map { uses[$0].operation }
         guard let first = operations.first else { return nil }
         let kind = LayerKind(first)
-        let isFree = kind == .convolution && !needsOneGeometry(weight)
         let isAlike = operations.allSatisfy { operation in
-            LayerKind(operation) == kind && (isFree || operation == first)
+            guard let geometry = first.geometry else { return operation == first }
+            return LayerKind(operation) == kind && operation.geometry?.groups == geometry.groups
         }
         if case .scaleAndShift(let axes) = first, axes.contains(0) { return nil }
         return isAlike ? kind : nil
-    }
-
-    private func needsOneGeometry(_ weight: Int) -> Bool {
-        approximation(for: weight, .convolution, hasBias: false).choice == .diagonal
     }
 
     /// Whether the first axis is that of the examples.

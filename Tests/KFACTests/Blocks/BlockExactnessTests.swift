@@ -74,6 +74,30 @@ import Torch
             relative: 1e-10, absolute: 1e-13)
     }
 
+    /// One kernel with two geometries: each use has its own.
+    @Test(arguments: [Approximation.kronecker(), .kronecker(sharing: .reduce), .diagonal], [false, true])
+    func sharedKernels(approximation: Approximation, isTransposed: Bool) throws {
+        let weight = NamedParameter("kernel.weight", parameter([2, 2, 2], seed: 1))
+        let geometries = [(2, 0), (3, 0)].map { stride, padding in
+            ConvolutionGeometry(kernel: [2], stride: [stride], padding: [padding], isTransposed: isTransposed)
+        }
+        let choices = LayerChoices(names: ["kernel": approximation])
+        let isPooled = approximation == .kronecker(sharing: .reduce)
+        let x = randomTensor([5, 2, 7], seed: 3)
+        let probe = try CurvatureProbe([weight], choices: choices) {
+            let outputs = geometries.map { convolution(x, weight: weight.tensor, geometry: $0) }
+            let mean =
+                isPooled
+                ? outputs.map { $0.sum(2) }.reduce(Tensor.zeros([5, 2], dtype: .float64), +)
+                : Tensor.concatenate(outputs.map { $0.flattened(from: 1) }, axis: 1)
+            return Loss(Normal(mean: mean), targets: Tensor.zeros(mean.shape, dtype: .float64))
+        }
+        let exact = Self.exact(probe)
+        expectClose(
+            try probe[0].denseMatrix(), approximation == .diagonal ? exact.diagonal().diagonalMatrix() : exact,
+            relative: 1e-10, absolute: 1e-13)
+    }
+
     @Test func overlappingTransposedConvolutionIsApproximated() throws {
         #expect(try Self.relativeError(BlockCase.transposed.probe(estimation: .exact) { $0 }) > 0.01)
     }
