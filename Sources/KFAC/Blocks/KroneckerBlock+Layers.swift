@@ -105,7 +105,7 @@ extension KroneckerBlock {
                 let rows: [[any SecondMoment]] = statistics.gradients.map { source in
                     let sums = zip(source, uses).map { gradient, use in
                         isTransposed
-                            ? Patches.summed(of: gradient, geometry: geometry.forward)
+                            ? Patches.summed(of: gradient, geometry: use.1.forward)
                             : Patches.summedPixels(of: gradient, groups: geometry.groups)
                     }
                     return [Rows(columns: sum(sums))]
