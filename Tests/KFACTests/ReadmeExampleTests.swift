@@ -34,16 +34,42 @@ import TorchNN
         #expect(losses[29] < losses[0] / 4)
     }
 
-    @Test func isTheOneInTheReadme() throws {
+    /// The second example, of what can be chosen.
+    private func choices() -> KFACOptimizer.Configuration {
+        // README
+        var configuration = KFACOptimizer.Configuration(
+            learningRate: .linear(from: 0.1, to: 0, steps: 1000), damping: 0.1, estimation: .exact, inversePeriod: 20)
+        configuration.layers.kinds[.convolution] = .kronecker(sharing: .reduce)
+        configuration.layers.excluded = ["convolutions.0"]
+        // README
+        return configuration
+    }
+
+    @Test func choicesTrainALayer() throws {
+        var generator = RandomGenerator(seed: 1)
+        let model = ConvNet(channels: [1, 3, 4], imageSize: 8, classes: 2, using: &generator)
+        let optimizer = KFACOptimizer(model.namedParameters, configuration: choices())
+        let images = randomTensor([16, 1, 8, 8], dtype: .float32)
+        let labels = (images.flattened(from: 1).sum(1) .> 0).to(.int64)
+        let reports = try (0..<30).map { _ in
+            try optimizer.step { Loss(Categorical(logits: model(images)), targets: labels) }
+        }
+        #expect(reports[29].loss < reports[0].loss)
+    }
+
+    @Test func areTheOnesInTheReadme() throws {
         func lines(_ text: some StringProtocol) -> [String] {
-            text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+            text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+                .filter { !$0.isEmpty && !$0.hasPrefix("import ") }
         }
         let file = URL(filePath: #filePath)
         let readme = file.deletingLastPathComponent().appending(path: "../../README.md")
         let text = try String(contentsOf: readme, encoding: .utf8)
-        let block = try #require(
-            text.components(separatedBy: "```swift\n").dropFirst().first?.components(separatedBy: "```").first)
-        let source = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "// README\n")
-        #expect(lines(block).filter { !$0.hasPrefix("import ") } == lines(source[1].dropLast(0)))
+        let blocks = text.components(separatedBy: "```swift\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+        let source = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "        // README\n")
+        try #require(blocks.count == 3 && source.count == 5)
+        // The second block names the package, which the consumer's manifest tries out.
+        #expect(lines(blocks[0]) == lines(source[1]))
+        #expect(lines(blocks[2]) == lines(source[3]))
     }
 }

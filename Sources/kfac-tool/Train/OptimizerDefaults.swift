@@ -11,8 +11,8 @@ enum OptimizationMethod: String, CaseIterable, ExpressibleByArgument {
     var learningRate: Double {
         switch self {
         case .kfac: 0.1
-        case .sgd: 0.05
-        case .adam: 0.001
+        case .sgd: 0.1
+        case .adam: 0.003
         }
     }
 
