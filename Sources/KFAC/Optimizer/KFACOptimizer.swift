@@ -19,6 +19,8 @@ public final class KFACOptimizer: Optimizer {
         public var damping: Schedule
         /// How the curvature is estimated.
         public var estimation: Estimation
+        /// Which matrix is estimated; both are the same for losses of natural parameters.
+        public var matrix: CurvatureMatrix
         /// The decay ρ of the running averages of the factors, for each update of the statistics.
         public var statisticsDecay: Double
         /// The number of steps between updates of the statistics.
@@ -38,14 +40,16 @@ public final class KFACOptimizer: Optimizer {
         /// Creates a configuration.
         public init(
             learningRate: Schedule = 0.1, momentum: Double = 0.9, damping: Schedule = 0.1,
-            estimation: Estimation = .sampled(), statisticsDecay: Double = 0.95, statisticsPeriod: Int = 1,
-            inversePeriod: Int = 10, normConstraint: Double? = 0.003, factors: FactorSettings = FactorSettings(),
+            estimation: Estimation = .sampled(), matrix: CurvatureMatrix = .fisher, statisticsDecay: Double = 0.95,
+            statisticsPeriod: Int = 1, inversePeriod: Int = 10, normConstraint: Double? = 0.003,
+            factors: FactorSettings = FactorSettings(),
             layers: LayerChoices = LayerChoices()
         ) {
             self.learningRate = learningRate
             self.momentum = momentum
             self.damping = damping
             self.estimation = estimation
+            self.matrix = matrix
             self.statisticsDecay = statisticsDecay
             self.statisticsPeriod = statisticsPeriod
             self.inversePeriod = inversePeriod
@@ -90,32 +94,36 @@ public final class KFACOptimizer: Optimizer {
     }
 
     @discardableResult
-    public func step(_ makeLoss: () throws -> Loss) throws -> StepReport {
-        let updatesStatistics = stepCount % configuration.statisticsPeriod == 0
-        let pass = try forward(makeLoss)
-        var report = pass.report
-        let loss = pass.loss
+    public func step(_ loss: () throws -> Loss) throws -> StepReport { try step(parts: 1) { _ in try loss() } }
 
-        // Kept once nothing can fail any more: a step that fails leaves no trace.
-        var layers = self.layers
-        var statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
-        if updatesStatistics {
-            statistics = try report.time(.curvatureBackward) {
-                try layers.statistics(
-                    of: loss, uses: pass.uses, estimation: configuration.estimation,
-                    decay: configuration.statisticsDecay, using: &generator)
+    /// Does one step on a batch that is given in parts, with the memory of one part.
+    ///
+    /// Statistics and gradient are those of the whole batch: each part counts with its number of examples.
+    ///
+    /// - Parameters:
+    ///   - count: The number of parts.
+    ///   - loss: Runs the model on a part, from 0; called once for each, in order.
+    /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before, while the parts before the
+    ///   one that failed have moved the running averages.
+    @discardableResult
+    public func step(parts count: Int, _ loss: (_ part: Int) throws -> Loss) throws -> StepReport {
+        guard count > 0 else { fatalError("KFACOptimizer.step: \(count) parts") }
+        var (report, gradients, examples) = try take(part: 0) { try loss(0) }
+        if count > 1 {
+            var lossSum = report.lossTensor * Double(examples)
+            gradients = gradients.map { $0 * Double(examples) }
+            for part in 1..<count {
+                let (other, partGradients, partExamples) = try take(part: part) { try loss(part) }
+                for (sum, gradient) in zip(gradients, partGradients) {
+                    sum.add(inPlace: gradient, scale: Double(partExamples))
+                }
+                lossSum += other.lossTensor * Double(partExamples)
+                examples += partExamples
+                report.phases += other.phases
             }
+            for sum in gradients { sum.multiply(inPlace: 1 / Double(examples)) }
+            report.lossTensor = lossSum / Double(examples)
         }
-        let gradients = try report.time(.backward) {
-            try requireReached(
-                gradientsIfReached(of: [pass.mean], withRespectTo: parameters.map(\.tensor)), parameters)
-        }
-        if stepCount == 0 { report.messages = layers.messages }
-        self.layers = layers
-        report.time(.statistics) {
-            for (block, batch) in statistics { block.updateStatistics(batch) }
-        }
-        statistics = []
         let (rate, damping) = (report.learningRate, report.damping!)
         if refreshesInverses {
             try report.time(.inverses) { try updateInverses(damping: damping) }
@@ -130,6 +138,37 @@ public final class KFACOptimizer: Optimizer {
         }
         stepCount += 1
         return report
+    }
+
+    /// The gradient of one part of the batch, whose statistics go into the running averages.
+    private func take(
+        part: Int, _ makeLoss: () throws -> Loss
+    ) throws -> (report: StepReport, gradients: [Tensor], examples: Int) {
+        let pass = try forward(makeLoss)
+        var report = pass.report
+        let loss = pass.loss
+
+        // Kept once nothing can fail any more: a part that fails leaves no trace.
+        var layers = self.layers
+        var statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
+        if stepCount % configuration.statisticsPeriod == 0 {
+            statistics = try report.time(.curvatureBackward) {
+                // The averages decay once a step, so that all parts of it weigh alike.
+                try layers.statistics(
+                    of: loss, uses: pass.uses, estimation: configuration.estimation, matrix: configuration.matrix,
+                    decay: part == 0 ? configuration.statisticsDecay : 1, using: &generator)
+            }
+        }
+        let gradients = try report.time(.backward) {
+            try requireReached(
+                gradientsIfReached(of: [pass.mean], withRespectTo: parameters.map(\.tensor)), parameters)
+        }
+        if stepCount == 0 { report.messages = layers.messages }
+        self.layers = layers
+        report.time(.statistics) {
+            for (block, batch) in statistics { block.updateStatistics(batch) }
+        }
+        return (report, gradients, loss.batchSize)
     }
 
     /// Whether this step computes new inverses: each of the first ones does, as the averages still move much (Martens &

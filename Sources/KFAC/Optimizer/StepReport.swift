@@ -5,7 +5,7 @@ public struct StepReport: Sendable {
     /// The number of the step, from 0.
     public let step: Int
     /// The mean loss over the batch before the step, still on its device; reading ``loss`` waits for it.
-    public let lossTensor: Tensor
+    public internal(set) var lossTensor: Tensor
     /// The learning rate used.
     public let learningRate: Double
     /// The momentum used.

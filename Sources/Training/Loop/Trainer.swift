@@ -134,7 +134,8 @@ private struct Run<P: Problem> {
         let result = TrainingEvent.StepResult(
             epoch: epoch, step: report.step, examples: indices.count, loss: loss, learningRate: report.learningRate,
             momentum: report.momentum, damping: report.damping, clipping: report.clipping,
-            refreshedInverses: report.refreshedInverses, seconds: seconds)
+            refreshedInverses: report.refreshedInverses, messages: report.messages.isEmpty ? nil : report.messages,
+            seconds: seconds)
         try send(.step(result))
         guard loss.isFinite else { throw OptimizerError.lossNotFinite(step: report.step) }
         return result

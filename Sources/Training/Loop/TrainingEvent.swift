@@ -61,6 +61,8 @@ public enum TrainingEvent: Sendable {
         public var clipping: Double?
         /// The number of layers whose inverses were refreshed.
         public var refreshedInverses: Int
+        /// What the optimiser has to say to the user; nil for nothing.
+        public var messages: [String]?
         /// The time taken, the making of the batch included, in seconds.
         public var seconds: Double
     }

@@ -36,7 +36,9 @@ public final class ProgressReport: EventSink {
         case .epochStart(let epoch):
             self.epoch = epoch
             stepsInEpoch = 0
-        case .step(let step): show(step)
+        case .step(let step):
+            if let messages = step.messages { tell(messages) }
+            show(step)
         case .evaluation(let evaluation):
             self.evaluation = evaluation
             estimate.note(evaluation)

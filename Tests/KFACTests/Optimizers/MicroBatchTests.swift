@@ -1,0 +1,48 @@
+import TestSupport
+import Testing
+import Torch
+
+@testable import KFAC
+
+/// A step on a batch in parts is the step on the whole batch.
+@Suite struct MicroBatchTests {
+    private func parameters(after steps: Int, partSizes: [Int], matrix: CurvatureMatrix = .fisher) throws -> [Tensor] {
+        let network = TestNetwork([3, 5, 4], seed: 1) { $0.tanh() }
+        let x = randomTensor([12, 3], seed: 2)
+        let targets = Tensor([0, 1, 2, 3, 3, 1, 0, 2, 1, 0, 3, 2])
+        let optimizer = KFACOptimizer(
+            network.parameters,
+            configuration: .init(learningRate: 0.3, estimation: .exact, matrix: matrix, inversePeriod: 2))
+        let starts = partSizes.indices.map { partSizes[..<$0].reduce(0, +) }
+        for step in 0..<steps {
+            let report = try optimizer.step(parts: partSizes.count) { part in
+                let range = starts[part]..<(starts[part] + partSizes[part])
+                return Loss(Categorical(logits: network(x[range])), targets: targets[range])
+            }
+            #expect(report.step == step)
+        }
+        return network.parameters.map { $0.tensor.detached() }
+    }
+
+    @Test(arguments: [[6, 6], [1, 4, 7], Array(repeating: 1, count: 12)])
+    func partsMakeTheWhole(partSizes: [Int]) throws {
+        let whole = try parameters(after: 5, partSizes: [12])
+        for (a, b) in zip(try parameters(after: 5, partSizes: partSizes), whole) {
+            expectClose(a, b, relative: 1e-10, absolute: 1e-11)
+        }
+    }
+
+    @Test func partsThatAreLeftOutMatter() throws {
+        let whole = try parameters(after: 5, partSizes: [12])
+        let half = try parameters(after: 5, partSizes: [6])
+        #expect((whole[0] - half[0]).abs().max().scalar > 1e-3)
+    }
+
+    /// Logits are natural parameters, for which the Gauss–Newton matrix is the Fisher matrix.
+    @Test func gaussNewtonIsFisherForLogits() throws {
+        let fisher = try parameters(after: 3, partSizes: [12])
+        for (a, b) in zip(try parameters(after: 3, partSizes: [12], matrix: .ggn), fisher) {
+            expectClose(a, b, relative: 1e-10, absolute: 1e-11)
+        }
+    }
+}
