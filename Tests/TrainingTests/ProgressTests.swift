@@ -55,6 +55,16 @@ import Testing
 
         """
 
+    @Test func whatTheOptimiserSaysIsTold() {
+        let screen = Screen()
+        let report = ProgressReport(to: screen.terminal)
+        report.receive(.runStart(start))
+        var first = step(0)
+        first.messages = ["no approximation is known for how gain is used"]
+        report.receive(.step(first))
+        #expect(screen.text.hasSuffix("\nno approximation is known for how gain is used\n"))
+    }
+
     @Test func plainLinesComeEachTenthOfAnEpoch() {
         let screen = Screen()
         show(on: screen)
