@@ -1,27 +1,15 @@
+import TestSupport
 import Testing
 import Torch
 import TorchNN
 
-/// Checks that two tensors agree in shape and, element by element, up to an absolute and relative tolerance.
+/// Checks that two tensors agree, with one number as the absolute and the relative tolerance.
 func expectClose(
-    _ found: Tensor, _ expected: Tensor, tolerance: Double = 1e-10, _ comment: @autoclosure () -> Comment? = nil,
+    _ found: Tensor, _ expected: Tensor, tolerance: Double = 1e-10, _ comment: String = "",
     sourceLocation: SourceLocation = #_sourceLocation
 ) {
-    guard found.shape == expected.shape else {
-        Issue.record(
-            "shape \(found.shape), expected \(expected.shape); \(comment()?.rawValue ?? "")",
-            sourceLocation: sourceLocation)
-        return
-    }
-    let found = found.array(of: Double.self)
-    for (index, (a, b)) in zip(found, expected.array(of: Double.self)).enumerated() {
-        guard abs(a - b) <= tolerance * max(1, abs(b)) else {
-            Issue.record(
-                "element \(index) is \(a), expected \(b); \(comment()?.rawValue ?? "")",
-                sourceLocation: sourceLocation)
-            return
-        }
-    }
+    expectClose(
+        found, expected, relative: tolerance, absolute: tolerance, comment, sourceLocation: sourceLocation)
 }
 
 /// Checks the gradients of a module with respect to its input and parameters against central differences, in float64.
