@@ -8,11 +8,6 @@ public struct DiagonalOperator: SymmetricOperator, InvertibleOperator {
     /// Creates an operator from its diagonal.
     public init(_ diagonal: Tensor) { self.diagonal = diagonal.flattened() }
 
-    /// Creates a multiple of the identity matrix.
-    public init(identity dimension: Int, scale: Double = 1, dtype: DType, device: Device) {
-        self.init(Tensor.full([dimension], scale, dtype: dtype, device: device))
-    }
-
     public var dimension: Int { diagonal.count }
 
     public func apply(_ x: Tensor) -> Tensor { x * diagonal.expanded(at: 1) }
