@@ -14,6 +14,26 @@ public protocol Optimizer: AnyObject {
     /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before.
     @discardableResult
     func step(_ loss: () throws -> Loss) throws -> StepReport
+
+    /// Does one step on one batch of which parts can be run by themselves.
+    ///
+    /// Methods that estimate curvature may run the model on a part of the batch besides, as chosen in their
+    /// configuration; methods that need the gradient only run it once, on all examples.
+    ///
+    /// - Parameters:
+    ///   - count: The number of examples of the batch, positive.
+    ///   - loss: Runs the model on a range of the batch's examples, `0..<count` for all of them.
+    /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before.
+    @discardableResult
+    func step(examples count: Int, _ loss: (_ range: Range<Int>) throws -> Loss) throws -> StepReport
+}
+
+extension Optimizer {
+    /// Runs the model on all examples.
+    @discardableResult
+    public func step(examples count: Int, _ loss: (_ range: Range<Int>) throws -> Loss) throws -> StepReport {
+        try step { try loss(0..<count) }
+    }
 }
 
 /// Why a step could not be done.
