@@ -38,7 +38,8 @@ import TorchNN
     private func choices() -> KFACOptimizer.Configuration {
         // README
         var configuration = KFACOptimizer.Configuration(
-            learningRate: .linear(from: 0.1, to: 0, steps: 1000), damping: 0.1, estimation: .exact, inversePeriod: 20)
+            rule: .fixed(learningRate: .linear(from: 0.1, to: 0, steps: 1000)), damping: 0.1, estimation: .exact,
+            inverses: .together(every: 20))
         configuration.layers.kinds[.convolution] = .kronecker(sharing: .reduce)
         configuration.layers.excluded = ["convolutions.0"]
         // README

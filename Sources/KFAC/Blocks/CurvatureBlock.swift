@@ -25,6 +25,13 @@ public protocol CurvatureBlock: AnyObject {
     /// The inverse of the damped curvature of the current statistics.
     func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
 
+    /// What computes the inverse of the damped curvature of the current statistics, at any time and on any thread.
+    ///
+    /// The statistics are copied, so that the average can move on meanwhile.
+    func inverseUpdate(
+        damping: Double
+    ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator
+
     /// Tensors in the shapes of the parameters as one vector, [dimension, 1].
     func vector(from tensors: [Tensor]) -> Tensor
 
@@ -38,6 +45,13 @@ extension CurvatureBlock {
 
     public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         try curvature(damping: damping).inverse()
+    }
+
+    public func inverseUpdate(
+        damping: Double
+    ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator {
+        let curvature = try curvature(damping: damping)
+        return { () throws(LinearAlgebraError) in try curvature.inverse() }
     }
 
     /// An operator of this block times tensors in the shapes of the parameters.

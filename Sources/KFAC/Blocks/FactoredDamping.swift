@@ -1,5 +1,19 @@
 import Foundation
 
+/// How a block with a Kronecker product of two factors takes its damping.
+public enum DampingSplit: String, Sendable, Hashable, Codable {
+    /// (A + π√λ I) ⊗ (G + √λ/π I), π by the factors' traces: factored Tikhonov regularisation (Martens & Grosse 2015,
+    /// section 6.3). Needs two Cholesky inverses.
+    case traceRatio
+    /// (A + √λ I) ⊗ (G + √λ I).
+    case even
+    /// A ⊗ G + λ I itself, in the factors' eigenbases (the same, section 4.2 and appendix B): no cross terms, at an
+    /// eigendecomposition of each factor and four instead of two products for each gradient. Blocks without a Kronecker
+    /// product of two dense factors or of scalars take it at the cost of dense matrices; those of time series by
+    /// ``traceRatio``.
+    case exact
+}
+
 /// How the damping of a Kronecker product is shared between its two factors.
 ///
 /// (A + d_A I) ⊗ (G + d_G I) with d_A d_G = λ: factored Tikhonov regularisation (Martens & Grosse 2015, section 6.3).
@@ -11,9 +25,9 @@ struct FactoredDamping {
     let output: Double
 
     /// Shares `damping` by the ratio of the factors' mean diagonals; evenly where one of them is zero.
-    init(damping: Double, inputMeanDiagonal: Double, outputMeanDiagonal: Double) {
+    init(damping: Double, split: DampingSplit = .traceRatio, inputMeanDiagonal: Double, outputMeanDiagonal: Double) {
         let ratio = inputMeanDiagonal / outputMeanDiagonal
-        let pi = ratio > 0 && ratio.isFinite ? ratio.squareRoot() : 1
+        let pi = split != .even && ratio > 0 && ratio.isFinite ? ratio.squareRoot() : 1
         input = damping.squareRoot() * pi
         output = damping.squareRoot() / pi
     }

@@ -15,7 +15,8 @@ public import Torch
 /// their inputs count in A.
 ///
 /// The damping λ of the mean loss's curvature is shared: A + π√(λ/c) · I, G + √(λ/c)/π · I, with
-/// π² = (tr A / dim A) / (tr G / dim G), and π = 1 where a trace is zero.
+/// π² = (tr A / dim A) / (tr G / dim G), and π = 1 where a trace is zero; or it is added to the product itself, see
+/// ``DampingSplit``.
 public final class KroneckerBlock: CurvatureBlock {
     public let name: String
     public let parameters: [NamedParameter]
@@ -53,17 +54,40 @@ public final class KroneckerBlock: CurvatureBlock {
     }
 
     public func curvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
-        let count = locationCount.value
+        if isDampedExactly(damping) { return try snapshot(inputDamping: 0, outputDamping: 0).damped(by: damping) }
         let split = FactoredDamping(
-            damping: damping / count, inputMeanDiagonal: input.meanDiagonal, outputMeanDiagonal: output.meanDiagonal)
-        let output = try output.average.damped(by: split.output)
-        let input = try input.average.damped(by: split.input)
+            damping: damping / locationCount.value, split: input.settings.dampingSplit,
+            inputMeanDiagonal: input.meanDiagonal, outputMeanDiagonal: output.meanDiagonal)
+        return try snapshot(inputDamping: split.input, outputDamping: split.output)
+    }
+
+    public func inverseUpdate(
+        damping: Double
+    ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator {
+        guard isDampedExactly(damping) else {
+            let curvature = try curvature(damping: damping)
+            return { () throws(LinearAlgebraError) in try curvature.inverse() }
+        }
+        let curvature = try snapshot(inputDamping: 0, outputDamping: 0)
+        return { () throws(LinearAlgebraError) in try curvature.damped(by: damping).inverse() }
+    }
+
+    private func isDampedExactly(_ damping: Double) -> Bool {
+        input.settings.dampingSplit == .exact && damping != 0
+    }
+
+    /// c · G ⊗ A of copies of the damped factors.
+    private func snapshot(
+        inputDamping: Double, outputDamping: Double
+    ) throws(LinearAlgebraError) -> any SymmetricOperator {
+        let output = try output.average.damped(by: outputDamping)
+        let input = try input.average.damped(by: inputDamping)
         let product: any SymmetricOperator =
             switch order {
             case .outputsFirst: Self.product(output, input)
             case .inputsFirst: Self.product(input, output)
             }
-        return product.scaled(by: count)
+        return product.scaled(by: locationCount.value)
     }
 
     private static func product(

@@ -70,7 +70,8 @@ public final class TimeSeriesBlock: CurvatureBlock {
     public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         let steps = Double(stepCount)
         let split = FactoredDamping(
-            damping: damping / steps, inputMeanDiagonal: input.meanDiagonal, outputMeanDiagonal: output.meanDiagonal)
+            damping: damping / steps, split: input.settings.dampingSplit, inputMeanDiagonal: input.meanDiagonal,
+            outputMeanDiagonal: output.meanDiagonal)
         input.resetEigendecomposition()
         output.resetEigendecomposition()
         do throws(FactorError) {
@@ -94,6 +95,14 @@ public final class TimeSeriesBlock: CurvatureBlock {
             if case .linearAlgebra(_, let reason) = error { throw reason }
             throw LinearAlgebraError(operation: "time series", shape: [], reason: error.description)
         }
+    }
+
+    /// Computes the inverse at once: its parts share eigendecompositions that the factors keep.
+    public func inverseUpdate(
+        damping: Double
+    ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator {
+        let inverse = try inverseCurvature(damping: damping)
+        return { () throws(LinearAlgebraError) in inverse }
     }
 
     /// γ(x) = (1 − x)² / (T(1 − x²) − 2x(1 − xᵀ)), which is 1 / (T + 2 Σ (T − d) xᵈ) over lags d = 1 ..< T: a form

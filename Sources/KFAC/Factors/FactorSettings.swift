@@ -12,17 +12,21 @@ public struct FactorSettings: Sendable, Hashable, Codable {
     public var eigenvalueFloor: Double
     /// What stored inverses and powers are before they are first computed; of zeros, products are zero until then.
     public var inverseStart: MovingAverage.Start
+    /// How the factors of a block share its damping.
+    public var dampingSplit: DampingSplit
 
     /// Creates settings.
     public init(
         averaging: MovingAverage.Rule = .weighted, start: MovingAverage.Start = .zeros, eigenThreshold: Int = 4,
-        eigenvalueFloor: Double = 0, inverseStart: MovingAverage.Start = .zeros
+        eigenvalueFloor: Double = 0, inverseStart: MovingAverage.Start = .zeros,
+        dampingSplit: DampingSplit = .traceRatio
     ) {
         self.averaging = averaging
         self.start = start
         self.eigenThreshold = eigenThreshold
         self.eigenvalueFloor = eigenvalueFloor
         self.inverseStart = inverseStart
+        self.dampingSplit = dampingSplit
     }
 
     /// The settings of the original's first version (TensorFlow 1.7): an average that starts from the identity

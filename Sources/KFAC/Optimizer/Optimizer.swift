@@ -52,6 +52,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case usesChanged([String])
     /// A factor could not be inverted.
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)
+    /// The quadratic model has no finite minimum.
+    case quadraticModelFailed(step: Int)
 
     public var description: String {
         switch self {
@@ -72,6 +74,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
                 + "one kind; make a new optimiser where the model changes"
         case .inversionFailed(let layer, let step, let error):
             "the curvature of \(layer) could not be inverted at step \(step): \(error); raise the damping"
+        case .quadraticModelFailed(let step):
+            "the quadratic model has no finite minimum at step \(step): raise the damping"
         }
     }
 }

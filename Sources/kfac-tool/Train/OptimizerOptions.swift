@@ -77,10 +77,11 @@ struct OptimizerOptions: ParsableArguments {
         case .kfac:
             return .kfac(
                 KFACOptimizer.Configuration(
-                    learningRate: rate, momentum: momentum, damping: .constant(damping ?? KFACDefaults.damping),
+                    rule: .fixed(learningRate: rate, momentum: .constant(momentum)),
+                    damping: .constant(damping ?? KFACDefaults.damping),
                     statisticsPeriod: statisticsPeriod ?? KFACDefaults.statisticsPeriod,
-                    inversePeriod: inversePeriod ?? KFACDefaults.inversePeriod,
-                    normConstraint: normConstraint ?? KFACDefaults.normConstraint))
+                    inverses: .together(every: inversePeriod ?? KFACDefaults.inversePeriod),
+                    clipping: .norm(normConstraint ?? KFACDefaults.normConstraint)))
         case .sgd: return .sgd(SGD.Configuration(learningRate: rate, momentum: momentum))
         case .adam: return .adam(Adam.Configuration(learningRate: rate, beta1: momentum))
         }

@@ -33,7 +33,7 @@ import TorchNN
         var choices = LayerChoices()
         choices.kinds[.scaleAndShift] = norms
         try Self.expectTraining(
-            model.namedParameters, configuration: .init(learningRate: 0.1, damping: 0.05, layers: choices)
+            model.namedParameters, configuration: .init(rule: .fixed(learningRate: 0.1), damping: 0.05, layers: choices)
         ) { model(x) }
     }
 
@@ -55,7 +55,7 @@ import TorchNN
         let indices = Tensor((0..<60).map { ($0 * $0 * $0 + $0 / 5 * 7 + $0) % 19 }, shape: [12, 5])
         let choices = LayerChoices(kinds: [.linear: .kronecker(sharing: sharing)])
         try Self.expectTraining(
-            parameters, steps: 40, configuration: .init(learningRate: 0.1, damping: 0.05, layers: choices)
+            parameters, steps: 40, configuration: .init(rule: .fixed(learningRate: 0.1), damping: 0.05, layers: choices)
         ) { output(hidden(normalization(embedding(indices))).relu().mean(1)) }
     }
 
@@ -91,7 +91,7 @@ import TorchNN
         let choices = LayerChoices(names: ["input": approximation, "recurrent": approximation])
         try Self.expectTraining(
             input.named("input") + recurrent.named("recurrent") + output.named("output"), steps: 40, share: 0.7,
-            configuration: .init(learningRate: 0.1, damping: 0.3, layers: choices)
+            configuration: .init(rule: .fixed(learningRate: 0.1), damping: 0.3, layers: choices)
         ) {
             let start = Tensor.zeros([12, 6], dtype: .float64)
             return output((0..<5).reduce(start) { state, step in (input(x[.all, step]) + recurrent(state)).tanh() })

@@ -39,18 +39,19 @@ import Torch
         try expectRoundTrip(KFACOptimizer.Configuration())
         try expectRoundTrip(
             KFACOptimizer.Configuration(
-                learningRate: .warmUp(steps: 3, .cosine(from: 1, to: 0.1, steps: 10)), momentum: 0.1, damping: 0.2,
+                rule: .fixed(learningRate: .warmUp(steps: 3, .cosine(from: 1, to: 0.1, steps: 10)), momentum: 0.1),
+                damping: 0.2,
                 estimation: .curvaturePropagation(draws: 4), statisticsDecay: 0.3, statisticsPeriod: 4,
-                inversePeriod: 5, normConstraint: 0.6, factors: .seed))
+                inverses: .together(every: 5), clipping: .norm(0.6), factors: .seed))
         try expectRoundTrip(SGD.Configuration(learningRate: 0.3, momentum: 0.1, nesterov: true, weightDecay: 0.2))
         try expectRoundTrip(Adam.Configuration(learningRate: 0.3, beta1: 0.1, beta2: 0.2, epsilon: 1, weightDecay: 2))
     }
 
     @Test func periodsMustBePositive() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            _ = KFACOptimizer([], configuration: .init(inversePeriod: 0))
+            _ = KFACOptimizer([], configuration: .init(inverses: .together(every: 0)))
         }
         let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-        #expect(text.contains("KFACOptimizer: the periods must be positive"))
+        #expect(text.contains("KFACOptimizer: together(every: 0, initially: 3): the period must be positive"))
     }
 }

@@ -16,7 +16,8 @@ import TorchNN
             switch self {
             case .kfac:
                 KFACOptimizer(
-                    parameters, configuration: .init(damping: 0.1, inversePeriod: 2, normConstraint: 0.01),
+                    parameters,
+                    configuration: .init(damping: 0.1, inverses: .together(every: 2), clipping: .norm(0.01)),
                     generator: RandomGenerator(seed: seed))
             case .sgd: SGD(parameters)
             case .adam: Adam(parameters)

@@ -64,7 +64,8 @@ import Torch
         let optimizer = KFACOptimizer(
             parameters.enumerated().map { NamedParameter("\($0.offset)", $0.element) },
             configuration: .init(
-                learningRate: 0.1, momentum: 0.5, damping: .constant(damping), estimation: estimation, inversePeriod: 3),
+                rule: .fixed(learningRate: 0.1, momentum: 0.5), damping: .constant(damping), estimation: estimation,
+                inverses: .together(every: 3)),
             generator: RandomGenerator(seed: 4))
         for _ in 0..<20 { try optimizer.step { Loss(Normal(mean: network(), variance: 0.5), targets: targets) } }
         return network().detached()

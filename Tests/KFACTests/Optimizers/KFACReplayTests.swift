@@ -55,7 +55,7 @@ import Torch
                 }
             }
             if step < 3 || step % configuration.inversePeriod == 0 {
-                let root = configuration.damping(step).squareRoot()
+                let root = configuration.scheduledDamping(step).squareRoot()
                 inverses = try averages.map { a, g in
                     let pi = (a.diagonal().mean().scalar / g.diagonal().mean().scalar).squareRoot()
                     return (
@@ -64,13 +64,13 @@ import Torch
                     )
                 }
             }
-            let rate = configuration.learningRate(step)
+            let (rate, momentum) = configuration.rateAndMomentum(step)
             let slopes = (0..<2).map { outputs[$0].transposed().matmul(inputs[$0]) / count }
             let updates = (0..<2).map { inverses[$0].outputs.matmul(slopes[$0]).matmul(inverses[$0].inputs) }
             let product = (0..<2).reduce(0) { $0 + (slopes[$1] * updates[$1]).sum().scalar }
             let clipping = configuration.normConstraint.map { min(1, ($0 / (rate * rate * product)).squareRoot()) } ?? 1
             for layer in 0..<2 {
-                velocities[layer] = velocities[layer] * configuration.momentum + updates[layer] * clipping
+                velocities[layer] = velocities[layer] * momentum + updates[layer] * clipping
                 parameters[layer] -= velocities[layer] * rate
             }
             step += 1
@@ -79,17 +79,17 @@ import Torch
     }
 
     static let configurations: [KFACOptimizer.Configuration] = [
-        .init(learningRate: 0.3, damping: 0.05, estimation: .empirical, inversePeriod: 1),
+        .init(rule: .fixed(learningRate: 0.3), damping: 0.05, estimation: .empirical, inverses: .together(every: 1)),
         .init(
-            learningRate: .linear(from: 0.4, to: 0.1, steps: 6), momentum: 0.7,
-            damping: .exponential(from: 0.5, factor: 0.8), estimation: .empirical, statisticsDecay: 0.8,
-            statisticsPeriod: 2, inversePeriod: 4, normConstraint: 1e-3),
+            rule: .fixed(learningRate: .linear(from: 0.4, to: 0.1, steps: 6), momentum: 0.7),
+            damping: .scheduled(.exponential(from: 0.5, factor: 0.8)), estimation: .empirical, statisticsDecay: 0.8,
+            statisticsPeriod: 2, inverses: .together(every: 4), clipping: .norm(1e-3)),
         .init(
-            learningRate: 0.2, momentum: 0, damping: 0.1, estimation: .empirical, statisticsDecay: 0,
-            statisticsPeriod: 3, inversePeriod: 5, normConstraint: 1),
+            rule: .fixed(learningRate: 0.2, momentum: 0), damping: 0.1, estimation: .empirical, statisticsDecay: 0,
+            statisticsPeriod: 3, inverses: .together(every: 5), clipping: .norm(1)),
         .init(
-            learningRate: 0.1, momentum: 0.9, damping: 1, estimation: .empirical, statisticsDecay: 1,
-            statisticsPeriod: 5, inversePeriod: 2),
+            rule: .fixed(learningRate: 0.1, momentum: 0.9), damping: 1, estimation: .empirical, statisticsDecay: 1,
+            statisticsPeriod: 5, inverses: .together(every: 2)),
     ]
 
     @Test(arguments: configurations.indices) func replay(index: Int) throws {
@@ -118,9 +118,9 @@ import Torch
             }
             #expect(report.step == step)
             #expect(optimizer.stepCount == step + 1)
-            #expect(report.learningRate == configuration.learningRate(step))
-            #expect(report.momentum == configuration.momentum)
-            #expect(report.damping == configuration.damping(step))
+            #expect(report.learningRate == configuration.rateAndMomentum(step).rate)
+            #expect(report.momentum == configuration.rateAndMomentum(step).momentum)
+            #expect(report.damping == configuration.scheduledDamping(step))
             #expect(report.refreshedInverses == (step < 3 || step % configuration.inversePeriod == 0 ? 2 : 0))
             let phases = report.phases.map(\.phase)
             #expect(phases.contains(.curvatureBackward) == (step % configuration.statisticsPeriod == 0))
@@ -141,12 +141,37 @@ import Torch
         let optimizer = KFACOptimizer(
             [NamedParameter("w", weight)],
             configuration: .init(
-                learningRate: 0.1, momentum: 0, damping: 1e-24, estimation: .exact, normConstraint: bound))
+                rule: .fixed(learningRate: 0.1, momentum: 0), damping: 1e-24, estimation: .exact, clipping: .norm(bound)
+            ))
         let report = try optimizer.step {
             let mean = linear(Tensor.ones([1, 1], dtype: .float64), weight: weight)
             return Loss(Normal(mean: mean), targets: Tensor.zeros([1, 1], dtype: .float64))
         }
         expectClose(Tensor(try #require(report.clipping)), Tensor(expected), relative: 1e-10)
         expectClose(weight, Tensor([start * (1 - 0.1 * expected)], shape: [1, 1]), relative: 1e-10)
+    }
+}
+
+extension KFACOptimizer.Configuration {
+    fileprivate func rateAndMomentum(_ step: Int) -> (rate: Double, momentum: Double) {
+        guard case .fixed(let rate, let momentum) = rule else { fatalError("the replay knows fixed rates only") }
+        return (rate(step), momentum(step))
+    }
+
+    fileprivate func scheduledDamping(_ step: Int) -> Double {
+        guard case .scheduled(let schedule) = damping else { fatalError("the replay knows scheduled damping only") }
+        return schedule(step)
+    }
+
+    fileprivate var inversePeriod: Int {
+        guard case .together(let period, 3) = inverses else { fatalError("the replay knows one schedule only") }
+        return period
+    }
+
+    fileprivate var normConstraint: Double? {
+        switch clipping {
+        case .norm(let bound): bound
+        default: nil
+        }
     }
 }

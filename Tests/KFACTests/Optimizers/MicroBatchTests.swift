@@ -12,7 +12,8 @@ import Torch
         let targets = Tensor([0, 1, 2, 3, 3, 1, 0, 2, 1, 0, 3, 2])
         let optimizer = KFACOptimizer(
             network.parameters,
-            configuration: .init(learningRate: 0.3, estimation: .exact, matrix: matrix, inversePeriod: 2))
+            configuration: .init(
+                rule: .fixed(learningRate: 0.3), estimation: .exact, matrix: matrix, inverses: .together(every: 2)))
         let starts = partSizes.indices.map { partSizes[..<$0].reduce(0, +) }
         for step in 0..<steps {
             let report = try optimizer.step(parts: partSizes.count) { part in

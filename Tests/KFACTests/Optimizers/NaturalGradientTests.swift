@@ -20,7 +20,8 @@ import Torch
         // Factored damping puts its root into each factor.
         let optimizer = KFACOptimizer(
             layer.named("layer"),
-            configuration: .init(learningRate: 1, momentum: 0, damping: 1e-22, estimation: .exact, normConstraint: nil))
+            configuration: .init(
+                rule: .fixed(learningRate: 1, momentum: 0), damping: 1e-22, estimation: .exact, clipping: .none))
         let report = try optimizer.step(loss)
         let after = loss().mean
         #expect(after.scalar < report.loss - 0.01)
@@ -44,8 +45,9 @@ import Torch
         let optimizer = KFACOptimizer(
             network.parameters,
             configuration: .init(
-                learningRate: 0.1, momentum: 0.5, damping: .constant(damping), estimation: estimation, inversePeriod: 3,
-                normConstraint: nil),
+                rule: .fixed(learningRate: 0.1, momentum: 0.5), damping: .constant(damping), estimation: estimation,
+                inverses: .together(every: 3),
+                clipping: .none),
             generator: RandomGenerator(seed: 4))
         for _ in 0..<20 {
             try optimizer.step { Loss(Normal(mean: network(seen), variance: 0.5), targets: targets) }
@@ -86,8 +88,9 @@ import Torch
         let optimizer = KFACOptimizer(
             network.parameters,
             configuration: .init(
-                learningRate: 0.5, momentum: 0, damping: 1e-3, estimation: estimation, inversePeriod: 4,
-                normConstraint: nil),
+                rule: .fixed(learningRate: 0.5, momentum: 0), damping: 1e-3, estimation: estimation,
+                inverses: .together(every: 4),
+                clipping: .none),
             generator: RandomGenerator(seed: UInt64(seed)))
         for _ in 0..<8 {
             let tensors = network.parameters.map(\.tensor)

@@ -58,8 +58,9 @@ import Torch
             let optimizer = KFACOptimizer(
                 parameters,
                 configuration: .init(
-                    learningRate: 0.1, damping: .constant(damping), estimation: estimation, inversePeriod: 2,
-                    normConstraint: nil),
+                    rule: .fixed(learningRate: 0.1), damping: .constant(damping), estimation: estimation,
+                    inverses: .together(every: 2),
+                    clipping: .none),
                 generator: RandomGenerator(seed: 4))
             for _ in 0..<steps {
                 try optimizer.step { Loss(Normal(mean: self(x, layers), variance: 1 / scale), targets: y) }

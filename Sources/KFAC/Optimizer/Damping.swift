@@ -1,0 +1,150 @@
+/// How the damping λ goes on over the steps: in units of the mean loss's curvature, to which λ I is added.
+public enum Damping: Sendable, Hashable, Codable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
+    /// By the step alone.
+    case scheduled(Schedule)
+    /// By how well the quadratic model foretells the loss.
+    case adaptive(LevenbergMarquardt)
+
+    /// The same number at every step.
+    public static func constant(_ value: Double) -> Damping { .scheduled(.constant(value)) }
+
+    /// Creates a damping that is the same number at every step.
+    public init(floatLiteral value: Double) { self = .constant(value) }
+
+    /// Creates a damping that is the same number at every step.
+    public init(integerLiteral value: Int) { self = .constant(Double(value)) }
+
+    /// λ at the first step.
+    public var initial: Double {
+        switch self {
+        case .scheduled(let schedule): schedule(0)
+        case .adaptive(let rule): rule.initial
+        }
+    }
+}
+
+/// The rule of Levenberg and Marquardt: λ falls while the quadratic model foretells the loss well, and rises where it
+/// does not (Martens & Grosse 2015, section 6.5).
+///
+/// Every few steps, the objective h is computed again on the same batch after the step s. With the ratio
+/// ρ = (h(θ + s) − h(θ)) / q(s), λ is multiplied by ω = decay^interval if ρ > 3/4 and divided by it if ρ < 1/4. A loss that
+/// fell although the model foretold a rise counts as a good ratio; a rise that was foretold, and a loss or model that is
+/// not finite, count as bad ones.
+///
+/// The real curvature of an L2 term is no damping: the model has it besides, and λ can go below it.
+public struct LevenbergMarquardt: Sendable, Hashable, Codable {
+    /// What foretells the loss for rules that solve no quadratic model.
+    public enum Prediction: Sendable, Hashable, Codable {
+        /// The block-diagonal approximation itself, of the step taken: cheap, and the original's choice.
+        case approximate
+        /// The exact quadratic model of the step taken, on a share of the batch.
+        case exact(fraction: Double = 1)
+    }
+
+    /// λ at the first step.
+    public var initial: Double
+    /// The number T₁ of steps between adaptations; the first is after step T₁ − 1, counted from 0.
+    public var interval: Int
+    /// By how much λ falls for each step of the interval: ω = decay^interval.
+    public var decay: Double
+    /// The ratio below which λ rises.
+    public var lowerThreshold: Double
+    /// The ratio above which λ falls.
+    public var upperThreshold: Double
+    /// λ does not fall below.
+    public var minimum: Double
+    /// λ does not rise above.
+    public var maximum: Double
+    /// Whether ½ λ ‖s‖² counts in what the model foretells, as in the original's first version; it is no property of
+    /// the objective.
+    public var countsDamping: Bool
+    /// What foretells the loss for rules that solve no quadratic model.
+    public var prediction: Prediction
+    /// Whether a step after which the objective is greater or not finite is taken back: parameters and velocities are
+    /// then as before, and λ rises. Looked at every ``interval`` steps; needs a copy of both.
+    public var rejectsBadSteps: Bool
+
+    /// Creates a rule; the defaults are those of the 2015 paper but for the start, which depends on the problem.
+    public init(
+        initial: Double = 150, interval: Int = 5, decay: Double = 0.95, lowerThreshold: Double = 0.25,
+        upperThreshold: Double = 0.75, minimum: Double = 1e-8, maximum: Double = .greatestFiniteMagnitude,
+        countsDamping: Bool = false, prediction: Prediction = .approximate, rejectsBadSteps: Bool = false
+    ) {
+        self.initial = initial
+        self.interval = interval
+        self.decay = decay
+        self.lowerThreshold = lowerThreshold
+        self.upperThreshold = upperThreshold
+        self.minimum = minimum
+        self.maximum = maximum
+        self.countsDamping = countsDamping
+        self.prediction = prediction
+        self.rejectsBadSteps = rejectsBadSteps
+    }
+
+    /// Whether λ is adapted after a step, counted from 0.
+    func isDue(afterStep step: Int) -> Bool { (step + 1) % interval == 0 }
+
+    /// The next λ.
+    ///
+    /// - Parameters:
+    ///   - damping: The present λ.
+    ///   - actualChange: h(θ + s) − h(θ), on one batch.
+    ///   - predictedChange: q(s).
+    public func adapted(_ damping: Double, actualChange: Double, predictedChange: Double) -> Double {
+        let factor = decay.power(interval)
+        let ratio = actualChange / predictedChange
+        var next = damping
+        if predictedChange >= 0 || !ratio.isFinite {
+            next = actualChange < 0 ? damping * factor : damping / factor
+        } else if ratio > upperThreshold {
+            next = damping * factor
+        } else if ratio < lowerThreshold {
+            next = damping / factor
+        }
+        return min(max(next, minimum), maximum)
+    }
+}
+
+/// What damps the curvature that preconditions, where that is not λ itself.
+public enum PreconditionerDamping: Sendable, Hashable, Codable {
+    /// (λ + η) times a number, η being the weight of the L2 term; 1 by default.
+    case proportional(Double = 1)
+    /// By the step alone, whatever λ does.
+    case scheduled(Schedule)
+    /// γ², for the γ whose preconditioned gradient gives the least value of the quadratic model: every few steps, γ, γ
+    /// times and γ divided by √decay^interval are tried (Martens & Grosse 2015, section 6.6).
+    case adaptive(GammaSearch = GammaSearch())
+}
+
+/// How the damping of the preconditioner is searched for.
+///
+/// A search costs the inverses and the quadratic model three times. It starts from γ = √(λ + η) of the first step.
+public struct GammaSearch: Sendable, Hashable, Codable {
+    /// The number T₂ of steps between searches.
+    public var interval: Int
+    /// γ is tried at √decay^interval times its value, and at its inverse.
+    public var decay: Double
+    /// The bounds of γ².
+    public var bounds: ClosedRange<Double>
+
+    /// Creates a search; the defaults are those of the paper.
+    public init(interval: Int = 20, decay: Double = 0.95, bounds: ClosedRange<Double> = 1e-8...1e8) {
+        self.interval = interval
+        self.decay = decay
+        self.bounds = bounds
+    }
+
+    /// The dampings γ² to try, the present one first.
+    func candidates(around damping: Double) -> [Double] {
+        let factor = decay.power(interval)
+        return [damping, damping * factor, damping / factor].map {
+            min(max($0, bounds.lowerBound), bounds.upperBound)
+        }
+    }
+}
+
+extension Double {
+    /// The number's integer power.
+    func power(_ exponent: Int) -> Double { (0..<exponent).reduce(1) { power, _ in power * self } }
+}

@@ -1,0 +1,50 @@
+/// When the inverses of the layers' curvature are computed again.
+///
+/// Between two updates a layer's inverse is stale; ``StepReport/inverses`` tells by how many steps.
+public enum InverseSchedule: Sendable, Hashable, Codable {
+    /// All at once, every few steps, and at each of the first ones, as the averages still move much then (Martens &
+    /// Grosse 2015, section 8).
+    case together(every: Int, initially: Int = 3)
+    /// Some layers at each step, in turn, so that all steps cost alike; all of them at the first steps.
+    case roundRobin(perStep: Int, initially: Int = 3)
+    /// All at once every few steps, on another thread while training goes on; a step that many steps later takes them
+    /// into use, and waits for them if it must, so that results do not depend on how fast the thread is. At each of the
+    /// first steps without a delay.
+    ///
+    /// - Parameter after: The number of steps between the start of an update and its use, from 1 to `every`.
+    case background(every: Int, after: Int = 1, initially: Int = 3)
+
+    /// The numbers of the blocks to update at a step, of `count` blocks.
+    func due(atStep step: Int, count: Int) -> [Int] {
+        switch self {
+        case .together(let period, let initially), .background(let period, _, let initially):
+            return step < initially || step % period == 0 ? Array(0..<count) : []
+        case .roundRobin(let perStep, let initially):
+            if step < max(1, initially) { return Array(0..<count) }
+            return RoundRobin(count: count, perStep: perStep).updates(atStep: step)
+        }
+    }
+
+    /// Why the schedule cannot be followed; nil where it can.
+    var defect: String? {
+        switch self {
+        case .together(let period, let initially):
+            period > 0 && initially >= 0 ? nil : "the period must be positive"
+        case .roundRobin(let perStep, let initially):
+            perStep > 0 && initially >= 0 ? nil : "the number of layers at each step must be positive"
+        case .background(let period, let delay, let initially):
+            period > 0 && initially >= 0 && (1...period).contains(delay)
+                ? nil : "the period must be positive and the delay from 1 to the period"
+        }
+    }
+}
+
+/// The state of one layer's inverse at a step.
+public struct InverseStatus: Sendable, Hashable, Codable {
+    /// The layer's name.
+    public var layer: String
+    /// The number of steps since the statistics that it was computed of; 0 where it is of this step.
+    public var age: Int
+    /// Whether this step is the first to use it.
+    public var isNew: Bool
+}

@@ -1,0 +1,99 @@
+extension KFACOptimizer {
+    /// What can be chosen.
+    public struct Configuration: Sendable, Hashable, Codable {
+        /// How a preconditioned gradient becomes a step: learning rate and momentum.
+        public var rule: StepRule
+        /// The damping λ, added to the curvature of the *mean* loss.
+        public var damping: Damping
+        /// What damps the curvature that preconditions.
+        public var preconditionerDamping: PreconditionerDamping
+        /// How the curvature is estimated.
+        public var estimation: Estimation
+        /// Which matrix is estimated; both are the same for losses of natural parameters.
+        public var matrix: CurvatureMatrix
+        /// The decay ρ of the running averages of the factors, for each update of the statistics.
+        public var statisticsDecay: Double
+        /// The number of steps between updates of the statistics.
+        public var statisticsPeriod: Int
+        /// The share τ₁ of the batch that statistics are taken of, from above 0 to 1.
+        ///
+        /// Less than 1 needs ``Optimizer/step(examples:_:)``, which can run a part of the batch.
+        public var statisticsFraction: Double
+        /// The number of first steps that only average statistics and leave the parameters as they are.
+        ///
+        /// They count as steps for schedules, but not for ``inverses`` and the adaptation of the damping.
+        public var burnIn: Int
+        /// When inverses are computed again.
+        public var inverses: InverseSchedule
+        /// How a step is kept from being too long.
+        public var clipping: Clipping
+        /// What keeps the parameters small.
+        public var regularization: Regularization
+        /// Parameters that are treated otherwise than the rest; the first group that names a parameter decides.
+        public var groups: [ParameterGroup]
+        /// How the factors average, and how a block's factors share the damping.
+        public var factors: FactorSettings
+        /// Which approximation each layer gets, which parameters are linked, and which are left alone.
+        public var layers: LayerChoices
+
+        /// Creates a configuration.
+        public init(
+            rule: StepRule = .fixed(), damping: Damping = 0.1,
+            preconditionerDamping: PreconditionerDamping = .proportional(), estimation: Estimation = .sampled(),
+            matrix: CurvatureMatrix = .fisher, statisticsDecay: Double = 0.95, statisticsPeriod: Int = 1,
+            statisticsFraction: Double = 1, burnIn: Int = 0, inverses: InverseSchedule = .together(every: 10),
+            clipping: Clipping = .norm(0.003), regularization: Regularization = Regularization(),
+            groups: [ParameterGroup] = [], factors: FactorSettings = FactorSettings(),
+            layers: LayerChoices = LayerChoices()
+        ) {
+            self.rule = rule
+            self.damping = damping
+            self.preconditionerDamping = preconditionerDamping
+            self.estimation = estimation
+            self.matrix = matrix
+            self.statisticsDecay = statisticsDecay
+            self.statisticsPeriod = statisticsPeriod
+            self.statisticsFraction = statisticsFraction
+            self.burnIn = burnIn
+            self.inverses = inverses
+            self.clipping = clipping
+            self.regularization = regularization
+            self.groups = groups
+            self.factors = factors
+            self.layers = layers
+        }
+
+        /// Creates a configuration of the most used choices: momentum after preconditioning, and everything else as by
+        /// default.
+        public init(learningRate: Schedule, momentum: Schedule = 0.9, damping: Damping = 0.1) {
+            self.init(rule: .fixed(learningRate: learningRate, momentum: momentum), damping: damping)
+        }
+
+        /// Why no optimiser can follow this; nil where one can.
+        var defect: String? {
+            if statisticsPeriod < 1 {
+                return "the period of the statistics must be positive; \(statisticsPeriod) is not"
+            }
+            if !(0...1).contains(statisticsDecay) { return "the decay \(statisticsDecay) is not from 0 to 1" }
+            if !(statisticsFraction > 0 && statisticsFraction <= 1) {
+                return "the share \(statisticsFraction) of the batch for statistics is not above 0 and at most 1"
+            }
+            if case .quadraticModel(let rule) = self.rule, !(rule.fraction > 0 && rule.fraction <= 1) {
+                return "the share \(rule.fraction) of the batch for the quadratic model is not above 0 and at most 1"
+            }
+            if case .adaptive(let rule) = damping, rule.interval < 1 || !(rule.decay > 0 && rule.decay <= 1) {
+                return "the adaptation of the damping needs a positive interval and a decay above 0 and at most 1; "
+                    + "\(rule.interval) and \(rule.decay) were given"
+            }
+            if case .adaptive(let search) = preconditionerDamping, search.interval < 1 {
+                return "the search for the preconditioner's damping needs a positive interval"
+            }
+            if case .adaptive = preconditionerDamping, case .quadraticModel = rule {
+            } else if case .adaptive = preconditionerDamping {
+                return "the search for the preconditioner's damping needs the rule .quadraticModel, which compares"
+            }
+            if burnIn < 0 { return "\(burnIn) steps of burn-in" }
+            return inverses.defect.map { "\(inverses): \($0)" }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import Torch
+
+extension KFACOptimizer {
+    /// λ at the next step, in units of the mean loss's curvature.
+    public var damping: Double {
+        switch configuration.damping {
+        case .scheduled(let schedule): schedule(stepCount)
+        case .adaptive(let rule): adaptedDamping ?? rule.initial
+        }
+    }
+
+    /// What damps the inverses that are computed next.
+    private var preconditionerDamping: Double {
+        let own = damping + configuration.regularization.l2
+        return switch configuration.preconditionerDamping {
+        case .proportional(let factor): factor * own
+        case .scheduled(let schedule): schedule(stepCount)
+        case .adaptive: searchedDamping ?? own
+        }
+    }
+
+    /// Computes the inverses that are due.
+    func updateInverses(_ report: inout StepReport) throws {
+        let damping = preconditionerDamping
+        report.preconditionerDamping = damping
+        if case .adaptive = configuration.preconditionerDamping { searchedDamping = damping }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let didWork = try preconditioner.update(
+            of: layers.blocks, atStep: updateCount, schedule: configuration.inverses, damping: damping)
+        if didWork { report.phases.append((.inverses, start.duration(to: clock.now).seconds)) }
+    }
+
+    /// Tries inverses of three dampings and keeps the one with the least value of the quadratic model.
+    func searchDamping(
+        _ search: GammaSearch, _ gradient: [Tensor], _ report: inout StepReport,
+        _ solve: ([Tensor], inout StepReport) throws -> (QuadraticModel, [Double])
+    ) throws -> (direction: [Tensor], solution: (QuadraticModel, [Double])) {
+        var best: (value: Double, damping: Double, preconditioner: Preconditioner)?
+        var result: ([Tensor], (QuadraticModel, [Double]))?
+        for damping in search.candidates(around: preconditionerDamping) {
+            var candidate = preconditioner
+            _ = try report.time(.inverses) {
+                try candidate.update(
+                    of: layers.blocks, atStep: updateCount, schedule: .together(every: 1), damping: damping)
+            }
+            let direction = report.time(.preconditioning) { precondition(gradient, with: candidate) }
+            let (model, coefficients) = try solve(direction, &report)
+            let value = model.value(at: coefficients)
+            if best == nil || value < best!.value {
+                best = (value, damping, candidate)
+                result = (direction, (model, coefficients))
+            }
+        }
+        searchedDamping = best!.damping
+        report.preconditionerDamping = best!.damping
+        preconditioner = best!.preconditioner
+        return result!
+    }
+
+    private var dueRule: LevenbergMarquardt? {
+        guard case .adaptive(let rule) = configuration.damping, rule.isDue(afterStep: updateCount) else { return nil }
+        return rule
+    }
+
+    /// Whether the batch is looked at again after this step, so that the parameters may have to be put back.
+    var looksBack: Bool { dueRule != nil }
+
+    /// Foretells the objective's change where the damping rule or the model of the step rule wants it.
+    func predictChange(
+        of move: Move, _ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss
+    ) throws {
+        let countsDamping: Bool
+        if case .adaptive(let rule) = configuration.damping {
+            countsDamping = rule.countsDamping
+        } else {
+            countsDamping = false
+        }
+        if let (model, coefficients) = move.model {
+            pass.report.predictedChange = model.value(at: coefficients, includingDamping: countsDamping)
+            return
+        }
+        guard let rule = dueRule else { return }
+        let step = move.direction.map { $0 * -move.scale }
+        if case .approximate = rule.prediction {
+            let damping = pass.report.preconditionerDamping ?? damping
+            let gradient = pass.gradient
+            pass.report.predictedChange = pass.report.time(.quadraticModel) {
+                approximateChange(step, move, gradient, damping: damping, countsDamping: countsDamping)
+            }
+        }
+        if pass.report.predictedChange == nil {
+            let fraction = if case .exact(let fraction) = rule.prediction { fraction } else { 1.0 }
+            let model = try pass.report.time(.quadraticModel) {
+                let products = try curvatureForms(fraction, configuration.matrix, pass.loss, batch, run)
+                return QuadraticModel(
+                    curvature: try products([step]), directions: [step], gradient: pass.gradient,
+                    regularization: parameters.map { regularization(of: $0).l2 }, damping: damping)
+            }
+            pass.report.predictedChange = model.value(at: [1], includingDamping: countsDamping)
+        }
+        pass.loss = nil
+    }
+
+    /// ½ sᵀ F s + gᵀ s with the approximate curvature; nil where a block has none.
+    private func approximateChange(
+        _ step: [Tensor], _ move: Move, _ gradient: [Tensor], damping: Double, countsDamping: Bool
+    ) -> Double? {
+        let slope = inner(gradient, step)
+        // P⁻¹ s is known: nothing to compute, and the damping stays in, as in the original.
+        if let preimage = move.preimage { return slope - move.scale * inner(preimage, step) / 2 }
+        let numbers = Dictionary(
+            uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
+        var product = 0.0
+        for block in layers.blocks {
+            guard let curvature = try? block.curvature(damping: damping) else { return nil }
+            let own = block.parameters.map { step[numbers[$0.tensor.id]!] }
+            product += inner(own, block.apply(curvature, to: own))
+        }
+        if !countsDamping { product -= (damping - configuration.regularization.l2) * inner(step, step) }
+        return slope + product / 2
+    }
+
+    /// Computes the objective after the step, adapts λ, and puts everything back where the step did harm.
+    func adaptDamping(
+        _ report: inout StepReport, backup: Backup?, _ batch: Batch, _ run: (BatchPart) throws -> Loss
+    ) throws {
+        guard let rule = dueRule else { return }
+        let before = report.loss + (report.regularization ?? 0)
+        let change = try report.time(.evaluation) {
+            var sum = 0.0
+            var examples = 0
+            for part in 0..<batch.parts {
+                let loss = try run(.part(part))
+                sum += loss.mean.scalar * Double(loss.batchSize)
+                examples += loss.batchSize
+            }
+            return sum / Double(examples) + (regularizationTerm ?? 0) - before
+        }
+        report.actualChange = change
+        let prediction = report.predictedChange ?? .nan
+        if rule.rejectsBadSteps, let backup, !(change <= 0) {
+            backup.restore(self)
+            report.isRejected = true
+            adaptedDamping = rule.adapted(damping, actualChange: .nan, predictedChange: prediction)
+        } else {
+            adaptedDamping = rule.adapted(damping, actualChange: change, predictedChange: prediction)
+        }
+    }
+}

@@ -1,0 +1,180 @@
+import Torch
+
+extension KFACOptimizer {
+    /// What the rule decided: θ ← θ − scale · direction.
+    struct Move {
+        let velocities: [Tensor]
+        let direction: [Tensor]
+        let scale: Double
+        let learningRate: Double
+        let momentum: Double
+        var clipping: Double?
+        /// What the quadratic model foretells of it; nil where no model was solved.
+        var model: (model: QuadraticModel, coefficients: [Double])?
+        /// Σ P⁻¹ direction where the rule knows it: the velocity of gradients.
+        var preimage: [Tensor]?
+    }
+
+    /// Brings the inverses up to date and lets the rule decide; nothing else has changed after that.
+    func chooseMove(_ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Move {
+        let gradient = pass.gradient
+        pass.report.gradientNorm = inner(gradient, gradient).squareRoot()
+        switch configuration.rule {
+        case .fixed(let rate, let momentum):
+            try updateInverses(&pass.report)
+            let (rate, momentum) = (rate(stepCount), momentum(stepCount))
+            return pass.report.time(.preconditioning) {
+                let direction = precondition(gradient)
+                let (clipped, factor, clipping) = clip(direction, slope: gradient, rate: rate)
+                let velocities = moved(velocities, momentum: momentum, by: clipped, scale: factor)
+                return Move(
+                    velocities: velocities, direction: velocities, scale: rate, learningRate: rate, momentum: momentum,
+                    clipping: clipping)
+            }
+        case .momentumOfGradients(let rate, let momentum):
+            try updateInverses(&pass.report)
+            let (rate, momentum) = (rate(stepCount), momentum(stepCount))
+            return pass.report.time(.preconditioning) {
+                let velocities = moved(velocities, momentum: momentum, by: gradient, scale: 1)
+                let direction = precondition(velocities)
+                let (clipped, factor, clipping) = clip(direction, slope: velocities, rate: rate)
+                return Move(
+                    velocities: velocities, direction: clipped, scale: rate * factor, learningRate: rate,
+                    momentum: momentum,
+                    clipping: clipping, preimage: velocities)
+            }
+        case .quadraticModel(let rule):
+            return try minimizingMove(rule, &pass, batch, run)
+        }
+    }
+
+    /// μ v + scale · update.
+    private func moved(
+        _ velocities: [Tensor], momentum: Double, by updates: [Tensor], scale: Double
+    ) -> [Tensor] {
+        zip(velocities, updates).map { velocity, update in
+            let moved = velocity * momentum
+            moved.add(inPlace: update, scale: scale)
+            return moved
+        }
+    }
+
+    /// The inverse curvature times a gradient, each parameter's part scaled as its group says.
+    func precondition(_ gradient: [Tensor], with preconditioner: Preconditioner? = nil) -> [Tensor] {
+        let numbers = Dictionary(
+            uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
+        let positions = layers.blocks.map { block in block.parameters.map { numbers[$0.tensor.id]! } }
+        let updates = (preconditioner ?? self.preconditioner).apply(layers.blocks, positions: positions, to: gradient)
+        guard !configuration.groups.isEmpty else { return updates }
+        return zip(updates, parameters).map { update, parameter in
+            let scale = group(of: parameter)?.learningRateScale ?? 1
+            return scale == 1 ? update : update * scale
+        }
+    }
+
+    /// The direction, what it is to be multiplied by, and what is reported of the clipping.
+    private func clip(
+        _ direction: [Tensor], slope: [Tensor], rate: Double
+    ) -> (direction: [Tensor], factor: Double, report: Double?) {
+        switch configuration.clipping {
+        case .none: return (direction, 1, nil)
+        case .norm(let bound):
+            let length = rate * rate * inner(slope, direction)
+            let factor = length > bound ? (bound / length).squareRoot() : 1
+            return (direction, factor, factor)
+        case .klClip(let bound):
+            let products = zip(slope, direction).map { $0.dot($1).abs().to(.float64) }
+            let length = rate * rate * products.dropFirst().reduce(products[0], +).scalar
+            let factor = length > bound ? (bound / length).squareRoot() : 1
+            return (direction, factor, factor)
+        case .value(let bound):
+            let clipped = direction.map { $0.clamped(atLeast: -bound).clamped(atMost: bound) }
+            let same = zip(direction, clipped).map { ($0 .== $1).to(.float64).sum() }
+            let count = direction.reduce(0) { $0 + $1.count }
+            return (clipped, 1, same.dropFirst().reduce(same[0], +).scalar / Double(max(1, count)))
+        }
+    }
+
+    /// The step to the minimum of the quadratic model; v ← μ v − α P g, of which −1 times is the step.
+    private func minimizingMove(
+        _ rule: QuadraticModelRule, _ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss
+    ) throws -> Move {
+        let products = try pass.report.time(.quadraticModel) {
+            try curvatureForms(rule.fraction, rule.matrix ?? configuration.matrix, pass.loss, batch, run)
+        }
+        pass.loss = nil
+        let lastStep = hasVelocity ? velocities.map { -$0 } : nil
+        func solve(_ direction: [Tensor], _ report: inout StepReport) throws -> (QuadraticModel, [Double]) {
+            let directions = [direction] + (lastStep.map { [$0] } ?? [])
+            let model = try report.time(.quadraticModel) {
+                QuadraticModel(
+                    curvature: try products(directions), directions: directions, gradient: pass.gradient,
+                    regularization: parameters.map { regularization(of: $0).l2 }, damping: damping)
+            }
+            var coefficients: [Double]
+            switch rule.momentum {
+            case .optimal: coefficients = model.minimizer()
+            case .fixed(let momentum):
+                let others = lastStep == nil ? [] : [momentum(stepCount)]
+                coefficients = [model.minimizer(fixing: others)] + others
+            }
+            guard coefficients.allSatisfy(\.isFinite) else {
+                throw OptimizerError.quadraticModelFailed(step: stepCount)
+            }
+            return (model, coefficients)
+        }
+
+        var direction: [Tensor] = []
+        var solution: (model: QuadraticModel, coefficients: [Double])
+        if case .adaptive(let search) = configuration.preconditionerDamping, updateCount > 0,
+            updateCount % search.interval == 0
+        {
+            (direction, solution) = try searchDamping(search, pass.gradient, &pass.report, solve)
+        } else {
+            try updateInverses(&pass.report)
+            direction = pass.report.time(.preconditioning) { precondition(pass.gradient) }
+            solution = try solve(direction, &pass.report)
+        }
+        let (rate, momentum) = (solution.coefficients[0], solution.coefficients.dropFirst().first ?? 0)
+        // A given momentum is reported even where there is no last step.
+        let reported = if case .fixed(let given) = rule.momentum { given(stepCount) } else { momentum }
+        let velocities = moved(velocities, momentum: momentum, by: direction, scale: -rate)
+        let scale = rule.rescaling(stepCount)
+        return Move(
+            velocities: velocities, direction: velocities, scale: scale, learningRate: -rate * scale,
+            momentum: reported, model: (solution.model, solution.coefficients.map { $0 * scale }))
+    }
+
+    /// What multiplies the exact curvature of the mean loss with pairs of directions.
+    ///
+    /// The graphs live as long as the function; the model is run here, so that its time is told apart.
+    func curvatureForms(
+        _ fraction: Double, _ matrix: CurvatureMatrix, _ kept: Loss?, _ batch: Batch,
+        _ run: (BatchPart) throws -> Loss
+    ) throws -> ([[Tensor]]) throws -> Tensor {
+        let losses: [Loss] = try withGradients {
+            if batch.canRunShares, fraction < 1 { return [try run(.share(fraction))] }
+            if let kept { return [kept] }
+            return try (0..<batch.parts).map { try run(.part($0)) }
+        }
+        let count = Double(losses.reduce(0) { $0 + $1.batchSize })
+        let products = losses.map {
+            CurvatureProducts($0, parameters: parameters.map(\.tensor), reduction: .sum)
+        }
+        return { directions in
+            let forms = products.map { $0.quadraticForm(of: matrix, with: directions).to(.float64) }
+            return forms.dropFirst().reduce(forms[0], +) / count
+        }
+    }
+
+    /// Whether the graph of the batch's loss is used after the gradient.
+    func keepsGraph(_ batch: Batch) -> Bool {
+        guard batch.parts == 1, stepCount >= configuration.burnIn else { return false }
+        func isWhole(_ fraction: Double) -> Bool { fraction == 1 || !batch.canRunShares }
+        if case .quadraticModel(let rule) = configuration.rule { return isWhole(rule.fraction) }
+        if case .adaptive(let rule) = configuration.damping, case .exact(let fraction) = rule.prediction {
+            return rule.isDue(afterStep: updateCount) && isWhole(fraction)
+        }
+        return false
+    }
+}

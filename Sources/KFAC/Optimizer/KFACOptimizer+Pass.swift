@@ -1,0 +1,138 @@
+import Torch
+
+extension KFACOptimizer {
+    /// What one run of the model over the batch gave.
+    struct Pass {
+        var report: StepReport
+        /// Of the objective: of the mean loss and the L2 term.
+        var gradient: [Tensor]
+        /// The loss of the whole batch with its graph, where that is needed on.
+        var loss: Loss?
+    }
+
+    /// Runs the model, moves the running averages, and computes the gradient.
+    func pass(over batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Pass {
+        let takesShare = isStatisticsStep && batch.canRunShares && configuration.statisticsFraction < 1
+        var shared: (layers: LayerCollection, statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)])?
+        var sharePhases: [(phase: StepReport.Phase, seconds: Double)] = []
+        if takesShare {
+            let (statistics, layers, phases) = try statisticsOfShare(run)
+            shared = (layers, statistics)
+            sharePhases = phases
+        }
+        var (pass, examples) = try take(
+            part: 0, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch)
+        ) { try run(.part(0)) }
+        if batch.parts > 1 {
+            var lossSum = pass.report.lossTensor * Double(examples)
+            pass.gradient = pass.gradient.map { $0 * Double(examples) }
+            for part in 1..<batch.parts {
+                let (other, count) = try take(
+                    part: part, estimates: isStatisticsStep && !takesShare, keepsGraph: false
+                ) { try run(.part(part)) }
+                for (sum, gradient) in zip(pass.gradient, other.gradient) {
+                    sum.add(inPlace: gradient, scale: Double(count))
+                }
+                lossSum += other.report.lossTensor * Double(count)
+                examples += count
+                pass.report.phases += other.report.phases
+            }
+            for sum in pass.gradient { sum.multiply(inPlace: 1 / Double(examples)) }
+            pass.report.lossTensor = lossSum / Double(examples)
+        }
+        if let shared {
+            layers = shared.layers
+            pass.report.phases += sharePhases
+            move(averagesBy: shared.statistics, &pass.report)
+        }
+        if stepCount == 0 { pass.report.messages = layers.messages }
+        addRegularization(to: &pass)
+        return pass
+    }
+
+    private var isStatisticsStep: Bool { stepCount % configuration.statisticsPeriod == 0 }
+
+    private func statisticsOfShare(_ run: (BatchPart) throws -> Loss) throws -> (
+        statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], layers: LayerCollection,
+        phases: [(phase: StepReport.Phase, seconds: Double)]
+    ) {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let (loss, uses) = try recordingLayerUses { try run(.share(configuration.statisticsFraction)) }
+        let middle = clock.now
+        // Kept once nothing can fail any more: a step that fails leaves no trace.
+        var layers = self.layers
+        let statistics = try layers.statistics(
+            of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
+            decay: configuration.statisticsDecay, using: &generator)
+        return (
+            statistics, layers,
+            [
+                (.curvatureForward, start.duration(to: middle).seconds),
+                (.curvatureBackward, middle.duration(to: clock.now).seconds),
+            ]
+        )
+    }
+
+    /// The gradient of one part of the batch, whose statistics go into the running averages.
+    private func take(
+        part: Int, estimates: Bool, keepsGraph: Bool, _ makeLoss: () throws -> Loss
+    ) throws -> (pass: Pass, examples: Int) {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let (loss, uses) = estimates ? try recordingLayerUses(makeLoss) : (try makeLoss(), [])
+        let mean = loss.mean
+        guard mean.scalar.isFinite else { throw OptimizerError.lossNotFinite(step: stepCount) }
+        var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
+        report.damping = damping
+        report.phases.append((.forward, start.duration(to: clock.now).seconds))
+
+        var layers = self.layers
+        var statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
+        if estimates {
+            statistics = try report.time(.curvatureBackward) {
+                // The averages decay once a step, so that all parts of it weigh alike.
+                try layers.statistics(
+                    of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
+                    decay: part == 0 ? configuration.statisticsDecay : 1, using: &generator)
+            }
+        }
+        var gradient: [Tensor] = []
+        if stepCount >= configuration.burnIn {
+            gradient = try report.time(.backward) {
+                try requireReached(
+                    gradientsIfReached(
+                        of: [mean], withRespectTo: parameters.map(\.tensor), keepingGraph: keepsGraph), parameters)
+            }
+        }
+        self.layers = layers
+        if estimates { move(averagesBy: statistics, &report) }
+        return (Pass(report: report, gradient: gradient, loss: keepsGraph ? loss : nil), loss.batchSize)
+    }
+
+    private func move(
+        averagesBy statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], _ report: inout StepReport
+    ) {
+        report.time(.statistics) {
+            for (block, batch) in statistics { block.updateStatistics(batch) }
+        }
+    }
+
+    private func addRegularization(to pass: inout Pass) {
+        withoutGradients {
+            for (index, parameter) in parameters.enumerated() where !pass.gradient.isEmpty {
+                let weight = regularization(of: parameter).l2
+                if weight != 0 { pass.gradient[index].add(inPlace: parameter.tensor, scale: weight) }
+            }
+        }
+        pass.report.regularization = regularizationTerm
+    }
+
+    /// ½ Σ η ‖θ‖²; nil where no parameter has a weight.
+    var regularizationTerm: Double? {
+        let weighted = parameters.map { (tensor: $0.tensor.detached(), weight: regularization(of: $0).l2) }
+            .filter { $0.weight != 0 }
+        guard !weighted.isEmpty else { return nil }
+        return inner(weighted.map(\.tensor), weighted.map { $0.tensor * ($0.weight / 2) })
+    }
+}

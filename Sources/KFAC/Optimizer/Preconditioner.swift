@@ -1,0 +1,123 @@
+import Dispatch
+import Synchronization
+import Torch
+
+/// The inverses of the blocks' curvature, each as old as the schedule lets it get, applied to gradients.
+struct Preconditioner {
+    /// The stored inverse of each block, in the blocks' order; empty before the first update.
+    private var inverses: [Stored?] = []
+    /// What another thread is computing.
+    private var pending: Pending?
+
+    /// An inverse and the step of the statistics that it is of.
+    private struct Stored {
+        let inverse: any SymmetricOperator
+        let step: Int
+        var isNew = true
+    }
+
+    private struct Pending {
+        let update: InverseUpdate
+        let blocks: [Int]
+        let step: Int
+        let useAt: Int
+    }
+
+    /// Brings the inverses to where the schedule wants them at a step.
+    ///
+    /// - Parameter damping: That of new inverses.
+    /// - Returns: Whether there was anything to do.
+    mutating func update(
+        of blocks: [any CurvatureBlock], atStep step: Int, schedule: InverseSchedule, damping: Double
+    ) throws -> Bool {
+        var didWork = false
+        if inverses.isEmpty { inverses = blocks.map { _ in nil } }
+        for index in inverses.indices { inverses[index]?.isNew = false }
+        if let pending, step >= pending.useAt {
+            self.pending = nil
+            didWork = true
+            for (index, result) in zip(pending.blocks, pending.update.results()) {
+                inverses[index] = Stored(
+                    inverse: try unwrap(result, block: blocks[index], step: pending.step), step: pending.step)
+            }
+        }
+        let due = schedule.due(atStep: step, count: blocks.count)
+        guard !due.isEmpty else { return didWork }
+        if case .background(_, let delay, let initially) = schedule, step >= max(1, initially) {
+            guard pending == nil else { return didWork }
+            let tasks = try due.map { index in
+                try unwrap(
+                    attempt { () throws(LinearAlgebraError) in try blocks[index].inverseUpdate(damping: damping) },
+                    block: blocks[index], step: step)
+            }
+            pending = Pending(update: InverseUpdate(tasks), blocks: due, step: step, useAt: step + delay)
+        } else {
+            pending = nil
+            for index in due {
+                let inverse = attempt { () throws(LinearAlgebraError) in
+                    try blocks[index].inverseCurvature(damping: damping)
+                }
+                inverses[index] = Stored(inverse: try unwrap(inverse, block: blocks[index], step: step), step: step)
+            }
+        }
+        return true
+    }
+
+    /// The inverse curvature times the gradient.
+    ///
+    /// - Parameters:
+    ///   - blocks: All blocks.
+    ///   - positions: For each block, where its parameters are among the gradients.
+    ///   - gradients: In the parameters' order; those of no block stay as they are.
+    func apply(_ blocks: [any CurvatureBlock], positions: [[Int]], to gradients: [Tensor]) -> [Tensor] {
+        var updates = gradients
+        for (index, block) in blocks.enumerated() {
+            guard let stored = inverses[index] else { continue }
+            let results = block.apply(stored.inverse, to: positions[index].map { gradients[$0] })
+            for (position, result) in zip(positions[index], results) { updates[position] = result }
+        }
+        return updates
+    }
+
+    /// How old each block's inverse is.
+    func status(of blocks: [any CurvatureBlock], atStep step: Int) -> [InverseStatus] {
+        zip(blocks, inverses).compactMap { block, stored in
+            stored.map { InverseStatus(layer: block.name, age: step - $0.step, isNew: $0.isNew) }
+        }
+    }
+
+    private func unwrap<Value>(
+        _ result: Result<Value, LinearAlgebraError>, block: any CurvatureBlock, step: Int
+    ) throws(OptimizerError) -> Value {
+        switch result {
+        case .success(let value): return value
+        case .failure(let error): throw .inversionFailed(layer: block.name, step: step, error)
+        }
+    }
+}
+
+private func attempt<Value>(_ body: () throws(LinearAlgebraError) -> Value) -> Result<Value, LinearAlgebraError> {
+    do throws(LinearAlgebraError) { return .success(try body()) } catch { return .failure(error) }
+}
+
+/// An update of a block's inverse that can run on any thread: it holds a copy of the statistics.
+typealias InverseTask = @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator
+
+/// Inverses that another thread computes.
+private final class InverseUpdate: Sendable {
+    private let values: Mutex<[Result<any SymmetricOperator, LinearAlgebraError>]> = Mutex([])
+    private let group = DispatchGroup()
+
+    init(_ tasks: [InverseTask]) {
+        DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in
+            let results = withoutGradients { tasks.map { attempt($0) } }
+            values.withLock { $0 = results }
+        }
+    }
+
+    /// Waits for the results, in the order of the tasks.
+    func results() -> [Result<any SymmetricOperator, LinearAlgebraError>] {
+        group.wait()
+        return values.withLock { $0 }
+    }
+}
