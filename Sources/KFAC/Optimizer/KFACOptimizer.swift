@@ -197,7 +197,9 @@ struct Backup {
     }
 
     func restore(_ optimizer: KFACOptimizer) {
-        for (parameter, copy) in zip(optimizer.parameters, parameters) { parameter.tensor.assign(copy) }
+        withoutGradients {
+            for (parameter, copy) in zip(optimizer.parameters, parameters) { parameter.tensor.assign(copy) }
+        }
         optimizer.velocities = velocities
         optimizer.hasVelocity = hasVelocity
     }

@@ -45,11 +45,11 @@ struct TestNetwork {
     }
 
     init(
-        _ widths: [Int], hasBias: Bool = true, seed: UInt64 = 10,
+        _ widths: [Int], hasBias: Bool = true, seed: UInt64 = 10, dtype: DType = .float64,
         activation: @escaping @Sendable (Tensor) -> Tensor = { $0 }
     ) {
         layers = zip(widths, widths.dropFirst()).enumerated().map { index, extents in
-            TestLayer([extents.1, extents.0], hasBias: hasBias, seed: seed + UInt64(index))
+            TestLayer([extents.1, extents.0], hasBias: hasBias, seed: seed + UInt64(index), dtype: dtype)
         }
         self.activation = activation
     }
