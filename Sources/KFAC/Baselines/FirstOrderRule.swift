@@ -1,4 +1,4 @@
-public import Torch
+import Torch
 
 /// A method that moves parameters by their gradients alone, with its settings, as one value.
 ///
