@@ -60,8 +60,9 @@ public struct LevenbergMarquardt: Sendable, Hashable, Codable {
     public var countsDamping: Bool
     /// What foretells the loss for rules that solve no quadratic model.
     public var prediction: Prediction
-    /// Whether a step after which the objective is greater or not finite is taken back: parameters and velocities are
-    /// then as before, and λ rises. Looked at every ``interval`` steps; needs a copy of both.
+    /// Whether a step after which the objective is greater or not finite is taken back.
+    ///
+    /// Parameters and velocities are then as before, and λ rises. Looked at every ``interval`` steps.
     public var rejectsBadSteps: Bool
 
     /// Creates a rule; the defaults are those of the 2015 paper but for the start, which depends on the problem.

@@ -36,6 +36,9 @@ extension KFACOptimizer {
         /// Which approximation each layer gets, which parameters are linked, and which are left alone.
         public var layers: LayerChoices
 
+        /// What moves the parameters that have no block: ``LayerChoices/firstOrder`` and ``LayerChoices/unknown``.
+        public var firstOrderRule: FirstOrderRule
+
         /// Creates a configuration.
         public init(
             rule: StepRule = .fixed(), damping: Damping = 0.1,
@@ -44,7 +47,7 @@ extension KFACOptimizer {
             statisticsFraction: Double = 1, burnIn: Int = 0, inverses: InverseSchedule = .together(every: 10),
             clipping: Clipping = .norm(0.003), regularization: Regularization = Regularization(),
             groups: [ParameterGroup] = [], factors: FactorSettings = FactorSettings(),
-            layers: LayerChoices = LayerChoices()
+            layers: LayerChoices = LayerChoices(), firstOrderRule: FirstOrderRule = .adam(Adam.Configuration())
         ) {
             self.rule = rule
             self.damping = damping
@@ -61,6 +64,7 @@ extension KFACOptimizer {
             self.groups = groups
             self.factors = factors
             self.layers = layers
+            self.firstOrderRule = firstOrderRule
         }
 
         /// Creates a configuration of the most used choices: momentum after preconditioning, and everything else as by

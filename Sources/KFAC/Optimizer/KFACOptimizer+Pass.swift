@@ -6,6 +6,8 @@ extension KFACOptimizer {
         var report: StepReport
         /// Of the objective: of the mean loss and the L2 term.
         var gradient: [Tensor]
+        /// That of the parameters without a block.
+        var firstOrderGradient: [Tensor] = []
         /// The loss of the whole batch with its graph, where that is needed on.
         var loss: Loss?
     }
@@ -45,8 +47,22 @@ extension KFACOptimizer {
             pass.report.phases += sharePhases
             move(averagesBy: shared.statistics, &pass.report)
         }
-        if stepCount == 0 { pass.report.messages = layers.messages }
+        if stepCount == 0 {
+            pass.report.messages = layers.messages
+            let before = allParameters
+            settleParameters()
+            // The gradient was computed before it was known which parameters have a block.
+            let numbers = Dictionary(
+                uniqueKeysWithValues: before.enumerated().map { ($0.element.tensor.id, $0.offset) })
+            if !pass.gradient.isEmpty {
+                pass.gradient = allParameters.map { pass.gradient[numbers[$0.tensor.id]!] }
+            }
+        }
         addRegularization(to: &pass)
+        if !pass.gradient.isEmpty {
+            pass.firstOrderGradient = Array(pass.gradient.dropFirst(parameters.count))
+            pass.gradient.removeLast(pass.firstOrderGradient.count)
+        }
         return pass
     }
 
@@ -102,7 +118,8 @@ extension KFACOptimizer {
             gradient = try report.time(.backward) {
                 try requireReached(
                     gradientsIfReached(
-                        of: [mean], withRespectTo: parameters.map(\.tensor), keepingGraph: keepsGraph), parameters)
+                        of: [mean], withRespectTo: allParameters.map(\.tensor), keepingGraph: keepsGraph),
+                    allParameters)
             }
         }
         self.layers = layers
@@ -120,7 +137,7 @@ extension KFACOptimizer {
 
     private func addRegularization(to pass: inout Pass) {
         withoutGradients {
-            for (index, parameter) in parameters.enumerated() where !pass.gradient.isEmpty {
+            for (index, parameter) in allParameters.enumerated() where !pass.gradient.isEmpty {
                 let weight = regularization(of: parameter).l2
                 if weight != 0 { pass.gradient[index].add(inPlace: parameter.tensor, scale: weight) }
             }
@@ -130,7 +147,7 @@ extension KFACOptimizer {
 
     /// ½ Σ η ‖θ‖²; nil where no parameter has a weight.
     var regularizationTerm: Double? {
-        let weighted = parameters.map { (tensor: $0.tensor.detached(), weight: regularization(of: $0).l2) }
+        let weighted = allParameters.map { (tensor: $0.tensor.detached(), weight: regularization(of: $0).l2) }
             .filter { $0.weight != 0 }
         guard !weighted.isEmpty else { return nil }
         return inner(weighted.map(\.tensor), weighted.map { $0.tensor * ($0.weight / 2) })

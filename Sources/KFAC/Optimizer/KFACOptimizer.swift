@@ -11,13 +11,19 @@ public import Torch
 /// ``QuadraticModelRule`` and ``LevenbergMarquardt``, whose loss closures must give the same loss whenever they are
 /// called in one step (no new dropout masks or augmentation).
 public final class KFACOptimizer: Optimizer {
-    /// What was chosen; may be changed between steps, but for ``Configuration/factors`` and ``Configuration/layers``.
+    /// What was chosen; may be changed between steps, but for ``Configuration/factors``, ``Configuration/layers``
+    /// and ``Configuration/firstOrderRule``.
     public var configuration: Configuration {
         didSet { requireFollowable(configuration) }
     }
     public private(set) var stepCount = 0
 
-    let parameters: [NamedParameter]
+    /// What the natural gradient moves: the parameters that have a block.
+    private(set) var parameters: [NamedParameter]
+    /// What moves the others.
+    var firstOrder: (parameters: [NamedParameter], rule: any GradientRule)?
+    /// Those that the choices name, before it is known which others have no block.
+    private let namedFirstOrder: [NamedParameter]
     var layers: LayerCollection
     var generator: RandomGenerator
     var velocities: [Tensor]
@@ -42,12 +48,29 @@ public final class KFACOptimizer: Optimizer {
     ) {
         self.configuration = configuration
         self.generator = generator
+        let variable = parameters.filter(\.tensor.requiresGradient)
         layers = LayerCollection(
-            parameters: parameters.filter(\.tensor.requiresGradient), choices: configuration.layers,
-            settings: configuration.factors)
+            parameters: variable, choices: configuration.layers, settings: configuration.factors)
+        namedFirstOrder = variable.filter {
+            configuration.layers.isFirstOrder($0.name) && !configuration.layers.isExcluded($0.name)
+        }
         self.parameters = layers.parameters
         velocities = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
         requireFollowable(configuration)
+    }
+
+    /// All parameters that are optimised.
+    var allParameters: [NamedParameter] { parameters + (firstOrder?.parameters ?? namedFirstOrder) }
+
+    /// Gives the parameters that turned out to have no block to the first-order rule; after the first statistics.
+    func settleParameters() {
+        guard stepCount == 0, firstOrder == nil else { return }
+        let settled = Set(layers.withBlocks.map(\.tensor.id))
+        let others = parameters.filter { !settled.contains($0.tensor.id) } + namedFirstOrder
+        guard !others.isEmpty else { return }
+        velocities = zip(parameters, velocities).filter { settled.contains($0.0.tensor.id) }.map(\.1)
+        parameters = parameters.filter { settled.contains($0.tensor.id) }
+        firstOrder = (others, configuration.firstOrderRule.rule(for: others))
     }
 
     private func requireFollowable(_ configuration: Configuration) {
@@ -134,16 +157,22 @@ public final class KFACOptimizer: Optimizer {
             stepCount += 1
             return pass.report
         }
-        let backup = looksBack ? Backup(of: self) : nil
+        let backup = looksBack || firstOrder != nil ? Backup(of: self) : nil
         let move = try withoutGradients {
             let move = try chooseMove(&pass, batch, run)
             try predictChange(of: move, &pass, batch, run)
             return move
         }
         pass.report.inverses = preconditioner.status(of: layers.blocks, atStep: updateCount)
+        pass.report.refreshedInverses = pass.report.inverses.count { $0.isNew }
         apply(move, &pass.report)
         do {
             try withoutGradients { try adaptDamping(&pass.report, backup: backup, batch, run) }
+            if let firstOrder, !pass.report.isRejected {
+                try withoutGradients {
+                    try firstOrder.rule.update(pass.firstOrderGradient, step: stepCount, report: &pass.report)
+                }
+            }
         } catch {
             backup?.restore(self)
             throw error
@@ -189,11 +218,13 @@ struct Backup {
     private let parameters: [Tensor]
     private let velocities: [Tensor]
     private let hasVelocity: Bool
+    private let adaptedDamping: Double?
 
     init(of optimizer: KFACOptimizer) {
         parameters = withoutGradients { optimizer.parameters.map { $0.tensor.copy() } }
         velocities = optimizer.velocities
         hasVelocity = optimizer.hasVelocity
+        adaptedDamping = optimizer.adaptedDamping
     }
 
     func restore(_ optimizer: KFACOptimizer) {
@@ -202,5 +233,6 @@ struct Backup {
         }
         optimizer.velocities = velocities
         optimizer.hasVelocity = hasVelocity
+        optimizer.adaptedDamping = adaptedDamping
     }
 }

@@ -22,16 +22,31 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     public var linked: [LinkedParameters]
     /// Names of parameters that are left as they are: not updated at all.
     public var excluded: [String]
+    /// Names of parameters that have no block: the configuration's first-order rule moves them.
+    public var firstOrder: [String]
+    /// What becomes of parameters for whose use no approximation is known, and for which none is chosen.
+    public var unknown: Unknown
+
+    /// What becomes of parameters for whose use no approximation is known.
+    public enum Unknown: String, Sendable, Hashable, Codable {
+        /// They get the diagonal of their summed gradients' second moment.
+        case genericDiagonal
+        /// The configuration's first-order rule moves them.
+        case firstOrder
+    }
 
     /// Makes choices.
     public init(
         kinds: [LayerKind: Approximation] = [:], names: [String: Approximation] = [:],
-        linked: [LinkedParameters] = [], excluded: [String] = []
+        linked: [LinkedParameters] = [], excluded: [String] = [], firstOrder: [String] = [],
+        unknown: Unknown = .genericDiagonal
     ) {
         self.kinds = kinds
         self.names = names
         self.linked = linked
         self.excluded = excluded
+        self.firstOrder = firstOrder
+        self.unknown = unknown
     }
 
     /// The approximation chosen by name for a parameter, with the name that decides.
@@ -42,8 +57,10 @@ public struct LayerChoices: Sendable, Hashable, Codable {
 
     func isExcluded(_ parameter: String) -> Bool { excluded.contains { Self.name($0, contains: parameter) } }
 
+    func isFirstOrder(_ parameter: String) -> Bool { firstOrder.contains { Self.name($0, contains: parameter) } }
+
     /// All names, in order.
-    var allNames: [String] { (Array(names.keys) + excluded + linked.flatMap(\.names)).sorted() }
+    var allNames: [String] { (Array(names.keys) + excluded + firstOrder + linked.flatMap(\.names)).sorted() }
 
     /// Whether a name is that of a parameter or of something around it.
     static func name(_ name: String, contains parameter: String) -> Bool {

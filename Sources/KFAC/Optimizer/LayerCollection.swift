@@ -13,6 +13,9 @@ struct LayerCollection {
     private(set) var blocks: [any CurvatureBlock] = []
     /// What each block is, and why.
     private var plan: [BlockPlan] = []
+    /// The plans for want of a better one.
+    private var unknown: [BlockPlan] = []
+    private var isPlanned = false
 
     /// Collects those of the given parameters that are not excluded.
     init(parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings) {
@@ -23,7 +26,7 @@ struct LayerCollection {
             }
         }
         allNames = parameters.map(\.name)
-        self.parameters = parameters.filter { !choices.isExcluded($0.name) }
+        self.parameters = parameters.filter { !choices.isExcluded($0.name) && !choices.isFirstOrder($0.name) }
         self.choices = choices
         self.settings = settings
     }
@@ -73,18 +76,23 @@ struct LayerCollection {
 
     /// What to tell the user of the blocks: one message for all parameters without an approximation of their own.
     var messages: [String] {
-        let names = plan.filter(\.isFallback).flatMap { $0.parameters.map { parameters[$0].name } }
+        let names = unknown.flatMap { $0.parameters.map { parameters[$0].name } }
         guard !names.isEmpty else { return [] }
         return [
             "no approximation is known for how \(names.joined(separator: ", ")) "
-                + (names.count == 1 ? "is" : "are") + " used: the generic diagonal takes its place"
+                + (names.count == 1 ? "is" : "are") + " used: the "
+                + (choices.unknown == .firstOrder ? "first-order rule moves " : "generic diagonal takes ")
+                + (choices.unknown == .firstOrder ? (names.count == 1 ? "it" : "them") : "its place")
         ]
     }
 
+    /// The parameters that have a block; known after the first call of ``statistics(of:uses:estimation:matrix:decay:using:)``.
+    var withBlocks: [NamedParameter] { blocks.flatMap(\.parameters) }
+
     private mutating func updatePlan(_ uses: [LayerUse], batchSize: Int) throws {
-        let isFirst = plan.isEmpty
-        let new = try BlockPlanner(self, uses: uses, batchSize: batchSize).plan()
-        if !isFirst {
+        let all = try BlockPlanner(self, uses: uses, batchSize: batchSize).plan()
+        let new = choices.unknown == .firstOrder ? all.filter { !$0.isFallback } : all
+        if isPlanned {
             // Blocks appear in one order, so that the first difference is at one place.
             guard let changed = zip(plan, new).first(where: { !$0.isAlike($1) })?.0 else {
                 plan = new
@@ -94,5 +102,7 @@ struct LayerCollection {
         }
         blocks = try new.map { try $0.block(of: $0.parameters.map { parameters[$0] }, uses: uses, settings: settings) }
         plan = new
+        unknown = all.filter(\.isFallback)
+        isPlanned = true
     }
 }

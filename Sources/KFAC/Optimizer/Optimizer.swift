@@ -54,6 +54,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)
     /// The quadratic model has no finite minimum.
     case quadraticModelFailed(step: Int)
+    /// A root or an eigenbasis of a parameter's second moments could not be found.
+    case preconditionerFailed(parameter: String, step: Int, LinearAlgebraError)
 
     public var description: String {
         switch self {
@@ -76,6 +78,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
             "the curvature of \(layer) could not be inverted at step \(step): \(error); raise the damping"
         case .quadraticModelFailed(let step):
             "the quadratic model has no finite minimum at step \(step): raise the damping"
+        case .preconditionerFailed(let parameter, let step, let error):
+            "the preconditioner of \(parameter) could not be found at step \(step): \(error); lower the learning rate"
         }
     }
 }

@@ -33,6 +33,8 @@ public struct StepReport: Sendable {
     public var isBurnIn = false
     /// The state of the layers' inverses; empty for methods without.
     public var inverses: [InverseStatus] = []
+    /// The number of layers whose inverses, or other costly preconditioners, are used for the first time.
+    public var refreshedInverses = 0
     /// What the user should know, once: parameters for which no approximation is known.
     public var messages: [String] = []
     /// The time taken by each phase, in seconds, in the order in which they ran.
@@ -78,7 +80,4 @@ public struct StepReport: Sendable {
         guard let actualChange, let predictedChange else { return nil }
         return actualChange / predictedChange
     }
-
-    /// The number of layers whose inverses are used for the first time.
-    public var refreshedInverses: Int { inverses.count { $0.isNew } }
 }

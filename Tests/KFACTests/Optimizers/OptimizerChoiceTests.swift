@@ -123,6 +123,34 @@ import Torch
         #expect(report.preconditionerDamping == 0.8)
     }
 
+    /// Parameters without a block go as the first-order rule alone would take them, the others as if those were left out.
+    @Test(arguments: [false, true]) func firstOrderParameters(isUnknown: Bool) throws {
+        let scale = parameter([2], seed: 9)
+        func model(_ network: TestNetwork, _ scale: Tensor) -> Loss {
+            Loss(Normal(mean: network(x) * scale, variance: 0.5), targets: targets)
+        }
+        func run(_ layers: LayerChoices) throws -> (network: [Tensor], scale: Tensor, messages: [String]) {
+            let network = TestNetwork([3, 4, 2], seed: 5) { $0.tanh() }
+            let own = scale.detached().copy().requiringGradient()
+            let optimizer = KFACOptimizer(
+                [NamedParameter("scale", own)] + network.parameters,
+                configuration: .init(
+                    estimation: .exact, regularization: .init(l2: 0.1), layers: layers,
+                    firstOrderRule: .adam(.init(learningRate: 0.01))))
+            let report = try optimizer.step { model(network, own) }
+            return (network.parameters.map { $0.tensor.detached() }, own.detached(), report.messages)
+        }
+        let found = try run(isUnknown ? LayerChoices(unknown: .firstOrder) : LayerChoices(firstOrder: ["scale"]))
+        let without = try run(LayerChoices(excluded: ["scale"]))
+        for (a, b) in zip(found.network, without.network) { expectClose(a, b, relative: 1e-12, absolute: 1e-14) }
+        let slope = gradients(of: model(network, scale).mean, withRespectTo: [scale])[0] + scale.detached() * 0.1
+        // Adam's first step is the rate times the gradient's sign, but for ε.
+        expectClose(found.scale, scale.detached() - slope / (slope.abs() + 1e-8) * 0.01, relative: 1e-9)
+        #expect((without.scale - scale.detached()).abs().max().scalar == 0)
+        #expect(found.messages.isEmpty == !isUnknown)
+        if isUnknown { #expect(found.messages[0].contains("scale is used: the first-order rule moves it")) }
+    }
+
     /// Steps of the burn-in only average: then all goes on as if they had been on one batch before.
     @Test func burnIn() throws {
         let optimizer = optimizer(
