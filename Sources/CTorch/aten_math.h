@@ -11,6 +11,7 @@
 #include <ATen/ops/amin.h>
 #include <ATen/ops/any.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/argsort.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/clamp_max.h>
 #include <ATen/ops/clamp_min.h>

@@ -107,6 +107,13 @@ kt_status kt_addcmul_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double
     });
 }
 
+kt_status kt_addcdiv_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double value) {
+    return guarded([&] {
+        auto tensor = borrow(target);
+        tensor.addcdiv_(borrow(a), borrow(b), scalar_like(tensor, value));
+    });
+}
+
 kt_status kt_lerp_in_place(kt_tensor target, kt_tensor source, double weight) {
     return guarded([&] { borrow(target).lerp_(borrow(source), weight); });
 }
@@ -150,6 +157,10 @@ KT_ALONG(argmax)
 KT_ALONG(cumsum)
 KT_ALONG(softmax)
 KT_ALONG(log_softmax)
+
+kt_status kt_argsort(kt_tensor x, int64_t axis, bool descending, kt_tensor *out) {
+    return guarded([&] { *out = give(at::argsort(borrow(x), axis, descending)); });
+}
 
 kt_status kt_matmul(kt_tensor a, kt_tensor b, kt_tensor *out) {
     return guarded([&] { *out = give(at::matmul(borrow(a), borrow(b))); });

@@ -71,11 +71,12 @@ KT_SCALAR(clamp_max)
 kt_status kt_where(kt_tensor condition, kt_tensor a, kt_tensor b, kt_tensor *out);
 
 // In place: target <- target + alpha * source; target <- value * target; target <- target + value * (a * b);
-// target <- target + weight * (source - target).
+// target <- target + value * (a / b); target <- target + weight * (source - target).
 kt_status kt_add_in_place(kt_tensor target, kt_tensor source, double alpha);
 kt_status kt_add_scalar_in_place(kt_tensor target, double value);
 kt_status kt_mul_in_place(kt_tensor target, double value);
 kt_status kt_addcmul_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double value);
+kt_status kt_addcdiv_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double value);
 kt_status kt_lerp_in_place(kt_tensor target, kt_tensor source, double weight);
 
 // Reductions over `axes`; over all of them when `axis_count` is 0.
@@ -88,6 +89,7 @@ kt_status kt_logsumexp(kt_tensor x, const int64_t *axes, size_t axis_count, bool
 kt_status kt_all(kt_tensor x, kt_tensor *out);
 kt_status kt_any(kt_tensor x, kt_tensor *out);
 kt_status kt_argmax(kt_tensor x, int64_t axis, kt_tensor *out);
+kt_status kt_argsort(kt_tensor x, int64_t axis, bool descending, kt_tensor *out);
 kt_status kt_cumsum(kt_tensor x, int64_t axis, kt_tensor *out);
 kt_status kt_softmax(kt_tensor x, int64_t axis, kt_tensor *out);
 kt_status kt_log_softmax(kt_tensor x, int64_t axis, kt_tensor *out);

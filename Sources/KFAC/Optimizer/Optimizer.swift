@@ -52,6 +52,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case usesChanged([String])
     /// A factor could not be inverted.
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)
+    /// A root or an eigenbasis of a parameter's second moments could not be found.
+    case preconditionerFailed(parameter: String, step: Int, LinearAlgebraError)
 
     public var description: String {
         switch self {
@@ -72,6 +74,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
                 + "one kind; make a new optimiser where the model changes"
         case .inversionFailed(let layer, let step, let error):
             "the curvature of \(layer) could not be inverted at step \(step): \(error); raise the damping"
+        case .preconditionerFailed(let parameter, let step, let error):
+            "the preconditioner of \(parameter) could not be found at step \(step): \(error); lower the learning rate"
         }
     }
 }

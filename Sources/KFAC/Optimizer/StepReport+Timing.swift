@@ -1,6 +1,8 @@
 extension StepReport {
     /// Runs `body` and adds its time to a phase.
-    mutating func time<Result>(_ phase: Phase, _ body: () throws -> Result) rethrows -> Result {
+    mutating func time<Result, Failure: Error>(
+        _ phase: Phase, _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         let clock = ContinuousClock()
         let start = clock.now
         defer { phases.append((phase, start.duration(to: clock.now).seconds)) }

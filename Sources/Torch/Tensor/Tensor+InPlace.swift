@@ -29,6 +29,13 @@ extension Tensor {
         }
     }
 
+    /// Adds scale · a / b, element by element, to this tensor's memory.
+    public func add(inPlaceQuotientOf a: Tensor, _ b: Tensor, scale: Double = 1) {
+        perform("add(inPlaceQuotientOf:)", with: a, b) {
+            kt_addcdiv_in_place($0, a.handle.pointer, b.handle.pointer, scale)
+        }
+    }
+
     /// Moves this tensor's memory towards `target`: x ← x + weight · (target − x).
     public func interpolate(inPlaceTowards target: Tensor, weight: Double) {
         perform("interpolate(inPlaceTowards:)", with: target) { kt_lerp_in_place($0, target.handle.pointer, weight) }

@@ -43,6 +43,11 @@ extension Tensor {
     /// The index of the greatest element along an axis.
     public func argmax(axis: Int = -1) -> Tensor { make("argmax") { kt_argmax($0, Int64(axis), $1) } }
 
+    /// The indices that put the elements along an axis in ascending or descending order.
+    public func sortedIndices(axis: Int = -1, descending: Bool = false) -> Tensor {
+        make("sortedIndices") { kt_argsort($0, Int64(axis), descending, $1) }
+    }
+
     /// The running sums along an axis.
     public func cumulativeSum(axis: Int) -> Tensor { make("cumulativeSum") { kt_cumsum($0, Int64(axis), $1) } }
 

@@ -55,6 +55,9 @@ struct ReductionValueTests {
     @Test func positionsAndRunningSums() {
         #expect(x.argmax().array() == [0, 1])
         #expect(x.argmax(axis: 0).array() == [0, 1, 1])
+        #expect(x.sortedIndices().array() == [1, 2, 0, 0, 2, 1])
+        #expect(x.sortedIndices(descending: true).array() == [0, 2, 1, 1, 2, 0])
+        #expect(x.sortedIndices(axis: 0, descending: true).array() == [0, 1, 1, 1, 0, 0])
         #expect(x.cumulativeSum(axis: 1).array() == [3.0, 2, 4, 0, 5, 9])
         let softmax = x.softmax(axis: 0)
         expectClose(softmax.sum(0), Tensor.ones([3], dtype: .float64))

@@ -1,0 +1,42 @@
+import Foundation
+import Torch
+
+/// The rule of ``Adam``.
+final class AdamRule: GradientRule {
+    var configuration: Adam.Configuration
+    private let parameters: [NamedParameter]
+    private let means: [Tensor]
+    private let squares: [Tensor]
+    private var updateCount = 0
+
+    init(_ parameters: [NamedParameter], _ configuration: Adam.Configuration) {
+        self.parameters = parameters
+        self.configuration = configuration
+        means = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
+        squares = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
+    }
+
+    var learningRate: Schedule { configuration.learningRate }
+    var momentum: Double { configuration.beta1 }
+
+    func update(_ gradients: [Tensor], step: Int, report: inout StepReport) {
+        let rate = configuration.learningRate(step)
+        updateCount += 1
+        let (beta1, beta2) = (configuration.beta1, configuration.beta2)
+        let meanBias = 1 - pow(beta1, Double(updateCount))
+        // Both corrections go into numbers: √(v / c) + ε is (√v + ε √c) / √c.
+        let rootBias = (1 - pow(beta2, Double(updateCount))).squareRoot()
+        report.time(.update) {
+            for (index, parameter) in parameters.enumerated() {
+                let (theta, gradient) = (parameter.tensor, gradients[index])
+                if configuration.weightDecay != 0 { theta.multiply(inPlace: 1 - rate * configuration.weightDecay) }
+                means[index].interpolate(inPlaceTowards: gradient, weight: 1 - beta1)
+                squares[index].multiply(inPlace: beta2)
+                squares[index].add(inPlaceProductOf: gradient, gradient, scale: 1 - beta2)
+                let root = squares[index].squareRoot()
+                root.add(inPlace: configuration.epsilon * rootBias)
+                theta.add(inPlaceQuotientOf: means[index], root, scale: -rate * rootBias / meanBias)
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import Torch
+
+/// How gradients move parameters: a method's numbers and its state, without the passes that form the gradients.
+///
+/// A rule is made for a list of parameters and keeps what it remembers of each in tensors of its own.
+protocol GradientRule: AnyObject {
+    /// The learning rate by step.
+    var learningRate: Schedule { get }
+
+    /// The momentum, as reports tell it.
+    var momentum: Double { get }
+
+    /// Moves the parameters by one step.
+    ///
+    /// - Parameters:
+    ///   - gradients: The gradient of the mean loss with respect to each parameter, in the parameters' order; read only,
+    ///     as two of them may share their memory.
+    ///   - step: The number of the step, from 0, which the schedules see.
+    ///   - report: Takes the times of the phases and the number of refreshed inverses.
+    /// - Throws: ``OptimizerError``; neither parameters nor state have changed then.
+    func update(_ gradients: [Tensor], step: Int, report: inout StepReport) throws(OptimizerError)
+}

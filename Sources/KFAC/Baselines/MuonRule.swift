@@ -1,0 +1,74 @@
+import Torch
+
+/// The rule of ``Muon``.
+final class MuonRule: GradientRule {
+    var configuration: Muon.Configuration {
+        didSet { adam.configuration = configuration.adam }
+    }
+    private let parameters: [NamedParameter]
+    /// The numbers of the parameters that are matrices, and of the others.
+    private let matrices: [Int]
+    private let others: [Int]
+    /// The running mean of the gradient of each matrix.
+    private let means: [Tensor]
+    private let adam: AdamRule
+    private let unknownNames: [String]
+
+    init(_ parameters: [NamedParameter], _ configuration: Muon.Configuration) {
+        self.parameters = parameters
+        self.configuration = configuration
+        var matrices = parameters.indices.filter { index in
+            parameters[index].tensor.rank > 1
+                && !configuration.adamNames.contains { LayerChoices.name($0, contains: parameters[index].name) }
+        }
+        if configuration.lastMatrixHasAdam, let last = parameters.lastIndex(where: { $0.tensor.rank > 1 }) {
+            matrices.removeAll { $0 == last }
+        }
+        self.matrices = matrices
+        others = parameters.indices.filter { !matrices.contains($0) }
+        means = matrices.map { Tensor.zeros(like: parameters[$0].tensor.detached()) }
+        adam = AdamRule(others.map { parameters[$0] }, configuration.adam)
+        unknownNames = configuration.adamNames.filter { name in
+            !parameters.contains { LayerChoices.name(name, contains: $0.name) }
+        }
+    }
+
+    var learningRate: Schedule { configuration.learningRate }
+    var momentum: Double { configuration.momentum }
+
+    func update(_ gradients: [Tensor], step: Int, report: inout StepReport) throws(OptimizerError) {
+        guard unknownNames.isEmpty else { throw OptimizerError.unknownNames(unknownNames) }
+        let directions = report.time(.preconditioning) {
+            zip(matrices, means).map { direction(gradients[$0], mean: $1) }
+        }
+        let rate = configuration.learningRate(step)
+        report.time(.update) {
+            for (number, direction) in zip(matrices, directions) {
+                let theta = parameters[number].tensor
+                if configuration.weightDecay != 0 { theta.multiply(inPlace: 1 - rate * configuration.weightDecay) }
+                theta.add(inPlace: direction.reshaped(theta.shape), scale: -rate * scale(direction.shape))
+            }
+        }
+        adam.update(others.map { gradients[$0] }, step: step, report: &report)
+    }
+
+    /// The orthogonalised momentum, as a matrix.
+    private func direction(_ gradient: Tensor, mean: Tensor) -> Tensor {
+        mean.interpolate(inPlaceTowards: gradient, weight: 1 - configuration.momentum)
+        var momentum = mean
+        if configuration.nesterov {
+            momentum = mean * configuration.momentum
+            momentum.add(inPlace: gradient, scale: 1 - configuration.momentum)
+        }
+        return orthogonalized(
+            momentum.flattened(from: 1), iterations: configuration.iterations, epsilon: configuration.epsilon)
+    }
+
+    private func scale(_ shape: [Int]) -> Double {
+        let (rows, columns) = (Double(shape[0]), Double(shape[1]))
+        return switch configuration.scale {
+        case .spectral: max(1, rows / columns).squareRoot()
+        case .adam: 0.2 * max(rows, columns).squareRoot()
+        }
+    }
+}

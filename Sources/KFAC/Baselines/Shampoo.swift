@@ -1,0 +1,102 @@
+public import Torch
+
+/// Shampoo: the gradient times an inverse root of its second moment along each axis (Gupta, Koren & Singer 2018,
+/// algorithms 1 and 2; Anil et al. 2020 for running averages, grafting and the period).
+///
+/// For a matrix with the gradient G: L and R sum up (or average) G Gᵀ and Gᵀ G, and the step's direction is
+/// L^(−1/4) G R^(−1/4); for a tensor with k axes, each axis has the exponent −1/(2k). With grafting, the direction has the
+/// length of a simpler method's step; momentum comes after that: v ← μ v + d, θ ← θ − α λ θ − α v.
+public final class Shampoo: FirstOrderOptimizer {
+    /// How second moments come together.
+    public enum Accumulation: Sendable, Hashable, Codable {
+        /// As a sum over all steps, as in the first paper: steps shorten.
+        case sum
+        /// As a running average, bias-corrected.
+        case average(decay: Double)
+    }
+
+    /// What is added to a second moment before its root.
+    public enum Ridge: Sendable, Hashable, Codable {
+        /// A number, in units of squared gradients.
+        case absolute(Double)
+        /// A share of the moment's largest eigenvalue, so that the scale of the loss does not matter.
+        case relative(Double)
+    }
+
+    /// What decides on the length of a step of each parameter (Agarwal et al. 2020).
+    public enum Grafting: Sendable, Hashable, Codable {
+        /// Shampoo itself.
+        case none
+        /// The length of the gradient.
+        case sgd
+        /// The length of g / (√v̂ + ε), Adam's step without its momentum.
+        case adam(beta2: Double = 0.999, epsilon: Double = 1e-8)
+    }
+
+    /// What can be chosen.
+    public struct Configuration: Sendable, Hashable, Codable {
+        /// The learning rate α.
+        public var learningRate: Schedule
+        /// The momentum μ of the directions.
+        public var momentum: Double
+        /// Whether a direction is taken ahead of the velocity: θ ← θ − α (d + μ v).
+        public var nesterov: Bool
+        /// How the second moments come together.
+        public var accumulation: Accumulation
+        /// What is added to them before the root.
+        public var ridge: Ridge
+        /// The p of the power −p of each second moment; nil for 1/(2k) with k the number of axes.
+        public var exponent: Double?
+        /// The number of steps between new roots.
+        public var period: Int
+        /// The number of steps that only gather moments: until then the direction is the one that is grafted.
+        public var start: Int
+        /// What decides on the length of a step.
+        public var grafting: Grafting
+        /// The share λ of each parameter, times the learning rate, that goes at each step.
+        public var weightDecay: Double
+        /// How parameters with more than two axes are seen.
+        public var kernels: KernelView
+        /// The largest extent of an axis that gets a matrix; longer ones get the moments' diagonal.
+        ///
+        /// Parameters with one axis always get the diagonal, which makes them those of Adagrad.
+        public var maximumExtent: Int
+
+        /// Creates a configuration.
+        public init(
+            learningRate: Schedule = 1e-3, momentum: Double = 0.9, nesterov: Bool = false,
+            accumulation: Accumulation = .average(decay: 0.95), ridge: Ridge = .relative(1e-6),
+            exponent: Double? = nil, period: Int = 10, start: Int = 10, grafting: Grafting = .adam(),
+            weightDecay: Double = 0, kernels: KernelView = .matrix, maximumExtent: Int = 2048
+        ) {
+            self.learningRate = learningRate
+            self.momentum = momentum
+            self.nesterov = nesterov
+            self.accumulation = accumulation
+            self.ridge = ridge
+            self.exponent = exponent
+            self.period = period
+            self.start = start
+            self.grafting = grafting
+            self.weightDecay = weightDecay
+            self.kernels = kernels
+            self.maximumExtent = maximumExtent
+        }
+    }
+
+    /// What was chosen; may be changed between steps, but for ``Configuration/kernels`` and
+    /// ``Configuration/maximumExtent``.
+    public var configuration: Configuration {
+        get { rule.configuration }
+        set { rule.configuration = newValue }
+    }
+
+    private let rule: ShampooRule
+
+    /// Creates an optimiser of those of the given parameters that require a gradient.
+    public init(_ parameters: [NamedParameter], configuration: Configuration = Configuration()) {
+        let parameters = parameters.filter(\.tensor.requiresGradient)
+        rule = ShampooRule(parameters, configuration)
+        super.init(parameters, rule)
+    }
+}
