@@ -31,7 +31,16 @@ import Torch
         ),
         (
             ["--optimizer", "adam", "--inverse-period", "1"],
-            "--inverse-period is for --optimizer kfac only; the optimizer is adam."
+            "--inverse-period is for --optimizer kfac, shampoo or soap only; the optimizer is adam."
+        ),
+        (["--weight-decay=-1"], "--weight-decay must be at least 0; -1.0 was given."),
+        (
+            ["--optimizer", "adam", "--weight-decay", "0.1"],
+            "--weight-decay is for --optimizer sgd, adamw, shampoo, soap or muon only; the optimizer is adam."
+        ),
+        (
+            ["--optimizer", "muon", "--nesterov"],
+            "--nesterov is for --optimizer sgd only; the optimizer is muon."
         ),
         (["--data", ""], "--data needs the path of a folder; an empty text was given."),
         (["--output", ""], "--output needs the path of a folder; an empty text was given."),
@@ -58,12 +67,12 @@ import Torch
     }
 
     @Test func anUnknownOptimizerIsToldWithTheKnownOnes() throws {
-        let result = try Tool.run(["train", "--optimizer", "shampoo"], in: folder)
+        let result = try Tool.run(["train", "--optimizer", "newton"], in: folder)
         #expect(result.status == 64)
         #expect(
             result.errors.hasPrefix(
-                "Error: The value 'shampoo' is invalid for '--optimizer <optimizer>'. Please provide one of 'kfac', "
-                    + "'sgd' or 'adam'."))
+                "Error: The value 'newton' is invalid for '--optimizer <optimizer>'. Please provide one of 'kfac', "
+                    + "'sgd', 'adam', 'adamw', 'shampoo', 'soap' or 'muon'."))
     }
 
     /// Runs on the folder's data and expects one sentence, and nothing left behind.

@@ -7,7 +7,7 @@ import Testing
 
     init() throws { try folder.writeImages(training: 50, test: 20) }
 
-    @Test(arguments: ["kfac", "sgd", "adam"])
+    @Test(arguments: ["kfac", "sgd", "adam", "adamw", "shampoo", "soap", "muon"])
     func trains(optimizer: String) throws {
         let result = try Tool.run(
             [
@@ -28,7 +28,8 @@ import Testing
         // A straight line to zero over the eight steps.
         #expect(zip(steps, 0..<8).allSatisfy { abs($0.learningRate! - 0.002 * Double(8 - $1) / 8) < 1e-9 })
         #expect(steps.allSatisfy { ($0.damping != nil) == (optimizer == "kfac") })
-        #expect(steps[0].refreshedInverses == (optimizer == "kfac" ? 4 : 0))
+        // Four layers; SOAP finds a basis for each of the eight parameters in the first step.
+        #expect(steps[0].refreshedInverses == ["kfac": 4, "soap": 8][optimizer, default: 0])
         #expect(metrics.filter { $0.event == "evaluation" }.allSatisfy { $0.score!.examples == 20 })
         #expect(metrics.last?.outcome?.status == "completed")
 
@@ -78,6 +79,27 @@ import Testing
         #expect(rate["from"] as? Double == 0.125)
         #expect(rate["to"] as? Double == 0)
         #expect(rate["steps"] as? Int == 2)
+    }
+
+    @Test(arguments: [
+        ("sgd", ["--nesterov", "--weight-decay", "0.5"], "nesterov", 1.0),
+        ("sgd", ["--weight-decay", "0.5"], "weight_decay", 0.5), ("adamw", [], "weight_decay", 0.01),
+        ("adam", [], "weight_decay", 0), ("adamw", ["--weight-decay", "0.25"], "weight_decay", 0.25),
+        ("shampoo", ["--inverse-period", "7"], "period", 7), ("soap", ["--momentum", "0.5"], "beta1", 0.5),
+        ("soap", ["--inverse-period", "7"], "period", 7), ("muon", ["--weight-decay", "0.5"], "weight_decay", 0.5),
+    ])
+    func settingsReachTheMethods(optimizer: String, options: [String], setting: String, value: Double) throws {
+        let result = try Tool.run(
+            [
+                "train", "--data", ".", "--optimizer", optimizer, "--epochs", "1", "--batch-size", "50", "--output",
+                "run",
+            ] + options, in: folder)
+        #expect(result.status == 0, "\(result.errors)")
+        let data = try Data(contentsOf: URL(fileURLWithPath: folder("run/config.json")))
+        let config = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+        let own = try #require(config["optimizer"] as? [String: Any])
+        #expect(own["method"] as? String == optimizer)
+        #expect((own[setting] as? NSNumber)?.doubleValue == value)
     }
 
     @Test func theSameSeedGivesTheSameNumbers() throws {

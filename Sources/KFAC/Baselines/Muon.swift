@@ -1,8 +1,8 @@
 public import Torch
 
-/// Muon: momentum whose matrices are made nearly orthogonal by Newton–Schulz iterations (Jordan et al. 2024).
+/// Muon: momentum whose matrices are made nearly orthogonal.
 ///
-/// With m ← μ m + (1 − μ) g and, for Nesterov's form, d = μ m + (1 − μ) g, a matrix moves by θ ← θ − α λ θ − α s O(d), where
+/// From Jordan et al. 2024 ("Muon: an optimizer for hidden layers in neural networks"), by Newton–Schulz iterations. With m ← μ m + (1 − μ) g and, for Nesterov's form, d = μ m + (1 − μ) g, a matrix moves by θ ← θ − α λ θ − α s O(d), where
 /// O replaces all singular values by numbers near 1 and s is the scale for the shape. Parameters with more than two axes are
 /// matrices of one row for each output. Parameters with one axis, and those that are named, have Adam: embeddings and output
 /// layers should, as the authors say.

@@ -1,8 +1,8 @@
 public import Torch
 
-/// SOAP: Adam in the eigenbasis of Shampoo's second moments (Vyas et al. 2024, algorithms 3 and 4).
+/// SOAP: Adam in the eigenbasis of Shampoo's second moments.
 ///
-/// For a matrix with the gradient G: L and R average G Gᵀ and Gᵀ G, and Adam runs on QLᵀ G QR, with the eigenvectors QL of
+/// From Vyas et al. 2024, algorithms 3 and 4. For a matrix with the gradient G: L and R average G Gᵀ and Gᵀ G, and Adam runs on QLᵀ G QR, with the eigenvectors QL of
 /// L and QR of R. These are found once exactly and then follow by one step of the power method and a QR decomposition each
 /// period. As in the authors' program, the first step only finds them and moves nothing, and weight decay follows the
 /// step: θ ← (θ − α d)(1 − α λ).

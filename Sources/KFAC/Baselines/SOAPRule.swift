@@ -101,7 +101,9 @@ final class SOAPRule: GradientRule {
             var rotations: [AxisFactor] = states[index].bases.map { _ in .identity }
             try explaining(index, step) { () throws(LinearAlgebraError) in
                 for axis in rotations.indices {
-                    guard let moment = states[index].moments[axis], let basis = states[index].bases[axis] else { continue }
+                    guard let moment = states[index].moments[axis], let basis = states[index].bases[axis] else {
+                        continue
+                    }
                     let product = moment.matmul(basis)
                     let eigenvalues = (basis * product).sum(0)
                     guard eigenvalues.isFinite().all() else {

@@ -1,7 +1,9 @@
 public import Torch
 
-/// Shampoo: the gradient times an inverse root of its second moment along each axis (Gupta, Koren & Singer 2018,
-/// algorithms 1 and 2; Anil et al. 2020 for running averages, grafting and the period).
+/// Shampoo: the gradient times an inverse root of its second moment along each axis.
+///
+/// From Gupta, Koren & Singer 2018, algorithms 1 and 2; running averages, grafting and the period from Anil et al. 2020,
+/// section 3.
 ///
 /// For a matrix with the gradient G: L and R sum up (or average) G Gᵀ and Gᵀ G, and the step's direction is
 /// L^(−1/4) G R^(−1/4); for a tensor with k axes, each axis has the exponent −1/(2k). With grafting, the direction has the
@@ -23,7 +25,7 @@ public final class Shampoo: FirstOrderOptimizer {
         case relative(Double)
     }
 
-    /// What decides on the length of a step of each parameter (Agarwal et al. 2020).
+    /// What decides on the length of a step of each parameter (Agarwal, Anil, Hazan, Koren & Zhang 2020).
     public enum Grafting: Sendable, Hashable, Codable {
         /// Shampoo itself.
         case none

@@ -62,7 +62,9 @@ final class ShampooRule: GradientRule {
                 zip(states, gradients).map { folded($0.axes, $0.moments, $1, inPlace: false) }
             }
             let roots = try report.time(.inverses) { () throws(OptimizerError) in try self.roots(of: moments, step) }
-            for index in states.indices { (states[index].moments, states[index].roots) = (moments[index], roots[index]) }
+            for index in states.indices {
+                (states[index].moments, states[index].roots) = (moments[index], roots[index])
+            }
             report.refreshedInverses = states.count
         } else {
             report.time(.statistics) {

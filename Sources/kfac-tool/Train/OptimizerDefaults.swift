@@ -6,31 +6,47 @@ enum OptimizationMethod: String, CaseIterable, ExpressibleByArgument {
     case kfac
     case sgd
     case adam
+    case adamw
+    case shampoo
+    case soap
+    case muon
 
     /// The learning rate at the beginning.
     var learningRate: Double {
         switch self {
         case .kfac: 0.1
         case .sgd: 0.1
-        case .adam: 0.003
+        case .adam, .adamw, .soap: 0.003
+        case .shampoo: 0.001
+        case .muon: 0.02
         }
     }
 
     /// How the learning rate goes on.
-    var decay: LearningRateDecay {
+    var decay: LearningRateDecay { .linear }
+
+    /// The momentum; for methods after Adam, the decay of the mean of the gradients.
+    var momentum: Double {
         switch self {
-        case .kfac: .linear
-        case .sgd: .linear
-        case .adam: .linear
+        case .kfac, .sgd, .adam, .adamw, .shampoo: 0.9
+        case .soap, .muon: 0.95
         }
     }
 
-    /// The momentum; for Adam, the decay of the mean of the gradients.
-    var momentum: Double {
+    /// The weight decay; nil for methods without.
+    var weightDecay: Double? {
         switch self {
-        case .kfac: 0.9
-        case .sgd: 0.9
-        case .adam: 0.9
+        case .kfac, .adam: nil
+        case .sgd, .shampoo, .soap, .muon: 0
+        case .adamw: 0.01
+        }
+    }
+
+    /// The number of steps between new inverses, roots or eigenbases; nil for methods without.
+    var inversePeriod: Int? {
+        switch self {
+        case .kfac, .shampoo, .soap: 10
+        case .sgd, .adam, .adamw, .muon: nil
         }
     }
 }
@@ -39,7 +55,6 @@ enum OptimizationMethod: String, CaseIterable, ExpressibleByArgument {
 enum KFACDefaults {
     static let damping = 0.1
     static let statisticsPeriod = 1
-    static let inversePeriod = 10
     static let normConstraint = 0.003
 }
 

@@ -15,8 +15,19 @@ struct OptimizerOptions: ParsableArguments {
                 + byMethod(\.decay.rawValue), valueName: "schedule"))
     var learningRateSchedule: LearningRateDecay?
 
-    @Option(help: ArgumentHelp("The momentum; for adam, the decay of the mean. \(byMethod(\.momentum))"))
+    @Option(
+        help: ArgumentHelp(
+            "The momentum; for adam, adamw and soap, the decay of the mean. \(byMethod(\.momentum))"))
     var momentum: Double?
+
+    @Flag(help: "For sgd: take the gradient ahead of the velocity.")
+    var nesterov = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The share of the parameters, times the learning rate, that goes at each step; for sgd, part of the "
+                + "gradient. \(byMethod(\.weightDecay))", valueName: "share"))
+    var weightDecay: Double?
 
     @Option(
         help: ArgumentHelp(
@@ -38,9 +49,8 @@ struct OptimizerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "For kfac: the number of steps between updates of the inverses. "
-                + "(default: \(KFACDefaults.inversePeriod))",
-            valueName: "steps"))
+            "The number of steps between updates of kfac's inverses, shampoo's roots or soap's eigenbases. "
+                + byMethod(\.inversePeriod), valueName: "steps"))
     var inversePeriod: Int?
 
     func validate() throws {
@@ -58,14 +68,29 @@ struct OptimizerOptions: ParsableArguments {
         }
         if let statisticsPeriod { try check("--statistics-period", statisticsPeriod, in: 1...1_000_000) }
         if let inversePeriod { try check("--inverse-period", inversePeriod, in: 1...1_000_000) }
-        let own = [
-            ("--damping", damping != nil), ("--norm-constraint", normConstraint != nil),
-            ("--statistics-period", statisticsPeriod != nil),
-            ("--inverse-period", inversePeriod != nil),
-        ]
-        if optimizer != .kfac, let (option, _) = own.first(where: \.1) {
-            throw ValidationError("\(option) is for --optimizer kfac only; the optimizer is \(optimizer.rawValue).")
+        if let weightDecay, !(weightDecay >= 0 && weightDecay.isFinite) {
+            throw ValidationError("--weight-decay must be at least 0; \(weightDecay) was given.")
         }
+        try require("--damping", damping != nil, isFor: [.kfac])
+        try require("--norm-constraint", normConstraint != nil, isFor: [.kfac])
+        try require("--statistics-period", statisticsPeriod != nil, isFor: [.kfac])
+        try require("--nesterov", nesterov, isFor: [.sgd])
+        try require("--inverse-period", inversePeriod != nil) { $0.inversePeriod != nil }
+        try require("--weight-decay", weightDecay != nil) { $0.weightDecay != nil }
+    }
+
+    private func require(_ option: String, _ isGiven: Bool, isFor methods: [OptimizationMethod]) throws {
+        try require(option, isGiven) { methods.contains($0) }
+    }
+
+    /// Checks that an option, where it is given, is one of the chosen method's.
+    private func require(_ option: String, _ isGiven: Bool, isFor isIts: (OptimizationMethod) -> Bool) throws {
+        guard isGiven, !isIts(optimizer) else { return }
+        let names = OptimizationMethod.allCases.filter(isIts).map(\.rawValue)
+        let list = ([names.dropLast().joined(separator: ", ")].filter { !$0.isEmpty } + names.suffix(1))
+            .joined(separator: " or ")
+        throw ValidationError(
+            "\(option) is for --optimizer \(list) only; the optimizer is \(optimizer.rawValue).")
     }
 
     /// The optimiser's settings for a run of a number of steps.
@@ -73,24 +98,45 @@ struct OptimizerOptions: ParsableArguments {
         let decay = learningRateSchedule ?? optimizer.decay
         let rate = decay.schedule(from: learningRate ?? optimizer.learningRate, steps: steps)
         let momentum = momentum ?? optimizer.momentum
+        let weightDecay = weightDecay ?? optimizer.weightDecay ?? 0
+        let period = inversePeriod ?? optimizer.inversePeriod ?? 1
+        let rule: FirstOrderRule
         switch optimizer {
         case .kfac:
             return .kfac(
                 KFACOptimizer.Configuration(
                     learningRate: rate, momentum: momentum, damping: .constant(damping ?? KFACDefaults.damping),
-                    statisticsPeriod: statisticsPeriod ?? KFACDefaults.statisticsPeriod,
-                    inversePeriod: inversePeriod ?? KFACDefaults.inversePeriod,
+                    statisticsPeriod: statisticsPeriod ?? KFACDefaults.statisticsPeriod, inversePeriod: period,
                     normConstraint: normConstraint ?? KFACDefaults.normConstraint))
-        case .sgd: return .sgd(SGD.Configuration(learningRate: rate, momentum: momentum))
-        case .adam: return .adam(Adam.Configuration(learningRate: rate, beta1: momentum))
+        case .sgd:
+            rule = .sgd(
+                SGD.Configuration(learningRate: rate, momentum: momentum, nesterov: nesterov, weightDecay: weightDecay))
+        case .adam, .adamw:
+            rule = .adam(Adam.Configuration(learningRate: rate, beta1: momentum, weightDecay: weightDecay))
+        case .shampoo:
+            rule = .shampoo(
+                Shampoo.Configuration(
+                    learningRate: rate, momentum: momentum, period: period, start: period, weightDecay: weightDecay))
+        case .soap:
+            rule = .soap(
+                SOAP.Configuration(learningRate: rate, beta1: momentum, weightDecay: weightDecay, period: period))
+        case .muon:
+            // Biases and the output layer: Adam at its own rate, which falls as the matrices' does.
+            let adam = Adam.Configuration(
+                learningRate: decay.schedule(from: OptimizationMethod.adam.learningRate, steps: steps),
+                weightDecay: weightDecay)
+            rule = .muon(
+                Muon.Configuration(
+                    learningRate: rate, momentum: momentum, weightDecay: weightDecay, adam: adam,
+                    lastMatrixHasAdam: true))
         }
+        return .firstOrder(optimizer, rule)
     }
 
-    /// A default that depends on the method, for the help.
-    private static func byMethod<Value>(_ value: (OptimizationMethod) -> Value) -> String {
-        let values = OptimizationMethod.allCases.map { "\(value($0))" }
-        if Set(values).count == 1 { return "(default: \(values[0]))" }
-        let pairs = zip(OptimizationMethod.allCases, values).map { "\($0.rawValue) \($1)" }
-        return "(default: \(pairs.joined(separator: ", ")))"
+    /// A default that depends on the method, for the help; methods without it are left out.
+    private static func byMethod<Value>(_ value: (OptimizationMethod) -> Value?) -> String {
+        let pairs = OptimizationMethod.allCases.compactMap { method in value(method).map { (method, "\($0)") } }
+        if Set(pairs.map(\.1)).count == 1 { return "(default: \(pairs[0].1))" }
+        return "(default: \(pairs.map { "\($0.0.rawValue) \($0.1)" }.joined(separator: ", ")))"
     }
 }

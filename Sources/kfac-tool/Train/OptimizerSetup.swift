@@ -4,8 +4,8 @@ import Torch
 /// An optimiser that is chosen and configured, but not made yet.
 enum OptimizerSetup: Encodable {
     case kfac(KFACOptimizer.Configuration)
-    case sgd(SGD.Configuration)
-    case adam(Adam.Configuration)
+    /// A method that needs the gradient only, and the name by which it was chosen.
+    case firstOrder(OptimizationMethod, FirstOrderRule)
 
     /// Makes the optimiser.
     ///
@@ -14,8 +14,7 @@ enum OptimizerSetup: Encodable {
         switch self {
         case .kfac(let configuration):
             KFACOptimizer(parameters, configuration: configuration, generator: generator)
-        case .sgd(let configuration): SGD(parameters, configuration: configuration)
-        case .adam(let configuration): Adam(parameters, configuration: configuration)
+        case .firstOrder(_, let rule): FirstOrderOptimizer(parameters, rule: rule)
         }
     }
 
@@ -25,17 +24,20 @@ enum OptimizerSetup: Encodable {
 
     /// Writes the configuration and, beside it, the method's name.
     func encode(to encoder: any Encoder) throws {
+        let (method, configuration) = choice
+        try configuration.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(method.rawValue, forKey: .method)
+    }
+
+    private var choice: (OptimizationMethod, any Encodable) {
         switch self {
-        case .kfac(let configuration):
-            try configuration.encode(to: encoder)
-            try container.encode("kfac", forKey: .method)
-        case .sgd(let configuration):
-            try configuration.encode(to: encoder)
-            try container.encode("sgd", forKey: .method)
-        case .adam(let configuration):
-            try configuration.encode(to: encoder)
-            try container.encode("adam", forKey: .method)
+        case .kfac(let configuration): (.kfac, configuration)
+        case .firstOrder(let method, .sgd(let configuration)): (method, configuration)
+        case .firstOrder(let method, .adam(let configuration)): (method, configuration)
+        case .firstOrder(let method, .shampoo(let configuration)): (method, configuration)
+        case .firstOrder(let method, .soap(let configuration)): (method, configuration)
+        case .firstOrder(let method, .muon(let configuration)): (method, configuration)
         }
     }
 }

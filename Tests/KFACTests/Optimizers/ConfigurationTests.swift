@@ -16,6 +16,16 @@ import Torch
         (.warmUp(steps: 3, .constant(8)), [2, 4, 6, 8, 8, 8, 8]),
         (.warmUp(steps: 2, .linear(from: 6, to: 0, steps: 3)), [2, 4, 6, 4, 2, 0, 0]),
         (.warmUp(steps: 0, .exponential(from: 1, factor: 2)), [1, 2, 4, 8, 16, 32, 64]),
+        (.warmUp(steps: 2, .cosine(from: 4, to: 2, steps: 3)), [4.0 / 3, 8.0 / 3, 4, 3.5, 2.5, 2, 2]),
+        (.polynomial(from: 10, to: 2, power: 2, steps: 4), [10, 6.5, 4, 2.5, 2, 2, 2]),
+        (.polynomial(from: 0, to: 1, power: 1, steps: 2), [0, 0.5, 1, 1, 1, 1, 1]),
+        (
+            .inverseSquareRoot(from: 6, steps: 2),
+            [6, 24.0.squareRoot(), 18.0.squareRoot(), 14.4.squareRoot(), 12.0.squareRoot(), (72.0 / 7).squareRoot(), 3]
+        ),
+        (.piecewise(from: 1, changes: [.init(at: 2, to: 0.5), .init(at: 5, to: 3)]), [1, 1, 0.5, 0.5, 0.5, 3, 3]),
+        (.piecewise(from: 1, changes: []), [1, 1, 1, 1, 1, 1, 1]),
+        (.warmUp(steps: 1, .piecewise(from: 4, changes: [.init(at: 1, to: 2)])), [2, 4, 2, 2, 2, 2, 2]),
     ]
 
     @Test(arguments: schedules.indices) func scheduleValues(index: Int) {
@@ -44,6 +54,33 @@ import Torch
                 inversePeriod: 5, normConstraint: 0.6, factors: .seed))
         try expectRoundTrip(SGD.Configuration(learningRate: 0.3, momentum: 0.1, nesterov: true, weightDecay: 0.2))
         try expectRoundTrip(Adam.Configuration(learningRate: 0.3, beta1: 0.1, beta2: 0.2, epsilon: 1, weightDecay: 2))
+    }
+
+    @Test(arguments: [
+        FirstOrderRule.sgd(.init(nesterov: true)), .adam(.init(weightDecay: 0.1)),
+        .shampoo(.init(accumulation: .sum, ridge: .absolute(1e-8), exponent: 0.5, grafting: .sgd, kernels: .axes)),
+        .shampoo(.init()), .soap(.init(momentDecay: 0.8, kernels: .axes)),
+        .muon(.init(scale: .adam, adamNames: ["head"])),
+    ])
+    func rulesSurviveJSON(rule: FirstOrderRule) throws { try expectRoundTrip(rule) }
+
+    @Test func averageRulesSurviveJSON() throws {
+        try expectRoundTrip(ParameterAverage.Rule.exponential(decay: 0.9))
+        try expectRoundTrip(ParameterAverage.Rule.uniform(from: 3))
+    }
+
+    @Test func periodsOfShampooMustBePositive() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            Shampoo([]).configuration.period = 0
+        }
+        expectMessage(result, "Shampoo: the period must be positive and the start at least 0")
+    }
+
+    @Test func periodsOfSOAPMustBePositive() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = SOAP([], configuration: .init(period: 0))
+        }
+        expectMessage(result, "SOAP: the period must be positive")
     }
 
     @Test func periodsMustBePositive() async {

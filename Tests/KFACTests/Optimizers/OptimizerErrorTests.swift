@@ -107,7 +107,7 @@ import Torch
         let layer = TestLayer([2, 3], seed: 1)
         let other = TestLayer([2, 3], hasBias: false, seed: 2)
         let parameters = layer.named("layer") + other.named("other")
-        for optimizer in [SGD(parameters), Adam(parameters)] as [any Optimizer] {
+        for optimizer in [SGD(parameters), Adam(parameters), Shampoo(parameters), SOAP(parameters), Muon(parameters)] {
             let before = Self.bits(parameters)
             let error = #expect(throws: OptimizerError.self) { try optimizer.step { Self.loss(layer(Self.x)) } }
             #expect(error?.description.contains("other.weight") == true)
