@@ -32,8 +32,8 @@ import Testing
         #expect(metrics.filter { $0.event == "evaluation" }.allSatisfy { $0.score!.examples == 20 })
         #expect(metrics.last?.outcome?.status == "completed")
 
-        #expect(result.lines.first == "\(folder.name): 50 images to learn from, 20 to be tested on")
-        #expect(result.lines[1] == "\(optimizer): 104202 parameters, 2 epochs of 4 steps, 16 images a step")
+        #expect(result.lines.first == "\(folder.name): 50 examples to learn from, 20 to be tested on")
+        #expect(result.lines[1] == "\(optimizer): 104202 parameters, 2 epochs of 4 steps, 16 examples a step")
         #expect(result.lines.contains { $0.hasPrefix("completed: 2 epochs, 8 steps in ") })
         #expect(result.lines.contains { $0.hasPrefix("where the time goes: data ") })
         #expect(result.lines.last == "metrics: run/metrics.jsonl")
@@ -121,7 +121,7 @@ import Testing
             ["train", "--data", ".", "--optimizer", "sgd", "--epochs", "1", "--batch-size", "50", "--output", "run"],
             in: folder)
         #expect(result.status == 0, "\(result.errors)")
-        #expect(result.lines.first == "\(folder.name): 50 images to learn from, 20 to be tested on")
+        #expect(result.lines.first == "\(folder.name): 50 examples to learn from, 20 to be tested on")
     }
 
     @Test func aLossThatIsNotFiniteEndsTheRunAndKeepsTheMetrics() throws {

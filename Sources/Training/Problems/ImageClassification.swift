@@ -45,14 +45,17 @@ public struct ImageClassification: Problem {
         task.training.batch(at: indices, normalization: normalization)
     }
 
+    /// A range of the images.
+    public func part(_ range: Range<Int>, of batch: ImageBatch) -> ImageBatch { batch.part(range) }
+
     /// Computes the cross-entropy of the network's predictions.
     public func loss(of batch: ImageBatch) -> Loss {
         Loss(Categorical(logits: model(batch.images)), targets: batch.labels)
     }
 
-    /// Computes the mean cross-entropy and the accuracy on all test images.
-    public func evaluate() -> Score {
-        let test = task.test
+    /// Computes the mean cross-entropy and the accuracy on test images.
+    public func evaluate(limit: Int?) -> Score {
+        let test = limit.map(task.test.prefix) ?? task.test
         var loss = 0.0
         var correct = 0
         model.withMode(.evaluation) {

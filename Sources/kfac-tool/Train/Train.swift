@@ -37,8 +37,9 @@ struct Train: ParsableCommand {
         let normalization = Normalization(of: task.training)
         let problem = ImageClassification(model: model, task: task, normalization: normalization)
         let sampler = BatchSampler(
-            count: task.training.count, batchSize: runOptions.batchSize, generator: runOptions.generator(for: .batches))
-        let setup = optimizerOptions.setup(steps: runOptions.epochs * sampler.batchesPerEpoch)
+            count: task.training.count, batchSize: .constant(runOptions.batchSize),
+            generator: runOptions.generator(for: .batches))
+        let setup = optimizerOptions.setup(steps: RunLength.epochs(runOptions.epochs).steps(of: sampler))
 
         // From here on there is something to lose.
         Interruption.watch()
@@ -51,7 +52,7 @@ struct Train: ParsableCommand {
         let progress = ProgressReport(
             to: .standardOutput(), isQuiet: runOptions.quiet, footer: ["metrics: \(path)/metrics.jsonl"])
         let trainer = Trainer(
-            epochs: runOptions.epochs, sampler: sampler, optimizerName: name,
+            length: .epochs(runOptions.epochs), sampler: sampler, optimizerName: name,
             setUpSeconds: start.duration(to: clock.now) / .seconds(1), sinks: [folder.metrics, progress],
             cancellation: .bySignals())
         let summary = try trainer.run(
