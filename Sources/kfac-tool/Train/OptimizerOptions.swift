@@ -68,19 +68,19 @@ struct OptimizerOptions: ParsableArguments {
         }
     }
 
-    /// The optimiser's settings for a run of a number of steps.
-    func setup(steps: Int) -> OptimizerSetup {
+    /// The optimiser's settings for a run of a number of steps on a problem.
+    func setup(steps: Int, problem: ProblemName, layers: LayerChoices = LayerChoices()) -> OptimizerSetup {
         let decay = learningRateSchedule ?? optimizer.decay
-        let rate = decay.schedule(from: learningRate ?? optimizer.learningRate, steps: steps)
+        let rate = decay.schedule(from: learningRate ?? problem.learningRate(of: optimizer), steps: steps)
         let momentum = momentum ?? optimizer.momentum
         switch optimizer {
         case .kfac:
             return .kfac(
                 KFACOptimizer.Configuration(
-                    learningRate: rate, momentum: momentum, damping: .constant(damping ?? KFACDefaults.damping),
+                    learningRate: rate, momentum: momentum, damping: .constant(damping ?? problem.damping),
                     statisticsPeriod: statisticsPeriod ?? KFACDefaults.statisticsPeriod,
                     inversePeriod: inversePeriod ?? KFACDefaults.inversePeriod,
-                    normConstraint: normConstraint ?? KFACDefaults.normConstraint))
+                    normConstraint: normConstraint ?? problem.normConstraint, layers: layers))
         case .sgd: return .sgd(SGD.Configuration(learningRate: rate, momentum: momentum))
         case .adam: return .adam(Adam.Configuration(learningRate: rate, beta1: momentum))
         }
