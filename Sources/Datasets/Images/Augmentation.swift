@@ -24,7 +24,7 @@ public struct Augmentation: Sendable, Hashable, Codable {
         let shape = images.shape
         let (count, channels, height, width) = (shape[0], shape[1], shape[2], shape[3])
         let border = (before: padding, after: padding)
-        let padded = images.padded([(0, 0), (0, 0), border, border])
+        let padded = images.padded([border, border])
         let corners = generator.integers([2, count, 1], in: 0..<2 * padding + 1)
         let isMirrored = generator.integers([count, 1], in: 0..<2) .== 1
 

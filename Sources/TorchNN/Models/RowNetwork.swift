@@ -3,8 +3,8 @@ public import Torch
 /// A recurrent network that reads an image row by row.
 ///
 /// [batch, channels, height, width] becomes logits [batch, classes]: each of the `height` rows is the input of one time
-/// step, h ← tanh(U x + b + W h) from h = 0 on, and a linear layer classifies the last h. U is applied to all rows in one
-/// call, [batch, height, channels · width]; W is used once for each row but the first.
+/// step, h ← tanh(U x + b + W h) from h = 0 on, and a linear layer classifies the last h. U is used once for each row, W
+/// once for each row but the first.
 public final class RowNetwork: Module {
     /// U and b, from a row to the hidden units.
     public let input: Linear
@@ -34,9 +34,10 @@ public final class RowNetwork: Module {
     /// Computes the logits.
     public func callAsFunction(_ images: Tensor) -> Tensor {
         // [batch, height, channels, width]: a row has all of its channels.
-        let rows = input(images.transposed(1, 2).flattened(from: 2))
-        let hidden = (1..<rows.shape[1]).reduce(rows[.all, 0].tanh()) { state, row in
-            (rows[.all, row] + recurrent(state)).tanh()
+        let rows = images.transposed(1, 2).flattened(from: 2)
+        // One call for all rows would cost more: the gradient of each step's part is as large as the whole.
+        let hidden = (1..<rows.shape[1]).reduce(input(rows[.all, 0]).tanh()) { state, row in
+            (input(rows[.all, row]) + recurrent(state)).tanh()
         }
         return classifier(hidden)
     }

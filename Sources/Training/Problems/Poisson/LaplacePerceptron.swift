@@ -37,6 +37,9 @@ public final class LaplacePerceptron: Module {
         self.layers = layers
     }
 
+    /// Creates a network of layers that exist, without bias parameters: [outputs, inputs + 1] each, the bias last.
+    public init(layers: [Linear]) { self.layers = layers }
+
     /// Computes the values.
     public func callAsFunction(_ points: Tensor) -> Tensor {
         let hidden = layers.dropLast().reduce(points) { Self.apply($1, to: $0).tanh() }
