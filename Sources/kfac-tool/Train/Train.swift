@@ -6,11 +6,17 @@ import Training
 /// The command `kfac train`.
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Train a convolutional network on Fashion-MNIST, or on images like them.",
+        abstract: "Train a network on one of the built-in problems.",
         discussion: """
-            The network has three 3x3 convolutions of 32, 64 and 128 channels, each followed by a rectifier and 2x2 \
-            maximum pooling, and a linear layer. It is tested after each epoch. All batches and all random numbers \
-            follow from the seed: the same command, with the same number of threads, gives the same numbers.
+            The problems:
+              fashion-mnist-cnn          three 3x3 convolutions and a linear layer tell the classes apart
+              fashion-mnist-autoencoder  784-1000-500-250-30 and back: Martens & Grosse 2015
+              fashion-mnist-rows         a recurrent network of 128 tanh units reads an image row by row
+              resnet20                   a residual network of 20 layers on CIFAR-10, or on synthetic images
+              poisson                    a network solves Poisson's equation on the unit square, in float64
+
+            The model is tested after each epoch. All batches and all random numbers follow from the seed: the same \
+            command, with the same number of threads, gives the same numbers.
 
             A run leaves a folder with its settings (config.json) and, one JSON object a line, all that happened \
             (metrics.jsonl). Ctrl-C ends it after the step in progress, with a summary so far; a second Ctrl-C at once.
@@ -19,6 +25,7 @@ struct Train: ParsableCommand {
               kfac train
               kfac train --optimizer sgd --learning-rate 0.05 --epochs 5
               kfac train --damping 0.03 --inverse-period 20 --output runs/trial
+              kfac train --problem fashion-mnist-autoencoder --steps 500 --batch-growth 500 --test-period 20
               kfac train --data ~/datasets/mnist --device cuda
             """)
 

@@ -53,10 +53,11 @@ public struct PoissonProblem: Problem {
     ///   - model: A network of two inputs and one output, in double precision.
     ///   - trainingCount: The number of pairs of points to learn from, positive.
     ///   - testSide: The number of test points along each side of the square, positive.
-    ///   - boundaryWeight: What the loss on the boundary is multiplied by.
+    ///   - boundaryWeight: What the loss on the boundary is multiplied by. With 1, the boundary is what is learned last:
+    ///     after 200 steps of K-FAC the error is ten times that with 100.
     ///   - seed: What the points follow from.
     public init(
-        model: LaplacePerceptron, trainingCount: Int = 3000, testSide: Int = 100, boundaryWeight: Double = 1,
+        model: LaplacePerceptron, trainingCount: Int = 3000, testSide: Int = 100, boundaryWeight: Double = 100,
         seed: UInt64 = 0
     ) {
         guard trainingCount > 0, testSide > 0 else {
