@@ -1,4 +1,5 @@
-/// The numbers that serve each problem best; ``OptimizationMethod`` and ``KFACDefaults`` have those of the first one.
+/// The numbers that serve each problem best in short runs; those of ``OptimizationMethod`` and ``KFACDefaults`` are for
+/// the first one.
 extension ProblemName {
     /// How often to go through the training examples.
     var epochs: Int {
@@ -19,11 +20,31 @@ extension ProblemName {
     }
 
     /// The learning rate at the beginning.
-    func learningRate(of method: OptimizationMethod) -> Double { method.learningRate }
+    func learningRate(of method: OptimizationMethod) -> Double {
+        switch (self, method) {
+        case (.autoencoder, .kfac): 0.3
+        case (.autoencoder, .sgd): 0.003
+        case (.rows, .sgd): 0.03
+        case (.poisson, .sgd): 0.001
+        case (.poisson, .adam): 0.01
+        default: method.learningRate
+        }
+    }
 
     /// K-FAC's damping.
-    var damping: Double { KFACDefaults.damping }
+    var damping: Double {
+        switch self {
+        case .autoencoder: 1
+        case .poisson: 0.01
+        case .convolutional, .rows, .residual: KFACDefaults.damping
+        }
+    }
 
-    /// K-FAC's bound on the length of a step.
-    var normConstraint: Double { KFACDefaults.normConstraint }
+    /// K-FAC's bound on the length of a step, in units of the loss: that of an image's 784 pixels is large.
+    var normConstraint: Double {
+        switch self {
+        case .autoencoder: 100
+        case .convolutional, .rows, .residual, .poisson: KFACDefaults.normConstraint
+        }
+    }
 }

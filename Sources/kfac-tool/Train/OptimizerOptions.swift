@@ -6,7 +6,7 @@ struct OptimizerOptions: ParsableArguments {
     @Option(help: "The method.")
     var optimizer = OptimizationMethod.kfac
 
-    @Option(help: ArgumentHelp("The learning rate at the beginning. \(byMethod(\.learningRate))", valueName: "rate"))
+    @Option(help: ArgumentHelp("The learning rate at the beginning. \(learningRates)", valueName: "rate"))
     var learningRate: Double?
 
     @Option(
@@ -20,13 +20,13 @@ struct OptimizerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "For kfac: what is added to the curvature of the mean loss. (default: \(KFACDefaults.damping))"))
+            "For kfac: what is added to the curvature of the mean loss. \(byProblem(\.damping))"))
     var damping: Double?
 
     @Option(
         help: ArgumentHelp(
             "For kfac: the bound on the squared length of a step in the metric of the Fisher matrix. "
-                + "(default: \(KFACDefaults.normConstraint))", valueName: "bound"))
+                + byProblem(\.normConstraint), valueName: "bound"))
     var normConstraint: Double?
 
     @Option(
@@ -85,6 +85,10 @@ struct OptimizerOptions: ParsableArguments {
         case .adam: return .adam(Adam.Configuration(learningRate: rate, beta1: momentum))
         }
     }
+
+    private static let learningRates =
+        "(default: one for each problem; for fashion-mnist-cnn "
+        + byMethod(\.learningRate).replacing("(default: ", with: "")
 
     /// A default that depends on the method, for the help.
     private static func byMethod<Value>(_ value: (OptimizationMethod) -> Value) -> String {
