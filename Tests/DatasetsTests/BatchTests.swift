@@ -7,7 +7,7 @@ import Torch
 @Suite struct BatchSamplerTests {
     private func sampler(_ count: Int, _ size: Int, _ partial: BatchSampler.PartialBatch = .keep) -> BatchSampler {
         BatchSampler(
-            count: count, batchSize: size, partialBatch: partial, generator: RandomGenerator(seed: 3))
+            count: count, batchSize: .constant(size), partialBatch: partial, generator: RandomGenerator(seed: 3))
     }
 
     private func deal(_ sampler: inout BatchSampler, _ batches: Int) -> [[Int]] {
@@ -15,8 +15,8 @@ import Torch
     }
 
     @Test func fashionMNISTHas235BatchesOf256() {
-        #expect(sampler(60_000, 256).batchesPerEpoch == 235)
-        #expect(sampler(60_000, 256, .drop).batchesPerEpoch == 234)
+        #expect(sampler(60_000, 256).batchesLeft() == 235)
+        #expect(sampler(60_000, 256, .drop).batchesLeft() == 234)
     }
 
     @Test func anEpochDealsEachExampleOnce() {
@@ -28,7 +28,7 @@ import Torch
             #expect(batches.joined().sorted() == Array(0..<103))
             #expect(Array(batches.joined()) != Array(0..<103))
         }
-        #expect(sampler.position == 0)
+        #expect(sampler.dealt == 0)
     }
 
     @Test func ordersDifferBetweenEpochs() {
@@ -47,7 +47,7 @@ import Torch
 
     @Test func aBatchLargerThanTheDataIsTheData() {
         var sampler = sampler(5, .max)
-        #expect(sampler.batchesPerEpoch == 1)
+        #expect(sampler.batchesLeft() == 1)
         #expect(sampler.next().array(of: Int.self).sorted() == Array(0..<5))
         #expect(sampler.epoch == 1)
     }
@@ -72,6 +72,86 @@ import Torch
         _ = deal(&restored, 2)
         restored.state = try JSONDecoder().decode(BatchSampler.State.self, from: stored)
         #expect(deal(&restored, 20) == expected)
+        #expect(restored.state == original.state)
+    }
+}
+
+@Suite struct BatchGrowthTests {
+    private func sampler(
+        _ count: Int, from first: Int, steps: Int, _ partial: BatchSampler.PartialBatch = .drop
+    ) -> BatchSampler {
+        BatchSampler(
+            count: count, batchSize: .growing(from: first, steps: steps), partialBatch: partial,
+            generator: RandomGenerator(seed: 4))
+    }
+
+    /// The paper's schedule: 1,000 exp((k − 1) / b) with b such that 60,000 are reached at k = 500.
+    @Test(arguments: [(1, 1000), (2, 1008), (100, 2253), (250, 7714), (499, 59_510), (500, 60_000), (501, 60_000)])
+    func growsExponentially(k: Int, expected: Int) {
+        #expect(BatchSize.growing(from: 1000, steps: 500)(k - 1, of: 60_000) == expected)
+    }
+
+    @Test(arguments: [
+        (BatchSize.growing(from: 10, steps: 1), 0, 7), (.growing(from: 3, steps: 1), 0, 7),
+        (.growing(from: 3, steps: 2), 0, 3), (.growing(from: 3, steps: 2), 1, 7), (9, 5, 7), (4, 5, 4),
+    ])
+    func neverTakesMoreThanThereIs(size: BatchSize, step: Int, expected: Int) {
+        #expect(size(step, of: 7) == expected)
+    }
+
+    @Test(arguments: [BatchSampler.PartialBatch.keep, .drop])
+    func dealsEachExampleAtMostOnceAnEpoch(partial: BatchSampler.PartialBatch) {
+        var sampler = sampler(100, from: 10, steps: 12, partial)
+        var step = 0
+        for _ in 0..<9 {
+            let epoch = sampler.epoch
+            var dealt: [Int] = []
+            var left = sampler.batchesLeft()
+            repeat {
+                #expect(sampler.batchesLeft() == left)
+                #expect(sampler.dealt == dealt.count)
+                let batch = sampler.next().array(of: Int.self)
+                let size = BatchSize.growing(from: 10, steps: 12)(step, of: 100)
+                #expect(partial == .drop ? batch.count == size : batch.count == min(size, 100 - dealt.count))
+                dealt += batch
+                step += 1
+                left -= 1
+            } while sampler.epoch == epoch
+            #expect(left == 0)
+            #expect(Set(dealt).count == dealt.count)
+            #expect(partial == .drop || dealt.count == 100)
+        }
+        #expect(sampler.step == step)
+    }
+
+    @Test(arguments: [BatchSampler.PartialBatch.keep, .drop], [0, 1, 4, 30])
+    func countsTheBatchesOfEpochsAhead(partial: BatchSampler.PartialBatch, start: Int) {
+        var original = sampler(100, from: 10, steps: 12, partial)
+        for _ in 0..<start { _ = original.next() }
+        for epochs in 1...12 {
+            var sampler = original
+            var batches = 0
+            while sampler.epoch < original.epoch + epochs {
+                _ = sampler.next()
+                batches += 1
+            }
+            #expect(original.batchesLeft(epochs: epochs) == batches)
+        }
+        #expect(original.batchesLeft(epochs: 1_000_000) > 1_000_000 - 1)
+    }
+
+    @Test(arguments: [0, 1, 3, 7, 15, 40])
+    func goesOnFromAState(after batches: Int) throws {
+        var original = sampler(100, from: 10, steps: 12)
+        for _ in 0..<batches { _ = original.next() }
+        let stored = try JSONEncoder().encode(original.state)
+        var restored = BatchSampler(
+            count: 100, batchSize: original.batchSize, partialBatch: .drop, generator: RandomGenerator(seed: 99))
+        _ = restored.next()
+        restored.state = try JSONDecoder().decode(BatchSampler.State.self, from: stored)
+        for _ in 0..<20 {
+            #expect(restored.next().array(of: Int.self) == original.next().array(of: Int.self))
+        }
         #expect(restored.state == original.state)
     }
 }

@@ -21,7 +21,7 @@ public final class TemporaryFolder {
 
     /// Writes a file and returns its path.
     @discardableResult
-    public func write(_ bytes: [UInt8], to name: String) throws -> String {
+    public func write(_ bytes: some Sequence<UInt8>, to name: String) throws -> String {
         try Data(bytes).write(to: URL(fileURLWithPath: self(name)))
         return self(name)
     }

@@ -81,7 +81,8 @@ struct Metric: Decodable {
     struct Score: Decodable {
         let examples: Int
         let loss: Double
-        let accuracy: Double
+        let accuracy: Double?
+        let error: Double?
     }
 
     struct Outcome: Decodable {
@@ -91,6 +92,9 @@ struct Metric: Decodable {
     }
 
     let event: String
+    let problem: String?
+    let errorName: String?
+    let examples: Int?
     let epoch: Int?
     let step: Int?
     let steps: Int?

@@ -28,9 +28,11 @@ final class LineProblem: Problem {
         return Loss(Normal(mean: prediction), targets: batch * 3)
     }
 
-    func evaluate() -> Score {
+    func part(_ range: Range<Int>, of batch: Tensor) -> Tensor { range == 0..<batch.shape[0] ? batch : batch[range] }
+
+    func evaluate(limit: Int?) -> Score {
         evaluations += 1
-        return Score(examples: testCount, loss: Double(evaluations))
+        return Score(examples: min(testCount, limit ?? testCount), loss: Double(evaluations))
     }
 }
 
@@ -51,7 +53,7 @@ final class Recorder: EventSink {
         events.map { event in
             switch event {
             case .runStart: "run start"
-            case .epochStart(let epoch): "epoch \(epoch)"
+            case .epochStart(let start): "epoch \(start.epoch)"
             case .step(let step): "step \(step.step)"
             case .evaluation(let evaluation): "evaluation \(evaluation.epoch)"
             case .epochEnd(let result): "epoch end \(result.epoch)"

@@ -18,8 +18,9 @@ import Torch
             .runStart(
                 TrainingEvent.RunStart(
                     problem: "Line", optimizer: "sgd", parameterCount: 2, trainingExamples: 10, testExamples: 5,
-                    epochs: 1, stepsPerEpoch: 3, batchSize: 4, device: "cpu", threads: 2, libtorch: "1.2.3")))
-        try file.receive(.epochStart(epoch: 1))
+                    errorName: nil, epochs: 1, steps: 3, stepsPerEpoch: 3, batchSize: 4, lastBatchSize: nil,
+                    evaluations: 1, device: "cpu", threads: 2, libtorch: "1.2.3")))
+        try file.receive(.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 3)))
         var step = TrainingEvent.StepResult(
             epoch: 1, step: 0, examples: 4, loss: 0.5, learningRate: 0.25, momentum: 0.75, damping: nil, clipping: nil,
             refreshedInverses: 0, seconds: 0.125)
@@ -38,10 +39,10 @@ import Torch
 
         #expect(
             try lines("metrics.jsonl") == [
-                #"{"event":"run_start","batch_size":4,"device":"cpu","epochs":1,"libtorch":"1.2.3","optimizer":"sgd","#
-                    + #""parameter_count":2,"problem":"Line","steps_per_epoch":3,"test_examples":5,"threads":2,"#
-                    + #""training_examples":10}"#,
-                #"{"event":"epoch_start","epoch":1}"#,
+                #"{"event":"run_start","batch_size":4,"device":"cpu","epochs":1,"evaluations":1,"libtorch":"1.2.3","#
+                    + #""optimizer":"sgd","parameter_count":2,"problem":"Line","steps":3,"steps_per_epoch":3,"#
+                    + #""test_examples":5,"threads":2,"training_examples":10}"#,
+                #"{"event":"epoch_start","epoch":1,"steps":3}"#,
                 #"{"event":"step","epoch":1,"examples":4,"learning_rate":0.25,"loss":0.5,"momentum":0.75,"#
                     + #""refreshed_inverses":0,"seconds":0.125,"step":0}"#,
                 #"{"event":"step","clipping":1,"damping":0.5,"epoch":1,"examples":4,"learning_rate":0.25,"loss":"NaN","#
@@ -59,7 +60,7 @@ import Torch
     @Test func linesAreThereAtOnce() throws {
         let file = try MetricsFile(path: folder("metrics.jsonl"))
         for epoch in 1...3 {
-            try file.receive(.epochStart(epoch: epoch))
+            try file.receive(.epochStart(TrainingEvent.EpochStart(epoch: epoch, steps: 3)))
             #expect(try lines("metrics.jsonl").count == epoch)
         }
     }
@@ -89,7 +90,7 @@ import Torch
             let batchSize: Int
         }
         let run = try RunFolder(path: folder("a/b/run"), settings: Settings(batchSize: 3))
-        try run.metrics.receive(.epochStart(epoch: 1))
+        try run.metrics.receive(.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 3)))
         let config = try String(contentsOfFile: folder("a/b/run/config.json"), encoding: .utf8)
         #expect(config == "{\n  \"batch_size\" : 3\n}\n")
         #expect(FileManager.default.fileExists(atPath: folder("a/b/run/metrics.jsonl")))

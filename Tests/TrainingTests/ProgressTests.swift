@@ -17,8 +17,9 @@ import Testing
     }
 
     private let start = TrainingEvent.RunStart(
-        problem: "Images", optimizer: "kfac", parameterCount: 1234, trainingExamples: 80, testExamples: 10, epochs: 2,
-        stepsPerEpoch: 20, batchSize: 4, device: "cpu", threads: 1, libtorch: "2.0")
+        problem: "Images", optimizer: "kfac", parameterCount: 1234, trainingExamples: 80, testExamples: 10,
+        errorName: nil, epochs: 2, steps: 40, stepsPerEpoch: 20, batchSize: 4, lastBatchSize: nil, evaluations: 2,
+        device: "cpu", threads: 1, libtorch: "2.0")
 
     private func step(_ number: Int, loss: Double = 1.5) -> TrainingEvent.StepResult {
         TrainingEvent.StepResult(
@@ -30,13 +31,13 @@ import Testing
     private func show(on screen: Screen, isQuiet: Bool = false) {
         let report = ProgressReport(to: screen.terminal, isQuiet: isQuiet, footer: ["metrics: here"])
         report.receive(.runStart(start))
-        report.receive(.epochStart(epoch: 1))
+        report.receive(.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 20)))
         for number in 0..<20 { report.receive(.step(step(number))) }
         let evaluation = TrainingEvent.Evaluation(
             epoch: 1, steps: 20, score: Score(examples: 10, loss: 0.25, accuracy: 0.875), seconds: 2)
         report.receive(.evaluation(evaluation))
         report.receive(.epochEnd(TrainingEvent.EpochResult(epoch: 1, steps: 20, loss: 1.5, seconds: 10)))
-        report.receive(.epochStart(epoch: 2))
+        report.receive(.epochStart(TrainingEvent.EpochStart(epoch: 2, steps: 20)))
         for number in 20..<25 { report.receive(.step(step(number, loss: 0.5))) }
         var summary = RunSummary(
             outcome: .interrupted(signal: 2), epochs: 1, steps: 25, examples: 100, lastLoss: 0.5,
@@ -47,8 +48,8 @@ import Testing
     }
 
     private let summary = """
-        interrupted: 1 epoch, 25 steps in 12.5 s, 500.0 ms a step, 8 images/s
-        test accuracy 87.50 %, loss 0.2500 on 10 images, after epoch 1
+        interrupted: 1 epoch, 25 steps in 12.5 s, 500.0 ms a step, 8 examples/s
+        test accuracy 87.50 %, loss 0.2500 on 10 examples, after 20 steps
         time: set-up 0.5 s, training 12.5 s, tests 2.0 s
         where the time goes: data 20.0 %, curvature backward 60.0 %, other 20.0 %
         metrics: here
@@ -59,6 +60,7 @@ import Testing
         let screen = Screen()
         let report = ProgressReport(to: screen.terminal)
         report.receive(.runStart(start))
+        report.receive(.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 20)))
         var first = step(0)
         first.messages = ["no approximation is known for how gain is used"]
         report.receive(.step(first))
@@ -70,8 +72,8 @@ import Testing
         show(on: screen)
         #expect(
             screen.text == """
-                Images: 80 images to learn from, 10 to be tested on
-                kfac: 1234 parameters, 2 epochs of 20 steps, 4 images a step
+                Images: 80 examples to learn from, 10 to be tested on
+                kfac: 1234 parameters, 2 epochs of 20 steps, 4 examples a step
                 cpu, 1 thread, libtorch 2.0
                 epoch 1/2, step 2/20: loss 1.5000, 2.0 steps/s, 0:19 left
                 epoch 1/2, step 4/20: loss 1.5000, 2.0 steps/s, 0:18 left
@@ -90,6 +92,44 @@ import Testing
                 """ + summary)
     }
 
+    /// A run of 4 steps in epochs of 3, tested every 2 steps, on a problem with an error.
+    @Test func aRunOfStepsIsToldByItsSteps() {
+        let screen = Screen()
+        let report = ProgressReport(to: screen.terminal)
+        var start = start
+        (start.epochs, start.steps, start.stepsPerEpoch, start.evaluations) = (nil, 4, nil, 2)
+        (start.batchSize, start.lastBatchSize, start.errorName) = (4, 80, "squared error")
+        report.receive(.runStart(start))
+        report.receive(.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 3)))
+        for number in 0..<4 {
+            report.receive(.step(step(number, loss: 0.0025)))
+            if number % 2 == 1 {
+                report.receive(
+                    .evaluation(
+                        TrainingEvent.Evaluation(
+                            epoch: 1, steps: number + 1, score: Score(examples: 10, loss: 0.25, error: 12e-5),
+                            seconds: 2)))
+            }
+            if number == 2 {
+                report.receive(.epochEnd(TrainingEvent.EpochResult(epoch: 1, steps: 3, loss: 1.5, seconds: 10)))
+                report.receive(.epochStart(TrainingEvent.EpochStart(epoch: 2, steps: 1)))
+            }
+        }
+        #expect(
+            screen.text == """
+                Images: 80 examples to learn from, 10 to be tested on
+                kfac: 1234 parameters, 4 steps, 4 to 80 examples a step
+                cpu, 1 thread, libtorch 2.0
+                step 1/4: loss 2.500e-03, 2.0 steps/s, 0:02 left
+                step 2/4: loss 2.500e-03, 2.0 steps/s, 0:01 left
+                step 2/4: test squared error 1.200e-04, loss 0.2500, 2.0 s
+                step 3/4: loss 2.500e-03, 2.0 steps/s, 0:03 left
+                step 4/4: loss 2.500e-03, 2.0 steps/s, 0:02 left
+                step 4/4: test squared error 1.200e-04, loss 0.2500, 2.0 s
+
+                """)
+    }
+
     @Test func quietTellsTheSummaryOnly() {
         let screen = Screen(width: 80)
         show(on: screen, isQuiet: true)
@@ -105,8 +145,8 @@ import Testing
         }
         #expect(
             seen.joined(separator: "\n") == """
-                Images: 80 images to learn from, 10 to be tested on
-                kfac: 1234 parameters, 2 epochs of 20 steps, 4 images a step
+                Images: 80 examples to learn from, 10 to be tested on
+                kfac: 1234 parameters, 2 epochs of 20 steps, 4 examples a step
                 cpu, 1 thread, libtorch 2.0
                 epoch 1/2: training loss 1.5000, test accuracy 87.50 %, loss 0.2500, 10.0 s
 
@@ -127,7 +167,7 @@ import Testing
     }
 
     private let line = ProgressLine(
-        epoch: 1, epochs: 2, step: 120, steps: 235, stepsPerSecond: 5.84, loss: 0.43219, secondsLeft: 83.2)
+        epoch: (1, 2), step: 120, steps: 235, stepsPerSecond: 5.84, loss: 0.43219, secondsLeft: 83.2)
 
     @Test(arguments: [
         (100, "epoch 1/2 [====================                    ] 120/235  5.8 steps/s  loss 0.4322  1:24 left"),

@@ -9,12 +9,15 @@ import Training
     let recorder = Recorder()
 
     private func trainer(
-        epochs: Int = 2, cancellation: Cancellation = Cancellation(), sinks: [any EventSink]? = nil
+        epochs: Int = 2, steps: Int? = nil, batchSize: BatchSize = 4, period: Int? = nil, limit: Int? = nil,
+        cancellation: Cancellation = Cancellation(), sinks: [any EventSink]? = nil
     ) -> Trainer {
-        let sampler = BatchSampler(count: problem.trainingCount, batchSize: 4, generator: RandomGenerator(seed: 5))
+        let sampler = BatchSampler(
+            count: problem.trainingCount, batchSize: batchSize, generator: RandomGenerator(seed: 5))
         return Trainer(
-            epochs: epochs, sampler: sampler, optimizerName: "sgd", setUpSeconds: 1.5, sinks: sinks ?? [recorder],
-            cancellation: cancellation)
+            length: steps.map { .steps($0) } ?? .epochs(epochs), sampler: sampler, optimizerName: "sgd",
+            setUpSeconds: 1.5, sinks: sinks ?? [recorder],
+            cancellation: cancellation, evaluationPeriod: period, evaluationLimit: limit)
     }
 
     private var optimizer: SGD {
@@ -71,6 +74,73 @@ import Training
         }
         #expect(result.loss == expected)
         #expect(result.steps == 3)
+    }
+
+    @Test func aRunOfStepsIsTestedAtItsEnd() throws {
+        let summary = try trainer(steps: 4).run(problem, with: optimizer)
+        #expect(
+            recorder.names == [
+                "run start", "epoch 1", "step 0", "step 1", "step 2", "epoch end 1", "epoch 2", "step 3",
+                "evaluation 2", "run end",
+            ])
+        guard case .runStart(let start) = recorder.events.first, case .epochStart(let epoch) = recorder.events[6]
+        else {
+            Issue.record("\(recorder.names)")
+            return
+        }
+        #expect(start.epochs == nil)
+        #expect(start.steps == 4)
+        #expect(start.evaluations == 1)
+        #expect(epoch.steps == 1)
+        #expect(summary.epochs == 1)
+        #expect(summary.lastEvaluation?.steps == 4)
+    }
+
+    @Test(arguments: [(1, [1, 2, 3, 4, 5, 6]), (2, [2, 4, 6]), (4, [4, 6]), (6, [6]), (100, [6])])
+    func testsCanComeAfterANumberOfSteps(period: Int, expected: [Int]) throws {
+        try trainer(period: period, limit: 3).run(problem, with: optimizer)
+        let evaluations = recorder.events.compactMap { event in
+            if case .evaluation(let evaluation) = event { evaluation } else { nil }
+        }
+        #expect(evaluations.map(\.steps) == expected)
+        #expect(evaluations.allSatisfy { $0.score.examples == 3 })
+        guard case .runStart(let start) = recorder.events.first else { return }
+        #expect(start.evaluations == expected.count)
+        #expect(start.testExamples == 3)
+    }
+
+    @Test func batchesCanGrow() throws {
+        let size = BatchSize.growing(from: 2, steps: 4)
+        let summary = try trainer(steps: 6, batchSize: size).run(problem, with: optimizer)
+        // Of 10: 2, then 2 · 5^(1/3), 2 · 5^(2/3), of which 5 were left; then all.
+        #expect(problem.dealt.map(\.count) == [2, 3, 5, 10, 10, 10])
+        #expect(summary.examples == 40)
+        guard case .runStart(let start) = recorder.events.first else { return }
+        #expect(start.stepsPerEpoch == nil)
+        #expect(start.batchSize == 2)
+        #expect(start.lastBatchSize == 10)
+    }
+
+    /// An optimiser that runs the model on a part of the batch, too.
+    @Test func partsOfTheBatchReachTheModel() throws {
+        final class PartLooker: Optimizer {
+            let inner: SGD
+            var losses: [[Double]] = []
+            var stepCount: Int { inner.stepCount }
+            init(_ inner: SGD) { self.inner = inner }
+            func step(_ loss: () throws -> Loss) throws -> StepReport { try inner.step(loss) }
+            func step(examples count: Int, _ loss: (Range<Int>) throws -> Loss) throws -> StepReport {
+                for range in [0..<count, 1..<count, 2..<3] {
+                    losses.append(try loss(range).perExample.array(of: Double.self))
+                }
+                return try step { try loss(0..<count) }
+            }
+        }
+        let optimizer = PartLooker(optimizer)
+        try trainer(steps: 1).run(problem, with: optimizer)
+        let all = try #require(optimizer.losses.first)
+        #expect(Set(all).count == 4)
+        #expect(optimizer.losses == [all, Array(all[1...]), Array(all[2..<3])])
     }
 
     @Test func trainingReducesTheLoss() throws {

@@ -4,7 +4,7 @@ public import Torch
 ///
 /// A value: a copy goes on by itself with the same batches. Everything that the batches to come depend on is ``state``.
 public struct BatchSampler: Sendable {
-    /// What becomes of the examples that do not fill the last batch of an epoch.
+    /// What becomes of the examples at the end of an epoch that do not fill a batch.
     public enum PartialBatch: String, Sendable, Hashable, Codable {
         /// They form a smaller batch.
         case keep
@@ -14,14 +14,16 @@ public struct BatchSampler: Sendable {
 
     /// The number of examples.
     public let count: Int
-    /// The number of examples of a batch, at most `count`.
-    public let batchSize: Int
+    /// The number of examples of each batch.
+    public let batchSize: BatchSize
     /// What becomes of the examples that do not fill the last batch.
     public let partialBatch: PartialBatch
+    /// The number of the next batch, from 0.
+    public private(set) var step = 0
     /// The number of the epoch that the next batch belongs to, from 0.
     public private(set) var epoch = 0
-    /// The number of that batch in its epoch, from 0.
-    public private(set) var position = 0
+    /// The number of examples of that epoch that were dealt before.
+    public private(set) var dealt = 0
 
     /// Draws the order of the epochs after this one, and of this one where no batch of it was dealt yet.
     private var generator: RandomGenerator
@@ -34,26 +36,41 @@ public struct BatchSampler: Sendable {
     ///
     /// - Parameters:
     ///   - count: The number of examples, positive.
-    ///   - batchSize: The number of examples of a batch, positive; more than `count` mean `count`.
+    ///   - batchSize: The number of examples of each batch, positive; more than `count` mean `count`.
     public init(
-        count: Int, batchSize: Int, partialBatch: PartialBatch = .keep, generator: RandomGenerator
+        count: Int, batchSize: BatchSize, partialBatch: PartialBatch = .keep, generator: RandomGenerator
     ) {
-        guard count > 0, batchSize > 0 else {
+        guard count > 0, batchSize.isValid else {
             fatalError("BatchSampler: batches of \(batchSize) out of \(count) examples")
         }
         self.count = count
-        self.batchSize = min(batchSize, count)
+        self.batchSize = batchSize
         self.partialBatch = partialBatch
         self.generator = generator
         epochState = generator.state
     }
 
-    /// The number of batches in an epoch.
-    public var batchesPerEpoch: Int {
-        switch partialBatch {
-        case .keep: (count + batchSize - 1) / batchSize
-        case .drop: count / batchSize
+    /// The number of batches until this epoch is over, and further ones after it.
+    ///
+    /// - Parameter epochs: The number of epochs, this one included, positive.
+    public func batchesLeft(epochs: Int = 1) -> Int {
+        var epochs = epochs
+        var next = Place(step: step, dealt: dealt)
+        var batches = 0
+        while epochs > 0 {
+            let first = next
+            let before = batches
+            repeat {
+                next = after(next)
+                batches += 1
+            } while next.dealt > 0
+            epochs -= 1
+            // From an epoch like this one on, all are alike.
+            if first.dealt == 0, batchSize.isConstant || batchSize(first.step, of: count) == count {
+                return batches + epochs * (batches - before)
+            }
         }
+        return batches
     }
 
     /// Deals the next batch, the first of the next epoch after the last of this one.
@@ -64,11 +81,12 @@ public struct BatchSampler: Sendable {
             epochState = generator.state
             order = generator.permutation(count)
         }
-        let start = position * batchSize
-        let batch = order![start..<min(start + batchSize, count)]
-        position += 1
-        if position == batchesPerEpoch {
-            position = 0
+        let place = Place(step: step, dealt: dealt)
+        let batch = order![dealt..<dealt + size(at: place)]
+        let next = after(place)
+        step = next.step
+        dealt = next.dealt
+        if dealt == 0 {
             epoch += 1
             order = nil
             epochState = generator.state
@@ -76,28 +94,49 @@ public struct BatchSampler: Sendable {
         return batch
     }
 
+    /// Between two batches.
+    private struct Place {
+        var step: Int
+        var dealt: Int
+    }
+
+    private func size(at place: Place) -> Int { min(batchSize(place.step, of: count), count - place.dealt) }
+
+    /// The place after the next batch, at the beginning of the next epoch where this one is over.
+    private func after(_ place: Place) -> Place {
+        var next = Place(step: place.step + 1, dealt: place.dealt + size(at: place))
+        let left = count - next.dealt
+        if left == 0 || partialBatch == .drop && left < batchSize(next.step, of: count) { next.dealt = 0 }
+        return next
+    }
+
     /// Where a sampler stands: from here on, a sampler of the same data deals the same batches.
     public struct State: Sendable, Hashable, Codable {
+        /// The number of the next batch.
+        public var step: Int
         /// The epoch of the next batch.
         public var epoch: Int
-        /// The number of the next batch in its epoch.
-        public var position: Int
+        /// The number of examples of that epoch that were dealt.
+        public var dealt: Int
         /// The generator before it draws the order of that epoch.
         public var generator: [UInt8]
     }
 
     /// Where the sampler stands.
     public var state: State {
-        get { State(epoch: epoch, position: position, generator: epochState) }
+        get { State(step: step, epoch: epoch, dealt: dealt, generator: epochState) }
         set {
-            guard newValue.epoch >= 0, (0..<batchesPerEpoch).contains(newValue.position) else {
-                fatalError("BatchSampler.state: batch \(newValue.position) of epoch \(newValue.epoch)")
+            guard newValue.epoch >= 0, newValue.step >= newValue.epoch, (0..<count).contains(newValue.dealt) else {
+                fatalError(
+                    "BatchSampler.state: batch \(newValue.step), epoch \(newValue.epoch), after \(newValue.dealt) of "
+                        + "\(count) examples")
             }
+            step = newValue.step
             epoch = newValue.epoch
-            position = newValue.position
+            dealt = newValue.dealt
             epochState = newValue.generator
             generator.state = newValue.generator
-            order = position == 0 ? nil : generator.permutation(count)
+            order = dealt == 0 ? nil : generator.permutation(count)
         }
     }
 }

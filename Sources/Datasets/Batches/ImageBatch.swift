@@ -15,6 +15,11 @@ public struct ImageBatch: Sendable {
 
     /// The number of images.
     public var count: Int { labels.count }
+
+    /// The images of a range: views, or the batch itself where the range is all of it.
+    public func part(_ range: Range<Int>) -> ImageBatch {
+        range == 0..<count ? self : ImageBatch(images: images[range], labels: labels[range])
+    }
 }
 
 extension ImageDataset {

@@ -30,6 +30,14 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case unequalCounts(images: String, Int, labels: String, Int)
     /// A label stands for no class.
     case label(String, index: Int, label: Int, classes: Int)
+    /// There is no folder where that of CIFAR-10 was named.
+    case missingCIFARFolder(String)
+    /// A folder lacks a file of CIFAR-10.
+    case missingCIFARFile(String)
+    /// A file does not consist of whole records of CIFAR-10.
+    case notCIFAR(String, found: Int)
+    /// The parts of a training set differ in their numbers of images.
+    case unequalParts(String, Int, String, Int)
     /// A file that is known has another content.
     case checksum(String, found: String, expected: String)
 
@@ -74,6 +82,22 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
         case .label(let path, let index, let label, let classes):
             "\(path) has the label \(label) at position \(index): labels are from 0 to \(classes - 1): "
                 + "use a data set of \(classes) classes"
+        case .missingCIFARFolder(let path):
+            "the data folder \(path) does not exist: give a folder that holds the binary version of CIFAR-10"
+        case .missingCIFARFile(let path):
+            "\(path) is missing: the folder must hold data_batch_1.bin to data_batch_5.bin and test_batch.bin of the "
+                + "binary version of CIFAR-10"
+        case .notCIFAR(let path, 0):
+            "\(path) is empty: a file of CIFAR-10 holds records of \(CIFARFile.recordSize) bytes: get the file anew"
+        case .notCIFAR(let path, let found) where found > CIFARFile.recordSize * CIFARFile.largestCount:
+            "\(path) has more than \(CIFARFile.largestCount) records of \(CIFARFile.recordSize) bytes; those of CIFAR-10 "
+                + "have 10000: get the right file"
+        case .notCIFAR(let path, let found):
+            "\(path) has \(found) bytes, which is no multiple of the \(CIFARFile.recordSize) of a record of CIFAR-10: "
+                + "get the binary version of the data set, or the file anew if it is cut off"
+        case .unequalParts(let first, let firstCount, let path, let count):
+            "\(path) holds \(count) images and \(first) \(firstCount): all parts of CIFAR-10 have the same number: "
+                + "get the files anew"
         case .checksum(let path, let found, let expected):
             "\(path) is not the file that is expected: its SHA-256 is \(found) instead of \(expected): remove it and "
                 + "get it anew"

@@ -8,8 +8,12 @@ public protocol Problem {
 
     /// What the problem is called, for reports.
     var name: String { get }
+    /// What ``Score/error`` is called, for reports: "squared error"; nil where scores have none. By default nil.
+    var errorName: String? { get }
     /// What the optimiser changes.
     var parameters: [NamedParameter] { get }
+    /// The approximations of curvature that suit the model; by default each layer's own default.
+    var layerChoices: LayerChoices { get }
     /// The number of examples to learn from.
     var trainingCount: Int { get }
     /// The number of examples to be tested on.
@@ -18,12 +22,28 @@ public protocol Problem {
     /// Brings the training examples at the given positions (int64, [batch]) to where the model is.
     func trainingBatch(at indices: Tensor) -> Batch
 
+    /// The examples of a range of a batch, without a copy.
+    func part(_ range: Range<Int>, of batch: Batch) -> Batch
+
     /// Runs the model, in training mode, on a batch.
     func loss(of batch: Batch) -> Loss
 
-    /// Runs the model, in evaluation mode and without recording gradients, on all test examples; the model's mode is
-    /// afterwards what it was.
-    func evaluate() -> Score
+    /// Runs the model, in evaluation mode and without recording gradients, on the first test examples; the model's mode
+    /// is afterwards what it was.
+    ///
+    /// - Parameter limit: The number of test examples, positive; nil or more than there are for all of them.
+    func evaluate(limit: Int?) -> Score
+}
+
+extension Problem {
+    /// No error.
+    public var errorName: String? { nil }
+
+    /// Each layer's default.
+    public var layerChoices: LayerChoices { LayerChoices() }
+
+    /// Runs the model, in evaluation mode and without recording gradients, on all test examples.
+    public func evaluate() -> Score { evaluate(limit: nil) }
 }
 
 /// How well a model does on a number of examples.
@@ -34,11 +54,19 @@ public struct Score: Sendable, Hashable, Codable {
     public var loss: Double
     /// The share of the examples whose class is predicted, from 0 to 1; nil where nothing is classified.
     public var accuracy: Double?
+    /// How far predictions are from the truth, in the sense of ``Problem/errorName``; nil where that is nil.
+    public var error: Double?
 
     /// Creates a score.
-    public init(examples: Int, loss: Double, accuracy: Double? = nil) {
+    public init(examples: Int, loss: Double, accuracy: Double? = nil, error: Double? = nil) {
         self.examples = examples
         self.loss = loss
         self.accuracy = accuracy
+        self.error = error
     }
+}
+
+extension Tensor {
+    /// The elements of a range of the first axis: a view, or the tensor itself where the range is all of it.
+    func part(_ range: Range<Int>) -> Tensor { range == 0..<shape[0] ? self : self[range] }
 }

@@ -2,10 +2,10 @@ public import Datasets
 public import KFAC
 import Torch
 
-/// Runs epochs of steps and tests the model after each; tells its sinks what happens.
+/// Runs steps, tests the model between them, and tells its sinks what happens.
 public struct Trainer {
-    /// The number of epochs to do.
-    public var epochs: Int
+    /// When the run is over.
+    public var length: RunLength
     /// Deals out the training examples.
     public var sampler: BatchSampler
     /// What the optimiser is called, for reports.
@@ -16,16 +16,31 @@ public struct Trainer {
     public var sinks: [any EventSink]
     /// Asks for an early end, between steps.
     public var cancellation: Cancellation
+    /// The number of steps between tests of the model; nil for a test after each epoch of a run of epochs.
+    ///
+    /// In any case the model is tested after the last step.
+    public var evaluationPeriod: Int?
+    /// The number of test examples that the model is tested on; nil for all of them.
+    public var evaluationLimit: Int?
 
     /// Creates a trainer.
     ///
-    /// - Parameter epochs: The number of epochs to do, positive.
+    /// - Parameters:
+    ///   - length: When the run is over; after a positive number of epochs or steps.
+    ///   - evaluationPeriod: The number of steps between tests, positive; see ``evaluationPeriod``.
+    ///   - evaluationLimit: The number of test examples, positive.
     public init(
-        epochs: Int, sampler: BatchSampler, optimizerName: String, setUpSeconds: Double = 0,
-        sinks: [any EventSink] = [], cancellation: Cancellation = Cancellation()
+        length: RunLength, sampler: BatchSampler, optimizerName: String, setUpSeconds: Double = 0,
+        sinks: [any EventSink] = [], cancellation: Cancellation = Cancellation(), evaluationPeriod: Int? = nil,
+        evaluationLimit: Int? = nil
     ) {
-        guard epochs > 0 else { fatalError("Trainer: \(epochs) epochs") }
-        self.epochs = epochs
+        guard length.isPositive, evaluationPeriod ?? 1 > 0, evaluationLimit ?? 1 > 0 else {
+            fatalError(
+                "Trainer: \(length), tests each \(evaluationPeriod ?? 1) steps on \(evaluationLimit ?? 1) examples")
+        }
+        self.length = length
+        self.evaluationPeriod = evaluationPeriod
+        self.evaluationLimit = evaluationLimit
         self.sampler = sampler
         self.optimizerName = optimizerName
         self.setUpSeconds = setUpSeconds
@@ -33,9 +48,9 @@ public struct Trainer {
         self.cancellation = cancellation
     }
 
-    /// Trains until all epochs are done, the end is asked for, or an error occurs.
+    /// Trains until all steps are done, the end is asked for, or an error occurs.
     ///
-    /// An interrupted run returns its summary so far; its last epoch is not tested.
+    /// An interrupted run returns its summary so far; the model is not tested after its last step.
     ///
     /// - Throws: What the optimiser throws, ``KFAC/OptimizerError/lossNotFinite(step:)`` where the loss of a step is
     ///   infinite or NaN, and what a sink throws. The sinks get the end of the run before.
@@ -46,8 +61,7 @@ public struct Trainer {
         }
         var run = Run(trainer: self, problem: problem, optimizer: optimizer)
         do {
-            try run.start()
-            run.summary.outcome = try run.epochs()
+            run.summary.outcome = try run.run()
         } catch {
             run.summary.outcome = .failed(reason: "\(error)")
             // The first error is the one to tell; a sink that failed may well fail again.
@@ -80,39 +94,67 @@ private struct Run<P: Problem> {
         for sink in trainer.sinks { try sink.receive(event) }
     }
 
-    func start() throws {
+    private var start: TrainingEvent.RunStart {
+        let length = trainer.length
+        let steps = length.steps(of: sampler)
+        let size = sampler.batchSize
+        let evaluations = trainer.evaluationPeriod.map { (steps + $0 - 1) / $0 } ?? length.epochs ?? 1
         let device = problem.parameters.first?.tensor.device ?? .cpu
-        try send(
-            .runStart(
-                TrainingEvent.RunStart(
-                    problem: problem.name, optimizer: trainer.optimizerName,
-                    parameterCount: problem.parameters.reduce(0) { $0 + $1.tensor.count },
-                    trainingExamples: problem.trainingCount, testExamples: problem.testCount, epochs: trainer.epochs,
-                    stepsPerEpoch: sampler.batchesPerEpoch, batchSize: sampler.batchSize, device: "\(device)",
-                    threads: Runtime.threadCount, libtorch: Runtime.version)))
+        return TrainingEvent.RunStart(
+            problem: problem.name, optimizer: trainer.optimizerName,
+            parameterCount: problem.parameters.reduce(0) { $0 + $1.tensor.count },
+            trainingExamples: problem.trainingCount,
+            testExamples: min(trainer.evaluationLimit ?? .max, problem.testCount), errorName: problem.errorName,
+            epochs: length.epochs, steps: steps, stepsPerEpoch: size.isConstant ? sampler.batchesLeft() : nil,
+            batchSize: size(sampler.step, of: sampler.count),
+            lastBatchSize: size.isConstant ? nil : size(sampler.step + steps - 1, of: sampler.count),
+            evaluations: evaluations, device: "\(device)", threads: Runtime.threadCount, libtorch: Runtime.version)
     }
 
-    /// Does all epochs, or as many as nobody objects to.
-    mutating func epochs() throws -> RunSummary.Outcome {
-        for epoch in 1...trainer.epochs {
-            try send(.epochStart(epoch: epoch))
-            var result = TrainingEvent.EpochResult(epoch: epoch, steps: 0, loss: 0, seconds: 0)
-            var examples = 0
-            for _ in 0..<sampler.batchesPerEpoch {
-                if let outcome = trainer.cancellation.outcome { return outcome }
-                let step = try step(epoch: epoch)
-                result.loss += step.loss * Double(step.examples)
-                result.seconds += step.seconds
-                examples += step.examples
-            }
-            if let outcome = trainer.cancellation.outcome { return outcome }
-            summary.epochs += 1
-            result.steps = summary.steps
-            result.loss /= Double(examples)
-            try evaluate(epoch: epoch)
-            try send(.epochEnd(result))
+    /// Does all steps, or as many as nobody objects to.
+    mutating func run() throws -> RunSummary.Outcome {
+        let start = start
+        try send(.runStart(start))
+        var epoch = 0
+        while summary.steps < start.steps {
+            epoch += 1
+            if let outcome = try run(epoch: epoch, of: start) { return outcome }
         }
         return .completed
+    }
+
+    /// Does the steps of an epoch; returns nil where the run goes on.
+    private mutating func run(epoch: Int, of start: TrainingEvent.RunStart) throws -> RunSummary.Outcome? {
+        let steps = min(sampler.batchesLeft(), start.steps - summary.steps)
+        try send(.epochStart(TrainingEvent.EpochStart(epoch: epoch, steps: steps)))
+        var result = TrainingEvent.EpochResult(epoch: epoch, steps: 0, loss: 0, seconds: 0)
+        var examples = 0
+        for number in 1...steps {
+            if let outcome = trainer.cancellation.outcome { return outcome }
+            let step = try step(epoch: epoch)
+            result.loss += step.loss * Double(step.examples)
+            result.seconds += step.seconds
+            examples += step.examples
+            if isEvaluationDue(of: start, isEpochEnd: number == steps) {
+                if let outcome = trainer.cancellation.outcome { return outcome }
+                try evaluate(epoch: epoch)
+            }
+        }
+        if let outcome = trainer.cancellation.outcome { return outcome }
+        // Whether the epoch is over, or only the run.
+        guard sampler.dealt == 0 else { return nil }
+        summary.epochs += 1
+        result.steps = summary.steps
+        result.loss /= Double(examples)
+        try send(.epochEnd(result))
+        return nil
+    }
+
+    /// Whether the model is to be tested after the step that was just done.
+    private func isEvaluationDue(of start: TrainingEvent.RunStart, isEpochEnd: Bool) -> Bool {
+        if summary.steps == start.steps { return true }
+        guard let period = trainer.evaluationPeriod else { return isEpochEnd && start.epochs != nil }
+        return summary.steps.isMultiple(of: period)
     }
 
     mutating func step(epoch: Int) throws -> TrainingEvent.StepResult {
@@ -120,7 +162,9 @@ private struct Run<P: Problem> {
         let indices = sampler.next()
         let batch = problem.trainingBatch(at: indices)
         let dataSeconds = start.duration(to: clock.now) / .seconds(1)
-        let report = try optimizer.step { problem.loss(of: batch) }
+        let report = try optimizer.step(examples: indices.count) { range in
+            problem.loss(of: problem.part(range, of: batch))
+        }
         let loss = report.loss
         let seconds = start.duration(to: clock.now) / .seconds(1)
 
@@ -143,7 +187,7 @@ private struct Run<P: Problem> {
 
     mutating func evaluate(epoch: Int) throws {
         let start = clock.now
-        let score = problem.evaluate()
+        let score = problem.evaluate(limit: trainer.evaluationLimit)
         let seconds = start.duration(to: clock.now) / .seconds(1)
         let evaluation = TrainingEvent.Evaluation(epoch: epoch, steps: summary.steps, score: score, seconds: seconds)
         summary.evaluationSeconds += seconds

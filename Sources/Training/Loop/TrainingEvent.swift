@@ -4,8 +4,8 @@
 public enum TrainingEvent: Sendable {
     /// The run begins.
     case runStart(RunStart)
-    /// An epoch begins; epochs are counted from 1.
-    case epochStart(epoch: Int)
+    /// An epoch begins.
+    case epochStart(EpochStart)
     /// A step was done.
     case step(StepResult)
     /// The model was tested.
@@ -27,18 +27,34 @@ public enum TrainingEvent: Sendable {
         public var trainingExamples: Int
         /// The number of examples to be tested on.
         public var testExamples: Int
-        /// The number of epochs to do.
-        public var epochs: Int
-        /// The number of steps in an epoch.
-        public var stepsPerEpoch: Int
-        /// The number of examples of a step.
+        /// What the error of a test's score is called; nil where there is none.
+        public var errorName: String?
+        /// The number of epochs to do; nil where the run is over after a number of steps instead.
+        public var epochs: Int?
+        /// The number of steps to do.
+        public var steps: Int
+        /// The number of steps in an epoch; nil where it varies.
+        public var stepsPerEpoch: Int?
+        /// The number of examples of the first step.
         public var batchSize: Int
+        /// The number of examples of the last step, where batches grow.
+        public var lastBatchSize: Int?
+        /// The number of tests of the model.
+        public var evaluations: Int
         /// The device of the parameters.
         public var device: String
         /// The number of threads that one operation may use.
         public var threads: Int
         /// The version of libtorch.
         public var libtorch: String
+    }
+
+    /// What an epoch is about.
+    public struct EpochStart: Sendable, Hashable, Codable {
+        /// The epoch, from 1.
+        public var epoch: Int
+        /// The number of steps of this run in it.
+        public var steps: Int
     }
 
     /// What one step did.
@@ -69,7 +85,7 @@ public enum TrainingEvent: Sendable {
 
     /// How well the model did when tested.
     public struct Evaluation: Sendable, Hashable, Codable {
-        /// The epoch after which the model was tested, from 1.
+        /// The epoch in or after which the model was tested, from 1.
         public var epoch: Int
         /// The number of steps done so far.
         public var steps: Int

@@ -32,7 +32,7 @@ public final class MetricsFile: EventSink {
     public func receive(_ event: TrainingEvent) throws {
         switch event {
         case .runStart(let start): try write("run_start", start)
-        case .epochStart(let epoch): try write("epoch_start", ["epoch": epoch])
+        case .epochStart(let epoch): try write("epoch_start", epoch)
         case .step(let result): try write("step", result)
         case .evaluation(let evaluation): try write("evaluation", evaluation)
         case .epochEnd(let result): try write("epoch_end", result)

@@ -5,12 +5,18 @@ public import TorchNN
 
 /// A network that tells the classes of images apart: softmax and cross-entropy.
 public struct ImageClassification: Problem {
+    /// The name of the problem.
+    public let name: String
     /// The network, from [batch, channels, height, width] to logits [batch, classes].
     public let model: any Module
     /// The images, on the model's device.
     public let task: ImageTask
     /// What is done to pixels before the network sees them.
     public let normalization: Normalization
+    /// What is done to training images at random, and the seed that it follows from; nil for nothing.
+    public let augmentation: (method: Augmentation, seed: UInt64)?
+    /// The approximations of curvature that suit the network.
+    public let layerChoices: LayerChoices
     /// The number of test images that go through the network at once.
     public let evaluationBatchSize: Int
 
@@ -19,11 +25,22 @@ public struct ImageClassification: Problem {
 
     /// Puts a network and images together.
     ///
-    /// - Parameter evaluationBatchSize: The number of test images that go through the network at once, positive.
-    public init(model: any Module, task: ImageTask, normalization: Normalization, evaluationBatchSize: Int = 250) {
+    /// - Parameters:
+    ///   - name: The name of the problem; nil for that of the images.
+    ///   - augmentation: What is done to training images at random, and the seed that it follows from.
+    ///   - layerChoices: The approximations of curvature that suit the network.
+    ///   - evaluationBatchSize: The number of test images that go through the network at once, positive.
+    public init(
+        name: String? = nil, model: any Module, task: ImageTask, normalization: Normalization,
+        augmentation: (method: Augmentation, seed: UInt64)? = nil, layerChoices: LayerChoices = LayerChoices(),
+        evaluationBatchSize: Int = 250
+    ) {
         guard evaluationBatchSize > 0 else {
             fatalError("ImageClassification: an evaluation batch size of \(evaluationBatchSize)")
         }
+        self.name = name ?? task.name
+        self.augmentation = augmentation
+        self.layerChoices = layerChoices
         self.model = model
         self.task = task
         self.normalization = normalization
@@ -31,28 +48,40 @@ public struct ImageClassification: Problem {
         parameters = model.namedParameters.filter(\.tensor.requiresGradient)
     }
 
-    /// The name of the data set.
-    public var name: String { task.name }
-
     /// The number of images to learn from.
     public var trainingCount: Int { task.training.count }
 
     /// The number of images to be tested on.
     public var testCount: Int { task.test.count }
 
-    /// Gathers and normalises training images.
+    /// Gathers, augments and normalises training images.
+    ///
+    /// What the augmentation does follows from its seed and all of the positions: the same batch always looks the same,
+    /// and an image looks different in another batch, as in the next epoch.
     public func trainingBatch(at indices: Tensor) -> ImageBatch {
-        task.training.batch(at: indices, normalization: normalization)
+        let dataset = task.training
+        guard let augmentation else { return dataset.batch(at: indices, normalization: normalization) }
+        // The constants of the 64-bit FNV-1a hash.
+        let hash = indices.array(of: Int.self).reduce(augmentation.seed ^ 0xcbf2_9ce4_8422_2325) { hash, index in
+            (hash ^ UInt64(index)) &* 0x100_0000_01b3
+        }
+        var generator = RandomGenerator(seed: hash)
+        let indices = indices.to(dataset.images.device)
+        let images = augmentation.method(dataset.images.gathered(indices), using: &generator)
+        return ImageBatch(images: normalization(images), labels: dataset.labels.gathered(indices))
     }
+
+    /// A range of the images.
+    public func part(_ range: Range<Int>, of batch: ImageBatch) -> ImageBatch { batch.part(range) }
 
     /// Computes the cross-entropy of the network's predictions.
     public func loss(of batch: ImageBatch) -> Loss {
         Loss(Categorical(logits: model(batch.images)), targets: batch.labels)
     }
 
-    /// Computes the mean cross-entropy and the accuracy on all test images.
-    public func evaluate() -> Score {
-        let test = task.test
+    /// Computes the mean cross-entropy and the accuracy on test images.
+    public func evaluate(limit: Int?) -> Score {
+        let test = limit.map(task.test.prefix) ?? task.test
         var loss = 0.0
         var correct = 0
         model.withMode(.evaluation) {

@@ -1,25 +1,27 @@
-/// How far an epoch is, in one line.
+/// How far an epoch, or a run of steps, is, in one line.
 struct ProgressLine {
-    var epoch: Int
-    var epochs: Int
+    /// The epoch, from 1, and the number of epochs; nil for a run of steps.
+    var epoch: (number: Int, of: Int)?
     var step: Int
     var steps: Int
     var stepsPerSecond: Double
     var loss: Double
     var secondsLeft: Double
 
+    private var head: String? { epoch.map { "epoch \($0.number)/\($0.of)" } }
+
     /// A line that stays.
     var plain: String {
-        "epoch \(epoch)/\(epochs), step \(step)/\(steps): loss \(loss.fixed(4)), "
+        "\(head.map { "\($0), " } ?? "")step \(step)/\(steps): loss \(loss.readable), "
             + "\(stepsPerSecond.fixed(1)) steps/s, \(Text.time(secondsLeft)) left"
     }
 
     /// A line to be redrawn, at most `width` characters wide: what matters least goes first where there is no room.
     func bar(width: Int, _ terminal: Terminal) -> String {
-        let head = "epoch \(epoch)/\(epochs)"
+        let head = head ?? "step"
         let count = "\(step)/\(steps)"
         let parts = [
-            count, "\(stepsPerSecond.fixed(1)) steps/s", "loss \(loss.fixed(4))", "\(Text.time(secondsLeft)) left",
+            count, "\(stepsPerSecond.fixed(1)) steps/s", "loss \(loss.readable)", "\(Text.time(secondsLeft)) left",
         ]
         let rest = parts.joined(separator: "  ")
         // Two spaces and two brackets belong to the bar.

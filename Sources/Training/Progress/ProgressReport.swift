@@ -1,4 +1,5 @@
-/// Tells people how a run goes: a bar that is redrawn in place on a terminal, a line each tenth of an epoch otherwise.
+/// Tells people how a run goes: a bar that is redrawn in place on a terminal, otherwise a line each tenth of an epoch or
+/// of a run of steps.
 public final class ProgressReport: EventSink {
     private let terminal: Terminal
     private let isQuiet: Bool
@@ -6,8 +7,9 @@ public final class ProgressReport: EventSink {
     private let clock = ContinuousClock()
     private var start: TrainingEvent.RunStart?
     private var estimate = TimeEstimate()
-    private var epoch = 0
+    private var epoch = TrainingEvent.EpochStart(epoch: 0, steps: 0)
     private var stepsInEpoch = 0
+    private var steps = 0
     private var loss = SmoothedLoss()
     private var evaluation: TrainingEvent.Evaluation?
     private var lastDrawing: ContinuousClock.Instant?
@@ -42,30 +44,37 @@ public final class ProgressReport: EventSink {
         case .evaluation(let evaluation):
             self.evaluation = evaluation
             estimate.note(evaluation)
-        case .epochEnd(let result): tell([Text.epoch(result, of: start?.epochs ?? 0, evaluation)])
+            // What comes at the end of an epoch is told with it.
+            if let start, start.epochs == nil || stepsInEpoch < epoch.steps {
+                tell([Text.evaluation(evaluation, of: start)])
+            }
+        case .epochEnd(let result):
+            guard let start, start.epochs != nil else { break }
+            tell([Text.epoch(result, of: start, evaluation?.steps == result.steps ? evaluation : nil)])
         case .runEnd(let summary):
             eraseBar()
-            terminal.write(Text.lines(Text.summary(summary, terminal) + footer))
+            terminal.write(Text.lines(Text.summary(summary, errorName: start?.errorName, terminal) + footer))
         }
     }
 
     private func show(_ step: TrainingEvent.StepResult) {
         guard !isQuiet, let start else { return }
+        steps += 1
         stepsInEpoch += 1
         loss.note(step.loss)
         estimate.note(step)
-        let total = start.stepsPerEpoch
+        let (done, total) = start.epochs == nil ? (steps, start.steps) : (stepsInEpoch, epoch.steps)
         let line = ProgressLine(
-            epoch: epoch, epochs: start.epochs, step: stepsInEpoch, steps: total, stepsPerSecond: estimate.rate,
-            loss: loss.mean, secondsLeft: estimate.secondsLeft(start, epoch: epoch, stepsInEpoch: stepsInEpoch))
+            epoch: start.epochs.map { (epoch.epoch, $0) }, step: done, steps: total, stepsPerSecond: estimate.rate,
+            loss: loss.mean, secondsLeft: estimate.secondsLeft(start))
         guard let width = terminal.width() else {
-            if stepsInEpoch * 10 / total > (stepsInEpoch - 1) * 10 / total {
+            if done * 10 / total > (done - 1) * 10 / total {
                 terminal.write(line.plain + "\n")
             }
             return
         }
         let now = clock.now
-        if let lastDrawing, lastDrawing.duration(to: now) < Self.pause, stepsInEpoch < total { return }
+        if let lastDrawing, lastDrawing.duration(to: now) < Self.pause, done < total { return }
         lastDrawing = now
         hasBar = true
         // Back to the start of the line, over what stands there, and nothing of an older, longer line remains.
@@ -124,12 +133,9 @@ struct TimeEstimate {
     }
 
     /// The time that the run still takes, the tests included, in seconds.
-    func secondsLeft(_ start: TrainingEvent.RunStart, epoch: Int, stepsInEpoch: Int) -> Double {
-        let epochsLeft = Double(start.epochs - epoch)
-        let stepsLeft = epochsLeft * Double(start.stepsPerEpoch) + Double(start.stepsPerEpoch - stepsInEpoch)
-        let evaluationsLeft = epochsLeft + 1
+    func secondsLeft(_ start: TrainingEvent.RunStart) -> Double {
         let perStep = steps > 0 ? stepSeconds / Double(steps) : 0
         let perEvaluation = evaluations > 0 ? evaluationSeconds / Double(evaluations) : 0
-        return stepsLeft * perStep + evaluationsLeft * perEvaluation
+        return Double(start.steps - steps) * perStep + Double(start.evaluations - evaluations) * perEvaluation
     }
 }

@@ -4,29 +4,47 @@ import Foundation
 enum Text {
     /// What a run is about.
     static func opening(_ start: TrainingEvent.RunStart) -> [String] {
-        [
-            "\(start.problem): \(start.trainingExamples) images to learn from, \(start.testExamples) to be tested on",
-            "\(start.optimizer): \(start.parameterCount) parameters, \(count(start.epochs, "epoch")) of "
-                + "\(count(start.stepsPerEpoch, "step")), \(start.batchSize) images a step",
+        let size = start.lastBatchSize.map { "\(start.batchSize) to \($0)" } ?? "\(start.batchSize)"
+        return [
+            "\(start.problem): \(start.trainingExamples) examples to learn from, \(start.testExamples) to be tested on",
+            "\(start.optimizer): \(start.parameterCount) parameters, \(length(start)), \(size) examples a step",
             "\(start.device), \(count(start.threads, "thread")), libtorch \(start.libtorch)",
         ]
     }
 
+    private static func length(_ start: TrainingEvent.RunStart) -> String {
+        guard let epochs = start.epochs else { return count(start.steps, "step") }
+        guard let steps = start.stepsPerEpoch else {
+            return "\(count(epochs, "epoch")) with \(count(start.steps, "step"))"
+        }
+        return "\(count(epochs, "epoch")) of \(count(steps, "step"))"
+    }
+
+    /// What came of a test between or after the steps of a run.
+    static func evaluation(_ evaluation: TrainingEvent.Evaluation, of start: TrainingEvent.RunStart) -> String {
+        let score = score(evaluation.score, errorName: start.errorName)
+        return "step \(evaluation.steps)/\(start.steps): test \(score), \(seconds(evaluation.seconds))"
+    }
+
     /// What came of an epoch.
     static func epoch(
-        _ result: TrainingEvent.EpochResult, of epochs: Int, _ evaluation: TrainingEvent.Evaluation?
+        _ result: TrainingEvent.EpochResult, of start: TrainingEvent.RunStart, _ evaluation: TrainingEvent.Evaluation?
     ) -> String {
-        var text = "epoch \(result.epoch)/\(epochs): training loss \(result.loss.fixed(4))"
-        if let evaluation { text += ", test \(score(evaluation.score))" }
+        let epochs = start.epochs.map { "/\($0)" } ?? ""
+        var text = "epoch \(result.epoch)\(epochs): training loss \(result.loss.readable)"
+        if let evaluation { text += ", test \(score(evaluation.score, errorName: start.errorName))" }
         return text + ", \(seconds(result.seconds))"
     }
 
     /// What came of a run.
-    static func summary(_ summary: RunSummary, _ terminal: Terminal) -> [String] {
+    ///
+    /// - Parameter errorName: What the error of a score is called.
+    static func summary(_ summary: RunSummary, errorName: String?, _ terminal: Terminal) -> [String] {
         var lines = ["\(outcome(summary.outcome, terminal)): \(count(summary.epochs, "epoch")), \(work(summary))"]
         if let evaluation = summary.lastEvaluation {
-            let score = terminal.styled(score(evaluation.score), .bold)
-            lines.append("test \(score) on \(evaluation.score.examples) images, after epoch \(evaluation.epoch)")
+            let score = terminal.styled(score(evaluation.score, errorName: errorName), .bold)
+            lines.append(
+                "test \(score) on \(evaluation.score.examples) examples, after \(count(evaluation.steps, "step"))")
         } else {
             lines.append("not tested yet")
         }
@@ -49,9 +67,9 @@ enum Text {
         let steps = count(summary.steps, "step")
         guard summary.steps > 0, summary.trainingSeconds > 0 else { return steps }
         let perStep = summary.trainingSeconds / Double(summary.steps)
-        let images = Double(summary.examples) / summary.trainingSeconds
+        let examples = Double(summary.examples) / summary.trainingSeconds
         return "\(steps) in \(seconds(summary.trainingSeconds)), \((perStep * 1000).fixed(1)) ms a step, "
-            + "\(images.fixed(0)) images/s"
+            + "\(examples.fixed(0)) examples/s"
     }
 
     private static func whereTheTimeGoes(_ summary: RunSummary) -> String {
@@ -67,10 +85,11 @@ enum Text {
         name.map { $0.isUppercase ? " \($0.lowercased())" : String($0) }.joined()
     }
 
-    private static func score(_ score: Score) -> String {
-        let loss = "loss \(score.loss.fixed(4))"
-        guard let accuracy = score.accuracy else { return loss }
-        return "accuracy \((accuracy * 100).fixed(2)) %, \(loss)"
+    private static func score(_ score: Score, errorName: String?) -> String {
+        var parts: [String] = []
+        if let accuracy = score.accuracy { parts.append("accuracy \((accuracy * 100).fixed(2)) %") }
+        if let error = score.error { parts.append("\(errorName ?? "error") \(error.readable)") }
+        return (parts + ["loss \(score.loss.readable)"]).joined(separator: ", ")
     }
 
     private static func seconds(_ seconds: Double) -> String { "\(seconds.fixed(1)) s" }
@@ -95,4 +114,7 @@ enum Text {
 extension Double {
     /// The number with a fixed number of decimals.
     func fixed(_ decimals: Int) -> String { String(format: "%.\(decimals)f", self) }
+
+    /// The number with four decimals, or with four digits and an exponent where those decimals say too little.
+    var readable: String { abs(self) < 0.01 && self != 0 ? String(format: "%.3e", self) : fixed(4) }
 }

@@ -93,10 +93,10 @@ struct OptimizerOptions: ParsableArguments {
             "\(option) is for --optimizer \(list) only; the optimizer is \(optimizer.rawValue).")
     }
 
-    /// The optimiser's settings for a run of a number of steps.
-    func setup(steps: Int) -> OptimizerSetup {
+    /// The optimiser's settings for a run of a number of steps on a problem.
+    func setup(steps: Int, problem: ProblemName, layers: LayerChoices = LayerChoices()) -> OptimizerSetup {
         let decay = learningRateSchedule ?? optimizer.decay
-        let rate = decay.schedule(from: learningRate ?? optimizer.learningRate, steps: steps)
+        let rate = decay.schedule(from: learningRate ?? problem.learningRate(of: optimizer), steps: steps)
         let momentum = momentum ?? optimizer.momentum
         let weightDecay = weightDecay ?? optimizer.weightDecay ?? 0
         let period = inversePeriod ?? optimizer.inversePeriod ?? 1
@@ -106,10 +106,11 @@ struct OptimizerOptions: ParsableArguments {
             return .kfac(
                 KFACOptimizer.Configuration(
                     rule: .fixed(learningRate: rate, momentum: .constant(momentum)),
-                    damping: .constant(damping ?? KFACDefaults.damping),
+                    damping: .constant(damping ?? problem.damping),
                     statisticsPeriod: statisticsPeriod ?? KFACDefaults.statisticsPeriod,
                     inverses: .together(every: period),
-                    clipping: .norm(normConstraint ?? KFACDefaults.normConstraint)))
+                    clipping: .norm(normConstraint ?? problem.normConstraint),
+                    layers: layers))
         case .sgd:
             rule = .sgd(
                 SGD.Configuration(learningRate: rate, momentum: momentum, nesterov: nesterov, weightDecay: weightDecay))

@@ -1,13 +1,33 @@
 import ArgumentParser
+import Datasets
 import Torch
+import Training
 
 /// How long, on what, and where to.
 struct RunOptions: ParsableArguments {
-    @Option(help: "How often to go through the training images.")
-    var epochs = 2
+    @Option(help: ArgumentHelp("How often to go through the training examples. \(byProblem(\.epochs))"))
+    var epochs: Int?
 
-    @Option(help: "The number of images of a step.")
-    var batchSize = 256
+    @Option(help: ArgumentHelp("The number of steps to do, instead of a number of epochs.", valueName: "count"))
+    var steps: Int?
+
+    @Option(help: ArgumentHelp("The number of examples of a step. \(byProblem(\.batchSize))", valueName: "count"))
+    var batchSize: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Let the batches grow exponentially, from --batch-size to all training examples at this step.",
+            valueName: "steps"))
+    var batchGrowth: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "The number of steps between tests. (default: a test after each epoch; with --steps, one at the end)",
+            valueName: "steps"))
+    var testPeriod: Int?
+
+    @Option(help: ArgumentHelp("Test on the first test examples only.", valueName: "count"))
+    var testLimit: Int?
 
     @Option(help: "What the initial weights, the batches and the sampled targets follow from.")
     var seed: UInt64 = 0
@@ -29,10 +49,31 @@ struct RunOptions: ParsableArguments {
     var quiet = false
 
     func validate() throws {
-        try check("--epochs", epochs, in: 1...1_000_000)
-        try check("--batch-size", batchSize, in: 1...1_000_000)
+        let counts = [
+            ("--epochs", epochs), ("--steps", steps), ("--batch-size", batchSize), ("--batch-growth", batchGrowth),
+            ("--test-period", testPeriod), ("--test-limit", testLimit),
+        ]
+        for case (let option, let count?) in counts { try check(option, count, in: 1...1_000_000) }
+        if epochs != nil, steps != nil {
+            throw ValidationError("--epochs and --steps both say how long to train: give one of them.")
+        }
         if let threads { try check("--threads", threads, in: 1...1024) }
         if output == "" { throw ValidationError("--output needs the path of a folder; an empty text was given.") }
+    }
+
+    /// When the run is over.
+    func length(of problem: ProblemName) -> RunLength {
+        steps.map { .steps($0) } ?? .epochs(epochs ?? problem.epochs)
+    }
+
+    /// Deals out the training examples.
+    func sampler(of source: ProblemSource) -> BatchSampler {
+        let first = batchSize ?? source.name.batchSize
+        return BatchSampler(
+            count: source.trainingCount,
+            batchSize: batchGrowth.map { .growing(from: first, steps: $0) } ?? .constant(first),
+            // A batch that grows is to have its full size, not what happens to be left.
+            partialBatch: batchGrowth == nil ? .keep : .drop, generator: generator(for: .batches))
     }
 
     /// Sets the threads, and makes sure that the device is there.

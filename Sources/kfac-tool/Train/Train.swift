@@ -1,18 +1,22 @@
 import ArgumentParser
 import Datasets
-import KFAC
 import Torch
-import TorchNN
 import Training
 
 /// The command `kfac train`.
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Train a convolutional network on Fashion-MNIST, or on images like them.",
+        abstract: "Train a network on one of the built-in problems.",
         discussion: """
-            The network has three 3x3 convolutions of 32, 64 and 128 channels, each followed by a rectifier and 2x2 \
-            maximum pooling, and a linear layer. It is tested after each epoch. All batches and all random numbers \
-            follow from the seed: the same command, with the same number of threads, gives the same numbers.
+            The problems:
+              fashion-mnist-cnn          three 3x3 convolutions and a linear layer tell the classes apart
+              fashion-mnist-autoencoder  784-1000-500-250-30 and back: Martens & Grosse 2015
+              fashion-mnist-rows         a recurrent network of 128 tanh units reads an image row by row
+              resnet20                   a residual network of 20 layers on CIFAR-10, or on synthetic images
+              poisson                    a network solves Poisson's equation on the unit square, in float64
+
+            The model is tested after each epoch. All batches and all random numbers follow from the seed: the same \
+            command, with the same number of threads, gives the same numbers.
 
             A run leaves a folder with its settings (config.json) and, one JSON object a line, all that happened \
             (metrics.jsonl). Ctrl-C ends it after the step in progress, with a summary so far; a second Ctrl-C at once.
@@ -21,10 +25,11 @@ struct Train: ParsableCommand {
               kfac train
               kfac train --optimizer sgd --learning-rate 0.05 --epochs 5
               kfac train --damping 0.03 --inverse-period 20 --output runs/trial
+              kfac train --problem fashion-mnist-autoencoder --steps 500 --batch-growth 500 --test-period 20
               kfac train --data ~/datasets/mnist --device cuda
             """)
 
-    @OptionGroup(title: "Data") var dataOptions: DataOptions
+    @OptionGroup(title: "Problem") var problemOptions: ProblemOptions
     @OptionGroup(title: "Optimizer") var optimizerOptions: OptimizerOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
 
@@ -32,70 +37,67 @@ struct Train: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         try runOptions.prepareRuntime()
-        let task = try dataOptions.task().to(runOptions.device)
-        let model = try network(for: task)
-        let normalization = Normalization(of: task.training)
-        let problem = ImageClassification(model: model, task: task, normalization: normalization)
-        let sampler = BatchSampler(
-            count: task.training.count, batchSize: runOptions.batchSize, generator: runOptions.generator(for: .batches))
-        let setup = optimizerOptions.setup(steps: runOptions.epochs * sampler.batchesPerEpoch)
+        let source = try ProblemSource(problemOptions, device: runOptions.device)
+        var generator = runOptions.generator(for: .parameters)
+        let problem = source.problem(using: &generator)
+        let sampler = runOptions.sampler(of: source)
+        let length = runOptions.length(of: source.name)
+        let setup = optimizerOptions.setup(
+            steps: length.steps(of: sampler), problem: source.name, layers: problem.layerChoices)
 
         // From here on there is something to lose.
         Interruption.watch()
         let name = optimizerOptions.optimizer.rawValue
-        let settings = Settings(
-            dataset: task.name, optimizer: setup, training: task.training.count, normalization: normalization,
-            run: runOptions)
-        let path = runOptions.output ?? RunFolder.unusedPath(problem: task.name, optimizer: name)
-        let folder = try RunFolder(path: path, settings: settings)
+        let path = runOptions.output ?? RunFolder.unusedPath(problem: source.name.rawValue, optimizer: name)
+        let folder = try RunFolder(
+            path: path,
+            settings: Settings(source: source, augments: problemOptions.augment, optimizer: setup, run: runOptions))
         let progress = ProgressReport(
             to: .standardOutput(), isQuiet: runOptions.quiet, footer: ["metrics: \(path)/metrics.jsonl"])
         let trainer = Trainer(
-            epochs: runOptions.epochs, sampler: sampler, optimizerName: name,
+            length: length, sampler: sampler, optimizerName: name,
             setUpSeconds: start.duration(to: clock.now) / .seconds(1), sinks: [folder.metrics, progress],
-            cancellation: .bySignals())
+            cancellation: .bySignals(), evaluationPeriod: runOptions.testPeriod,
+            evaluationLimit: runOptions.testLimit)
         let summary = try trainer.run(
             problem, with: setup.make(problem.parameters, generator: runOptions.generator(for: .curvature)))
         if case .interrupted(let signal) = summary.outcome { throw ExitCode(128 + (signal ?? 0)) }
-    }
-
-    /// The network for the images of a task.
-    private func network(for task: ImageTask) throws -> ConvNet {
-        let shape = task.training.imageShape
-        guard shape[1] == shape[2], shape[1] >= 8 else {
-            throw ToolError(
-                "the images of \(task.name) have \(shape[1]) x \(shape[2]) pixels: the network takes square ones of "
-                    + "at least 8 x 8")
-        }
-        var generator = runOptions.generator(for: .parameters)
-        return ConvNet(
-            channels: [shape[0], 32, 64, 128], imageSize: shape[1], classes: task.training.classes,
-            device: runOptions.device,
-            using: &generator)
     }
 }
 
 /// What `config.json` says.
 private struct Settings: Encodable {
     var version = KFACTool.version
-    let dataset: String
+    let problem: ProblemName
+    let dataset: String?
     let trainingExamples: Int
-    let normalization: Normalization
+    let normalization: Normalization?
+    let augment: Bool?
     let optimizer: OptimizerSetup
-    let epochs: Int
+    let epochs: Int?
+    let steps: Int?
     let batchSize: Int
+    let batchGrowth: Int?
+    let testPeriod: Int?
+    let testLimit: Int?
     let seed: UInt64
     let device: String
     let threads: Int
     let libtorch: String
 
-    init(dataset: String, optimizer: OptimizerSetup, training: Int, normalization: Normalization, run: RunOptions) {
-        self.dataset = dataset
+    init(source: ProblemSource, augments: Bool, optimizer: OptimizerSetup, run: RunOptions) {
+        problem = source.name
+        dataset = source.dataset
+        trainingExamples = source.trainingCount
+        normalization = source.normalization
+        augment = source.name == .residual ? augments : nil
         self.optimizer = optimizer
-        self.normalization = normalization
-        trainingExamples = training
-        epochs = run.epochs
-        batchSize = run.batchSize
+        epochs = run.steps == nil ? run.epochs ?? source.name.epochs : nil
+        steps = run.steps
+        batchSize = run.batchSize ?? source.name.batchSize
+        batchGrowth = run.batchGrowth
+        testPeriod = run.testPeriod
+        testLimit = run.testLimit
         seed = run.seed
         device = "\(run.device)"
         threads = Runtime.threadCount

@@ -101,7 +101,7 @@ import Training
                 }
             let recorder = Recorder()
             let sampler = BatchSampler(count: 20, batchSize: 8, generator: generator)
-            try Trainer(epochs: 20, sampler: sampler, optimizerName: "\(method)", sinks: [recorder])
+            try Trainer(length: .epochs(20), sampler: sampler, optimizerName: "\(method)", sinks: [recorder])
                 .run(problem, with: optimizer)
             return recorder.steps.map(\.loss)
         }

@@ -1,0 +1,37 @@
+import Foundation
+
+/// The number of examples of each step.
+public enum BatchSize: Sendable, Hashable, Codable, ExpressibleByIntegerLiteral {
+    /// The same number at every step.
+    case constant(Int)
+    /// Exponential growth from a number at the first step to all examples at the last of `steps` steps, and from then on.
+    ///
+    /// The step k, from 1, takes m₁ exp((k − 1) / b) examples, where b makes that the number of all examples at
+    /// k = `steps` (Martens & Grosse 2015, section 13, where it is 500).
+    case growing(from: Int, steps: Int)
+
+    /// Creates a size that is the same number at every step.
+    public init(integerLiteral value: Int) { self = .constant(value) }
+
+    /// The number of examples of a step, counted from 0, where there are `count` examples; at most `count`.
+    public func callAsFunction(_ step: Int, of count: Int) -> Int {
+        switch self {
+        case .constant(let size): return min(size, count)
+        case .growing(let first, let steps):
+            guard first < count, step < steps - 1 else { return count }
+            let share = Double(step) / Double(steps - 1)
+            return min(count, Int((Double(first) * pow(Double(count) / Double(first), share)).rounded()))
+        }
+    }
+
+    /// Whether the number is the same at every step.
+    public var isConstant: Bool { if case .constant = self { true } else { false } }
+
+    /// Whether all numbers are positive.
+    var isValid: Bool {
+        switch self {
+        case .constant(let size): size > 0
+        case .growing(let first, let steps): first > 0 && steps > 0
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Datasets
+import KFAC
+import Torch
+import TorchNN
+import Training
+
+/// A problem whose data was read, and of which any number of models can be made.
+struct ProblemSource {
+    /// The problem.
+    let name: ProblemName
+    /// The device of data and models.
+    let device: Device
+    private let data: Data
+    private let augments: Bool
+
+    private enum Data {
+        case images(ImageTask, Normalization)
+        case points(count: Int)
+    }
+
+    /// Reads the data that the options name, and makes sure that it fits.
+    init(_ options: ProblemOptions, device: Device) throws {
+        name = options.problem
+        self.device = device
+        augments = options.augment
+        switch name.dataKind {
+        case .mnist, .cifar:
+            let task = try options.imageTask()
+            try name.check(task)
+            // Pixels are probabilities for the autoencoder.
+            let normalization = name == .autoencoder ? Normalization() : Normalization(of: task.training)
+            data = .images(task.to(device), normalization)
+        case .points: data = .points(count: options.trainLimit ?? ProblemName.pointCount)
+        }
+    }
+
+    /// What the data is called; nil where it is part of the problem.
+    var dataset: String? { if case .images(let task, _) = data { task.name } else { nil } }
+
+    /// What is done to pixels; nil where there are none.
+    var normalization: Normalization? { if case .images(_, let normalization) = data { normalization } else { nil } }
+
+    /// The number of examples to learn from.
+    var trainingCount: Int {
+        switch data {
+        case .images(let task, _): task.training.count
+        case .points(let count): count
+        }
+    }
+
+    /// Makes a model with initial parameters of its own, and the problem of training it.
+    ///
+    /// - Parameter generator: Draws the parameters, on the CPU.
+    func problem(using generator: inout RandomGenerator) -> any Problem {
+        switch data {
+        case .images(let task, let normalization): imageProblem(task, normalization, &generator)
+        case .points(let count):
+            PoissonProblem(
+                model: LaplacePerceptron([2, 64, 64, 48, 1], device: device, using: &generator), trainingCount: count)
+        }
+    }
+
+    private func imageProblem(
+        _ task: ImageTask, _ normalization: Normalization, _ generator: inout RandomGenerator
+    ) -> any Problem {
+        let shape = task.training.imageShape
+        let classes = task.training.classes
+        let title = "\(name.rawValue) on \(task.name)"
+        func classification(_ model: any Module, _ layerChoices: LayerChoices = LayerChoices()) -> any Problem {
+            let augmentation: (Augmentation, UInt64)? =
+                augments ? (Augmentation(), UInt64(generator.integers([1], in: 0..<Int.max).scalar)) : nil
+            return ImageClassification(
+                name: title, model: model, task: task, normalization: normalization, augmentation: augmentation,
+                layerChoices: layerChoices)
+        }
+        switch name {
+        case .convolutional:
+            return classification(
+                ConvNet(
+                    channels: [shape[0], 32, 64, 128], imageSize: shape[1], classes: classes, device: device,
+                    using: &generator))
+        case .residual:
+            return classification(
+                ResNet(depth: 20, channels: shape[0], classes: classes, device: device, using: &generator))
+        case .rows:
+            return classification(
+                RowNetwork(rowSize: shape[0] * shape[2], classes: classes, device: device, using: &generator),
+                LayerChoices())
+        case .autoencoder:
+            let pixels = shape.reduce(1, *)
+            return ImageReconstruction(
+                name: title,
+                model: Autoencoder([pixels, 1000, 500, 250, 30], device: device, using: &generator), task: task)
+        case .poisson: fatalError("\(name) has no images")
+        }
+    }
+}
+
+extension ProblemName {
+    /// The number of pairs of points to learn from.
+    static let pointCount = 3000
+
+    /// Makes sure that the network can take the images.
+    fileprivate func check(_ task: ImageTask) throws {
+        let shape = task.training.imageShape
+        guard self == .convolutional, shape[1] != shape[2] || shape[1] < 8 else { return }
+        throw ToolError(
+            "the images of \(task.name) have \(shape[1]) x \(shape[2]) pixels: the network takes square ones of "
+                + "at least 8 x 8")
+    }
+}
