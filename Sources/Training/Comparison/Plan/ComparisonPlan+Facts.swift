@@ -1,3 +1,5 @@
+import Datasets
+
 extension ComparisonPlan {
     /// All of the plan as names and values, for people.
     var facts: [Setting] {
@@ -8,15 +10,23 @@ extension ComparisonPlan {
         ]
         facts += subject.conditions
         facts += [
-            Setting("batch size", "\(batchSize)"), Setting("steps", "\(steps)"),
+            Setting("batch size", batchSizeText), Setting("steps", "\(steps)"),
             Setting("seeds", seeds.map { "\($0)" }.joined(separator: ", ")),
-            Setting("evaluation period", "\(evaluationPeriod)"), Setting("metric", metric.title),
+            Setting("evaluation period", "\(evaluationPeriod)"),
+            Setting("examples of a test", evaluationLimit.map { "\($0)" } ?? "all"), Setting("metric", metric.title),
             Setting("targets", targets.isEmpty ? "none" : targets.map(\.description).joined(separator: ", ")),
             Setting("trials", "\(tuning.trials)"), Setting("steps of a trial", "\(tuning.steps)"),
             Setting("seed of the trials", "\(tuning.seed)"),
             Setting("methods", methods.map(\.label).joined(separator: ", ")),
         ]
         return facts + methods.map { Setting("method \($0.label)", $0.description) }
+    }
+
+    private var batchSizeText: String {
+        switch batchSize {
+        case .constant(let size): "\(size)"
+        case .growing(let first, let steps): "from \(first) to all in \(steps) steps"
+        }
     }
 
     /// The first difference between this plan and another, in words; nil where there is none.

@@ -11,20 +11,24 @@ struct ChartScale: Hashable {
     init(linear numbers: ClosedRange<Double>) {
         let isPoint = numbers.lowerBound == numbers.upperBound
         let margin = isPoint ? max(1, abs(numbers.lowerBound)) * 0.5 : 0
-        range = numbers.lowerBound - margin...numbers.upperBound + margin
-        isLogarithmic = false
+        self.init(range: numbers.lowerBound - margin...numbers.upperBound + margin, isLogarithmic: false)
     }
 
     /// Creates a scale that suits numbers: logarithmic where they are positive and lie far apart.
     init(fitting numbers: ClosedRange<Double>) {
-        guard numbers.lowerBound > 0, numbers.upperBound / numbers.lowerBound > 8 else {
-            let margin = (numbers.upperBound - numbers.lowerBound) * 0.04
-            self.init(linear: numbers.lowerBound - margin...numbers.upperBound + margin)
-            return
+        let (low, high) = (numbers.lowerBound, numbers.upperBound)
+        if low > 0, high / low > 8 {
+            let margin = pow(high / low, 0.04)
+            self.init(range: low / margin...high * margin, isLogarithmic: true)
+        } else {
+            let margin = (high - low) * 0.04
+            self.init(linear: low - margin...high + margin)
         }
-        let margin = pow(numbers.upperBound / numbers.lowerBound, 0.04)
-        range = numbers.lowerBound / margin...numbers.upperBound * margin
-        isLogarithmic = true
+    }
+
+    private init(range: ClosedRange<Double>, isLogarithmic: Bool) {
+        self.range = range
+        self.isLogarithmic = isLogarithmic
     }
 
     /// Where a number lies: 0 at the beginning, 1 at the end.

@@ -18,21 +18,19 @@ extension ComparisonResults {
     }
 
     private func summaryLine(_ method: ComparisonMethod, target: ComparisonTarget?) -> String {
-        let value = target.flatMap(value)
-        let arrival = value.flatMap { arrival(of: method, at: $0) }
+        let value = target.flatMap { self.value(of: $0) }
+        let arrival = value.flatMap { self.arrival(of: method, at: $0) }
         let runs = finalRuns(of: method)
         var fields = [
-            method.label, method.optimizer, runs.first.map { csvField($0.run.settings.line) } ?? "",
-            plan.metric.rawValue, target?.description ?? "", csvField(value), csvField(arrival?.reached),
-            "\(runs.count)",
+            method.label, method.optimizer, runs.first.map { quoted($0.run.settings.line) } ?? "",
+            plan.metric.rawValue, target?.description ?? "", field(value), field(arrival?.reached), "\(runs.count)",
         ]
-        fields += csvFields(arrival?.steps) + csvFields(arrival?.seconds) + csvFields(arrival?.cpuSeconds)
-        for number: (Arrival) -> Spread in [\.steps, \.seconds, \.cpuSeconds] {
-            fields.append(csvField(value.flatMap { advantage(of: method, at: $0, number) }))
-        }
+        let measures = [\Arrival.steps, \.seconds, \.cpuSeconds]
+        for measure in measures { fields += self.fields(of: arrival?[keyPath: measure]) }
+        for measure in measures { fields.append(field(value.flatMap { advantage(of: method, at: $0, measure) })) }
         let perStep = secondsPerStep(of: method)
-        fields += csvFields(finalValue(of: method))
-        fields += [csvField(perStep?.wall.median), csvField(perStep?.cpu.median)]
+        fields += self.fields(of: finalValue(of: method))
+        fields += [field(perStep?.wall.median), field(perStep?.cpu.median)]
         fields.append("\(runs.count { $0.failedStep != nil })")
         return fields.joined(separator: ",")
     }
@@ -47,8 +45,8 @@ extension ComparisonResults {
                 if case .chosen(let choice) = tuning { isChosen = choice.trial == trial }
                 let value = record.finalValue(of: plan.metric)
                 let fields = [
-                    method.label, "\(trial + 1)", csvField(record.run.settings.line), "\(record.run.seed)",
-                    "\(record.run.steps)", value.isNaN ? "" : csvField(value), csvField(record.failedStep),
+                    method.label, "\(trial + 1)", quoted(record.run.settings.line), "\(record.run.seed)",
+                    "\(record.run.steps)", value.isNaN ? "" : field(value), field(record.failedStep),
                     isChosen ? "yes" : "no",
                 ]
                 lines.append(fields.joined(separator: ","))
@@ -57,14 +55,14 @@ extension ComparisonResults {
         return lines.map { "\($0)\n" }.joined()
     }
 
-    private func csvFields(_ spread: Spread?) -> [String] {
-        [csvField(spread?.median), csvField(spread?.low), csvField(spread?.high)]
+    private func fields(of spread: Spread?) -> [String] {
+        [field(spread?.median), field(spread?.low), field(spread?.high)]
     }
 
-    private func csvField(_ number: (some LosslessStringConvertible)?) -> String {
+    private func field(_ number: (some LosslessStringConvertible)?) -> String {
         number.map { "\($0)" } ?? ""
     }
 
     /// A text in quotes, those in it doubled (RFC 4180).
-    private func csvField(_ text: String) -> String { "\"\(text.replacing("\"", with: "\"\""))\"" }
+    private func quoted(_ text: String) -> String { "\"\(text.replacing("\"", with: "\"\""))\"" }
 }

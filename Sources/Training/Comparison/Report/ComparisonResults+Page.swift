@@ -33,12 +33,12 @@ extension ComparisonResults {
         let explanation =
             "Lines are medians over the seeds, bands go from the least to the greatest value. Against seconds, a "
             + "point stands at the median of the seeds' times."
-        let charts = metrics.flatMap { metric in
+        let pictures = metrics.flatMap { metric in
             [Markup.element("h3", [:], metric.title.capitalizedFirst)]
                 + [.element("div", ["class": "charts"], charts(of: metric))]
         }
         return section(
-            "Curves", [.element("p", [:], explanation), .element("ul", ["class": "legend"], legend)] + charts)
+            "Curves", [.element("p", [:], explanation), .element("ul", ["class": "legend"], legend)] + pictures)
     }
 
     /// A metric against steps and against seconds.

@@ -38,9 +38,10 @@ extension ComparisonResults {
                 continue
             }
             var cells = [method.label, "\(arrival.reached) of \(arrival.runs)"]
-            for number: (Arrival) -> Spread in [\.steps, \.seconds, \.cpuSeconds] {
-                cells.append(NumberText.spread(number(arrival), cells.count == 2 ? NumberText.count : NumberText.short))
-                cells.append(NumberText.factor(advantage(of: method, at: value, number)))
+            for measure in [\Arrival.steps, \.seconds, \.cpuSeconds] {
+                let format = measure == \.steps ? NumberText.count : NumberText.short
+                cells.append(NumberText.spread(arrival[keyPath: measure], format))
+                cells.append(NumberText.factor(advantage(of: method, at: value, measure)))
             }
             table.rows.append(cells)
         }

@@ -46,14 +46,14 @@ extension ComparisonResults {
     ///
     /// - Returns: Nil where one of them is not known or infinite.
     public func advantage(
-        of method: ComparisonMethod, at value: Double, _ number: (Arrival) -> Spread
+        of method: ComparisonMethod, at value: Double, _ measure: KeyPath<Arrival, Spread>
     ) -> Double? {
         let others = plan.methods.filter { $0 != method }.compactMap { arrival(of: $0, at: value) }
-        guard let own = arrival(of: method, at: value), let best = others.map({ number($0).median }).min() else {
+        guard let own = arrival(of: method, at: value), let best = others.map({ $0[keyPath: measure].median }).min() else {
             return nil
         }
-        let ratio = best / number(own).median
-        return ratio.isFinite && number(own).median.isFinite ? ratio : nil
+        let ratio = best / own[keyPath: measure].median
+        return ratio.isFinite && own[keyPath: measure].median.isFinite ? ratio : nil
     }
 
     /// The final value of the metric over the seeds, a run that failed counting as infinitely bad; nil where there is
