@@ -5,10 +5,12 @@ import Testing
 
 @Suite struct SearchTests {
     /// Grid cells' middles, then radical inverses to the bases 2 and 3, by hand.
-    @Test(arguments: [
+    static let points: [(Int, [Double])] = [
         (0, [0.125, 0.375, 0.625, 0.875]), (1, [0.125, 0.625, 0.375, 0.875]),
-        (2, [1.0 / 18, 1.0 / 3 + 1.0 / 18, 2.0 / 3 + 1.0 / 18, 1.0 / 9 + 1.0 / 18]),
-    ])
+        (2, [1 / 18, 7 / 18, 13 / 18, 3 / 18]),
+    ]
+
+    @Test(arguments: points)
     func pointsAreThoseOfHammersley(dimension: Int, expected: [Double]) {
         let points = (0..<4).map { SearchPoints.coordinate(of: $0, outOf: 4, dimension: dimension) }
         #expect(zip(points, expected).allSatisfy { abs($0 - $1) < 1e-15 })
