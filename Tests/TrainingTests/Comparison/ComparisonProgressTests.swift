@@ -37,7 +37,7 @@ import Testing
         plan.tuning.trials = 2
         plan.metric = .testLoss
         let lines = withoutTimes(try text(plan)).split(separator: "\n").map(String.init)
-        #expect(lines.count == 21, "\(lines)")
+        #expect(lines.count == 20, "\(lines)")
         #expect(
             lines[..<4] == [
                 "points: 2 parameters, 12 examples to learn from, 4 to be tested on",

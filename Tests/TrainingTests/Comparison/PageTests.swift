@@ -117,8 +117,9 @@ private final class PageReader: NSObject, XMLParserDelegate {
     static let ticks: [(ClosedRange<Double>, Bool, [Double])] = [
         (0...300, false, [0, 50, 100, 150, 200, 250, 300]), (0.13...0.32, false, [0.15, 0.2, 0.25, 0.3]),
         (-1...1, false, [-1, -0.5, 0, 0.5, 1]), (5...5, false, [3, 4, 5, 6, 7]),
-        (0.9...120, true, [1, 3, 10, 30, 100]), (1e-9...1e9, true, [1e-9, 1e-6, 1e-3, 1, 1e3, 1e6, 1e9]),
-        (5.5...62, true, [10, 20, 50]),
+        (0.9...120, true, [1, 2, 5, 10, 20, 50, 100]), (0.9...1200, true, [1, 3, 10, 30, 100, 300, 1000]),
+        (1e-9...1e9, true, [1e-8, 1e-4, 1, 1e4, 1e8]),
+        (5.5...62, true, [5, 10, 20, 50]),
     ]
 
     @Test(arguments: ticks)
