@@ -76,7 +76,9 @@ public struct Comparison {
         let trainer = Trainer(
             length: .steps(run.steps),
             sampler: BatchSampler(
-                count: problem.trainingCount, batchSize: plan.batchSize, generator: generators.batches),
+                count: problem.trainingCount, batchSize: plan.batchSize,
+                // A batch that grows is to have its full size, not what happens to be left.
+                partialBatch: plan.batchSize.isConstant ? .keep : .drop, generator: generators.batches),
             optimizerName: run.method, sinks: [recorder], cancellation: cancellation,
             evaluationPeriod: plan.evaluationPeriod, evaluationLimit: plan.evaluationLimit)
         do {
@@ -94,8 +96,8 @@ extension OptimizerError {
     /// Whether numbers got out of hand, as they do with unsuitable settings, rather than the caller made a mistake.
     var isNumerical: Bool {
         switch self {
-        case .lossNotFinite, .inversionFailed: true
-        default: false
+        case .lossNotFinite, .inversionFailed, .preconditionerFailed, .quadraticModelFailed: true
+        case .unreachedParameters, .unknownNames, .approximationNotPossible, .examplesNotFound, .usesChanged: false
         }
     }
 }
