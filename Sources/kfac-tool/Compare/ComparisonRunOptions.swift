@@ -10,7 +10,8 @@ struct ComparisonRunOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The number of final runs of each method, with the seeds 1, 2, ...", valueName: "count"))
     var seeds = 5
 
-    @Option(help: ArgumentHelp("The number of settings to try for each method that has any choice.", valueName: "count"))
+    @Option(
+        help: ArgumentHelp("The number of settings to try for each method that has any choice.", valueName: "count"))
     var trials = 8
 
     @Option(help: ArgumentHelp("The number of steps of a trial. (default: those of a final run)", valueName: "count"))

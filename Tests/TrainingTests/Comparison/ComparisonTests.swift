@@ -144,7 +144,9 @@ import Testing
         var failures: [String] = []
         var choices: [String: ComparisonResults.Choice?] = [:]
         try compare(plan) { event in
-            if case .runEnd(let record, .some(let failure)) = event { failures.append("\(record.run.title): \(failure)") }
+            if case .runEnd(let record, .some(let failure)) = event {
+                failures.append("\(record.run.title): \(failure)")
+            }
             if case .choice(let method, let choice) = event { choices[method.label] = choice }
         }
         let reason = "the loss is not finite at step 1: lower the learning rate or raise the damping"
@@ -154,7 +156,8 @@ import Testing
         let failed = try #require(RunTable.points(text, steps: 6).last)
         #expect(failed.step == 2 && failed.loss?.isFinite == false && failed.testLoss == nil)
         #expect(choices["wild"]??.settings == [Setting("learning-rate", "0.1")])
-        #expect(try String(contentsOfFile: folder("a/tuning.csv"), encoding: .utf8).contains("wild,3,\"learning-rate 1e300\",7,6,,2,no\n"))
+        let table = try String(contentsOfFile: folder("a/tuning.csv"), encoding: .utf8)
+        #expect(table.contains("wild,3,\"learning-rate 1e300\",7,6,,2,no\n"))
     }
 
     @Test func aMethodThatAlwaysFailsTakesNoFurtherPart() throws {

@@ -141,7 +141,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
     }
 
     @Test(arguments: [
-        (3.0, "3"), (0.123456, "0.1235"), (1234567, "1.235e+06"), (-2.5, "-2.5"), (.infinity, "–"), (.nan, "–"),
+        (3.0, "3"), (0.123456, "0.1235"), (1_234_567, "1.235e+06"), (-2.5, "-2.5"), (.infinity, "–"), (.nan, "–"),
         (87.654, "87.65"),
     ])
     func numbersAreShort(number: Double, expected: String) { #expect(NumberText.short(number) == expected) }

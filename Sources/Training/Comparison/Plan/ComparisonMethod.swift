@@ -66,6 +66,13 @@ public struct ComparisonMethod: Sendable, Hashable, Codable {
     }
 }
 
+extension ComparisonMethod {
+    /// Those of its settings that tuning chooses, in one line.
+    func chosenLine(_ settings: [Setting]) -> String {
+        settings.filter { setting in options.contains { $0.name == setting.name && !$0.range.isFixed } }.line
+    }
+}
+
 extension ComparisonMethod: CustomStringConvertible {
     /// The optimiser and its options: "adam: learning-rate 0.0001:0.1".
     public var description: String {

@@ -1,6 +1,7 @@
 extension ComparisonPlan {
-    /// The runs that look for the best settings: trial by trial, all methods in turn. A method without anything to choose
-    /// has none.
+    /// The runs that look for the best settings: trial by trial, all methods in turn.
+    ///
+    /// A method without anything to choose has none.
     var tuningRuns: [ComparisonRun] {
         (0..<tuning.trials).flatMap { trial in
             methods.filter(\.isTunable).map { method in

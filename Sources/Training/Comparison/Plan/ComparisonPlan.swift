@@ -71,8 +71,10 @@ public struct ComparisonPlan: Sendable, Hashable, Codable {
 
     /// Creates a plan.
     public init(
-        subject: Subject, methods: [ComparisonMethod], tuning: Tuning, steps: Int, seeds: [UInt64], batchSize: BatchSize,
-        evaluationPeriod: Int, evaluationLimit: Int? = nil, metric: ComparisonMetric, targets: [ComparisonTarget] = []
+        subject: Subject, methods: [ComparisonMethod], tuning: Tuning, steps: Int, seeds: [UInt64],
+        batchSize: BatchSize,
+        evaluationPeriod: Int, evaluationLimit: Int? = nil, metric: ComparisonMetric,
+        targets: [ComparisonTarget] = []
     ) {
         self.subject = subject
         self.methods = methods

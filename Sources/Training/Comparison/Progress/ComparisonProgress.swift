@@ -50,7 +50,7 @@ public final class ComparisonProgress {
         case .runEnd(let record, let failure): finish(record, failure)
         case .choice(let method, let choice):
             if choice == nil, let plan { estimate?.drop(plan.seeds.count * plan.steps, of: method.label) }
-            if let plan { tell([Text.choice(choice, of: method, plan.metric)]) }
+            tell([Text.choice(choice, of: method)])
         case .end(let results, let outcome):
             line.erase()
             var lines = Text.summary(results, outcome, terminal)
@@ -85,7 +85,7 @@ public final class ComparisonProgress {
         estimate?.finish(record.run)
         estimate?.note(elapsed(current), steps: record.points.last?.step ?? 0, of: record.run.method)
         let head = "\(current.number)/\(current.count) \(record.run.title)"
-        tell([Text.run(record, head: head, failure: failure, plan.metric)])
+        tell([Text.run(record, head: head, failure: failure, plan)])
         self.current = nil
     }
 

@@ -16,9 +16,12 @@ extension Text {
     }
 
     /// What came of a run.
-    static func run(_ record: RunRecord, head: String, failure: String?, _ metric: ComparisonMetric) -> String {
+    static func run(_ record: RunRecord, head: String, failure: String?, _ plan: ComparisonPlan) -> String {
+        let metric = plan.metric
         var text = head
-        if case .tuning = record.run.part { text += " (\(record.run.settings.line))" }
+        if case .tuning = record.run.part, let method = plan.methods.first(where: { $0.label == record.run.method }) {
+            text += " (\(method.chosenLine(record.run.settings)))"
+        }
         if let failure { return "\(text): failed: \(failure)" }
         let seconds = record.points.last?.seconds ?? 0
         return "\(text): \(metric.title) \(NumberText.short(record.finalValue(of: metric))), \(seconds.fixed(1)) s"
@@ -26,10 +29,10 @@ extension Text {
 
     /// What tuning chose.
     static func choice(
-        _ choice: ComparisonResults.Choice?, of method: ComparisonMethod, _ metric: ComparisonMetric
+        _ choice: ComparisonResults.Choice?, of method: ComparisonMethod
     ) -> String {
         guard let choice else { return "\(method.label): no trial got to its end, so it takes no further part" }
-        return "\(method.label): best with \(choice.settings.line)"
+        return "\(method.label): best with \(method.chosenLine(choice.settings))"
             + (choice.atEdge.isEmpty ? "" : ", at the edge of what was tried")
     }
 
@@ -38,7 +41,8 @@ extension Text {
         _ results: ComparisonResults, _ outcome: RunSummary.Outcome, _ terminal: Terminal
     ) -> [String] {
         let metric = results.plan.metric
-        var lines = ["\(Text.outcome(outcome, terminal)): \(results.records.count) of \(count(results.runCount, "run"))"]
+        let runs = "\(results.records.count) of \(count(results.runCount, "run"))"
+        var lines = ["\(Text.outcome(outcome, terminal)): \(runs)"]
         for method in results.plan.methods {
             guard let final = results.finalValue(of: method) else { continue }
             lines.append("\(method.label): \(metric.title) \(NumberText.spread(final))")
@@ -48,7 +52,8 @@ extension Text {
                 else { continue }
                 var text = "  \(NumberText.short(value)) reached by \(arrival.reached) of \(arrival.runs)"
                 if arrival.steps.median.isFinite {
-                    text += ", in \(NumberText.spread(arrival.steps, NumberText.count)) steps, "
+                    text +=
+                        ", in \(NumberText.spread(arrival.steps, NumberText.count)) steps, "
                         + "\(NumberText.spread(arrival.seconds)) s"
                 }
                 lines.append(text)

@@ -55,8 +55,9 @@ struct Chart {
             ], [.lines(pieces)])
     }
 
-    /// The scales that show all medians. A curve that leaves upwards is not followed further than twice the middle of
-    /// what the curves begin with.
+    /// The scales that show all medians.
+    ///
+    /// A curve that leaves upwards is not followed further than twice the middle of what the curves begin with.
     private func scales() -> (x: ChartScale, y: ChartScale)? {
         let points = curves.flatMap(\.points)
         let xs = points.map(\.x)
@@ -114,11 +115,12 @@ struct Chart {
     private func mark(_ mark: Mark, _ y: (Double) -> Double) -> Markup {
         let frame = Self.frame
         let height = y(mark.y)
+        let nameHeight = height < frame.top + 18 ? height + 14 : height - 5
         return .element(
             "g", [:],
             [
                 line(from: (frame.left, height), to: (frame.right, height), kind: "mark"),
-                label(mark.name, at: (frame.right - 4, height - 5), anchor: "end"),
+                label(mark.name, at: (frame.right - 4, nameHeight), anchor: "end"),
             ])
     }
 

@@ -57,8 +57,9 @@ struct ChartScale: Hashable {
     private func logarithmicTicks(about count: Int) -> [Double] {
         let decades = Int(floor(log10(range.lowerBound)))...Int(ceil(log10(range.upperBound)))
         func ticks(_ digits: [Double], every: Int) -> [Double] {
-            decades.filter { $0.isMultiple(of: every) }.flatMap { decade in digits.map { $0 * pow(10, Double(decade)) } }
-                .filter(range.contains)
+            decades.filter { $0.isMultiple(of: every) }.flatMap { decade in digits.map { $0 * pow(10, Double(decade)) }
+            }
+            .filter(range.contains)
         }
         for digits in [[1.0, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]] {
             let found = ticks(digits, every: 1)

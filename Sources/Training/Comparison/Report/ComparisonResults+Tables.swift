@@ -77,9 +77,9 @@ extension ComparisonResults {
             case .unfinished: cells += ["not finished", ""]
             case .allFailed: cells += ["no trial got to its end", ""]
             case .chosen(let choice):
-                let edge = choice.atEdge.isEmpty ? "" : " (at the edge of what was tried: \(choice.atEdge.joined(separator: ", ")))"
-                let value = choice.value.map(NumberText.short) ?? "nothing to choose"
-                cells += [choice.settings.line + edge, value]
+                let edge = choice.atEdge.joined(separator: ", ")
+                cells.append(choice.settings.line + (edge.isEmpty ? "" : " (at the edge of what was tried: \(edge))"))
+                cells.append(choice.value.map(NumberText.short) ?? "nothing to choose")
             }
             table.rows.append(cells)
         }
@@ -98,15 +98,18 @@ extension ComparisonResults {
             var table = PageTable(columns: ["trial", "settings", "final \(plan.metric.title)"])
             let tuning = tuning(of: method)
             for (trial, record) in trials(of: method) {
-                if case .chosen(let choice) = tuning, choice.trial == trial { table.emphasized.insert(table.rows.count) }
+                if case .chosen(let choice) = tuning, choice.trial == trial {
+                    table.emphasized.insert(table.rows.count)
+                }
                 let value = record.failedStep.map { "failed at step \($0)" }
                 table.rows.append([
-                    "\(trial + 1)", record.run.settings.line,
+                    "\(trial + 1)", method.chosenLine(record.run.settings),
                     value ?? NumberText.short(record.finalValue(of: plan.metric)),
                 ])
             }
             guard !table.rows.isEmpty else { continue }
-            content.append(.element("details", [:], [.element("summary", [:], "Trials of \(method.label)"), table.markup]))
+            let summary = Markup.element("summary", [:], "Trials of \(method.label)")
+            content.append(.element("details", [:], [summary, table.markup]))
         }
         return content.isEmpty ? .lines([]) : section("Trials", content)
     }

@@ -1,6 +1,8 @@
 /// The look of the page: light or dark as the reader's system is.
 enum PageStyle {
-    /// The style sheet. The colours of curves are told apart by colour-blind readers too, and have dashes besides.
+    /// The style sheet.
+    ///
+    /// The colours of curves are told apart by colour-blind readers too, and have dashes besides.
     static let css = """
         :root {
           --page: #ffffff; --text: #1b1f24; --faint: #59636e; --rule: #d1d9e0; --chosen: #eef4fb;

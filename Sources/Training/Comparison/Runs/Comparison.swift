@@ -68,10 +68,12 @@ public struct Comparison {
         var generators = RunGenerators(seed: run.seed, device: device)
         let problem = try makeProblem(&generators.parameters)
         let optimizer = try makeOptimizer(run, problem, generators.optimizer)
-        let recorder = PointRecorder(device: device, onStep: { onEvent(.step($0)) }) { point in
-            try onPoint(point)
-            onEvent(.point(point))
-        }
+        let recorder = PointRecorder(
+            device: device, onStep: { onEvent(.step($0)) },
+            onPoint: { point in
+                try onPoint(point)
+                onEvent(.point(point))
+            })
         try recorder.note(problem.evaluate(limit: plan.evaluationLimit))
         let trainer = Trainer(
             length: .steps(run.steps),

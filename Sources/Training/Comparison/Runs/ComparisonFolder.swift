@@ -1,6 +1,8 @@
 import Foundation
 
-/// The folder of a comparison: its plan, the records of its runs, its report. What is there need not be done again.
+/// The folder of a comparison: its plan, the records of its runs, its report.
+///
+/// What is there need not be done again.
 ///
 /// ```
 /// plan.json                     what is to be done
@@ -68,7 +70,8 @@ public final class ComparisonFolder {
         let file = "\(path)/\(run.file)"
         guard let content = FileManager.default.contents(atPath: file) else { return nil }
         do {
-            return RunRecord(run: run, points: try RunTable.points(String(decoding: content, as: UTF8.self), steps: run.steps))
+            let text = String(decoding: content, as: UTF8.self)
+            return RunRecord(run: run, points: try RunTable.points(text, steps: run.steps))
         } catch {
             throw .recordNotReadable(file, line: error.line, reason: error.reason)
         }

@@ -49,7 +49,8 @@ extension ComparisonResults {
         of method: ComparisonMethod, at value: Double, _ measure: KeyPath<Arrival, Spread>
     ) -> Double? {
         let others = plan.methods.filter { $0 != method }.compactMap { arrival(of: $0, at: value) }
-        guard let own = arrival(of: method, at: value), let best = others.map({ $0[keyPath: measure].median }).min() else {
+        guard let own = arrival(of: method, at: value), let best = others.map({ $0[keyPath: measure].median }).min()
+        else {
             return nil
         }
         let ratio = best / own[keyPath: measure].median
