@@ -202,4 +202,22 @@ import Testing
         #expect(try fields("out/runs/nesterov/seed-1.csv") != fields("out/runs/plain/seed-1.csv"))
         #expect(!files().contains("runs/nesterov/tune-1.csv"))
     }
+
+    /// The seed and the settings are all that a run depends on, so `kfac train` repeats it.
+    @Test func aRunIsThatOfTheTrainer() throws {
+        #expect(try compare(["--search", "kfac.learning-rate=0.05", "--search", "kfac.damping=0.2"]).status == 0)
+        let result = try Tool.run(
+            [
+                "train", "--data", ".", "--optimizer", "kfac", "--learning-rate", "0.05", "--damping", "0.2", "--steps",
+                "4", "--seed", "2", "--test-period", "2", "--batch-size", "16", "--threads", "1", "--output", "run",
+            ], in: folder)
+        #expect(result.status == 0, "\(result.errors)")
+        let losses = try Metric.read(folder("run/metrics.jsonl")).filter { $0.event == "evaluation" }.map {
+            $0.score?.loss
+        }
+        let lines = try fields("out/runs/kfac/seed-2.csv")
+        let column = try #require(lines[0].firstIndex(of: "test_loss"))
+        #expect(losses.count == 2)
+        #expect(losses == lines[2...].map { Double($0[column]) })
+    }
 }
