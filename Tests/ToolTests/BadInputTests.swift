@@ -69,10 +69,10 @@ import Torch
     @Test func anUnknownOptimizerIsToldWithTheKnownOnes() throws {
         let result = try Tool.run(["train", "--optimizer", "newton"], in: folder)
         #expect(result.status == 64)
-        #expect(
-            result.errors.hasPrefix(
-                "Error: The value 'newton' is invalid for '--optimizer <optimizer>'. Please provide one of 'kfac', "
-                    + "'sgd', 'adam', 'adamw', 'shampoo', 'soap' or 'muon'."))
+        #expect(result.errors.hasPrefix("Error: The value 'newton' is invalid for '--optimizer <optimizer>'."))
+        for method in ["kfac", "sgd", "adam", "adamw", "shampoo", "soap", "muon"] {
+            #expect(result.errors.contains("- \(method)\n"))
+        }
     }
 
     /// Runs on the folder's data and expects one sentence, and nothing left behind.
