@@ -47,7 +47,8 @@ import Training
     @Test func rowsTrain() throws {
         try ProblemChecks.expectTraining(
             steps: 40, batchSize: 60, share: 0.7,
-            configuration: .init(learningRate: 0.1, damping: 0.1, normConstraint: 0.01)
+            configuration: .init(
+                rule: .fixed(learningRate: 0.1), damping: 0.1, clipping: .norm(0.01))
         ) { Self.rows() }
     }
 
