@@ -5,8 +5,9 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
     /// All at once, every few steps, and at each of the first ones, as the averages still move much then (Martens &
     /// Grosse 2015, section 8).
     case together(every: Int, initially: Int = 3)
-    /// Some layers at each step, in turn, so that all steps cost alike; all of them at the first steps.
-    case roundRobin(perStep: Int, initially: Int = 3)
+    /// Some layers at each step, in turn, so that all steps cost alike and each layer is updated about every so many
+    /// steps; all of them at the first steps.
+    case roundRobin(every: Int, initially: Int = 3)
     /// All at once every few steps, on another thread while training goes on; a step that many steps later takes them
     /// into use, and waits for them if it must, so that results do not depend on how fast the thread is. At each of the
     /// first steps without a delay.
@@ -19,19 +20,17 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
         switch self {
         case .together(let period, let initially), .background(let period, _, let initially):
             return step < initially || step % period == 0 ? Array(0..<count) : []
-        case .roundRobin(let perStep, let initially):
-            if step < max(1, initially) { return Array(0..<count) }
-            return RoundRobin(count: count, perStep: perStep).updates(atStep: step)
+        case .roundRobin(let period, let initially):
+            if step < max(1, initially) || count == 0 { return Array(0..<count) }
+            return RoundRobin(count: count, perStep: (count + period - 1) / period).updates(atStep: step)
         }
     }
 
     /// Why the schedule cannot be followed; nil where it can.
     var defect: String? {
         switch self {
-        case .together(let period, let initially):
+        case .together(let period, let initially), .roundRobin(let period, let initially):
             period > 0 && initially >= 0 ? nil : "the period must be positive"
-        case .roundRobin(let perStep, let initially):
-            perStep > 0 && initially >= 0 ? nil : "the number of layers at each step must be positive"
         case .background(let period, let delay, let initially):
             period > 0 && initially >= 0 && (1...period).contains(delay)
                 ? nil : "the period must be positive and the delay from 1 to the period"

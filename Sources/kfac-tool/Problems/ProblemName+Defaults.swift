@@ -1,4 +1,4 @@
-/// The numbers that serve each problem best; ``OptimizationMethod`` and ``KFACDefaults`` have those of the first one.
+/// The numbers that serve each problem best; ``OptimizationMethod`` has those of the first one.
 extension ProblemName {
     /// How often to go through the training examples.
     var epochs: Int {
@@ -20,10 +20,4 @@ extension ProblemName {
 
     /// The learning rate at the beginning.
     func learningRate(of method: OptimizationMethod) -> Double { method.learningRate }
-
-    /// K-FAC's damping.
-    var damping: Double { KFACDefaults.damping }
-
-    /// K-FAC's bound on the length of a step.
-    var normConstraint: Double { KFACDefaults.normConstraint }
 }

@@ -51,13 +51,6 @@ enum OptimizationMethod: String, CaseIterable, ExpressibleByArgument {
     }
 }
 
-/// K-FAC's own numbers.
-enum KFACDefaults {
-    static let damping = 0.1
-    static let statisticsPeriod = 1
-    static let normConstraint = 0.003
-}
-
 /// How a learning rate goes on over a run.
 enum LearningRateDecay: String, CaseIterable, ExpressibleByArgument {
     case constant

@@ -31,27 +31,11 @@ struct OptimizerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "For kfac: what is added to the curvature of the mean loss. (default: \(KFACDefaults.damping))"))
-    var damping: Double?
-
-    @Option(
-        help: ArgumentHelp(
-            "For kfac: the bound on the squared length of a step in the metric of the Fisher matrix. "
-                + "(default: \(KFACDefaults.normConstraint))", valueName: "bound"))
-    var normConstraint: Double?
-
-    @Option(
-        help: ArgumentHelp(
-            "For kfac: the number of steps between updates of the statistics. "
-                + "(default: \(KFACDefaults.statisticsPeriod))",
-            valueName: "steps"))
-    var statisticsPeriod: Int?
-
-    @Option(
-        help: ArgumentHelp(
             "The number of steps between updates of kfac's inverses, shampoo's roots or soap's eigenbases. "
                 + byMethod(\.inversePeriod), valueName: "steps"))
     var inversePeriod: Int?
+
+    @OptionGroup(title: "K-FAC") var kfac: KFACOptions
 
     func validate() throws {
         if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
@@ -60,20 +44,11 @@ struct OptimizerOptions: ParsableArguments {
         if let momentum, !(momentum >= 0 && momentum < 1) {
             throw ValidationError("--momentum must be at least 0 and less than 1; \(momentum) was given.")
         }
-        if let damping, !(damping > 0 && damping.isFinite) {
-            throw ValidationError("--damping must be positive; \(damping) was given.")
-        }
-        if let normConstraint, !(normConstraint > 0 && normConstraint.isFinite) {
-            throw ValidationError("--norm-constraint must be positive; \(normConstraint) was given.")
-        }
-        if let statisticsPeriod { try check("--statistics-period", statisticsPeriod, in: 1...1_000_000) }
         if let inversePeriod { try check("--inverse-period", inversePeriod, in: 1...1_000_000) }
         if let weightDecay, !(weightDecay >= 0 && weightDecay.isFinite) {
             throw ValidationError("--weight-decay must be at least 0; \(weightDecay) was given.")
         }
-        try require("--damping", damping != nil, isFor: [.kfac])
-        try require("--norm-constraint", normConstraint != nil, isFor: [.kfac])
-        try require("--statistics-period", statisticsPeriod != nil, isFor: [.kfac])
+        for option in kfac.given { try require(option, true, isFor: [.kfac]) }
         try require("--nesterov", nesterov, isFor: [.sgd])
         try require("--inverse-period", inversePeriod != nil) { $0.inversePeriod != nil }
         try require("--weight-decay", weightDecay != nil) { $0.weightDecay != nil }
@@ -97,32 +72,29 @@ struct OptimizerOptions: ParsableArguments {
     func setup(steps: Int, problem: ProblemName, layers: LayerChoices = LayerChoices()) -> OptimizerSetup {
         let decay = learningRateSchedule ?? optimizer.decay
         let rate = decay.schedule(from: learningRate ?? problem.learningRate(of: optimizer), steps: steps)
-        let momentum = momentum ?? optimizer.momentum
+        let ownMomentum = momentum ?? optimizer.momentum
         let weightDecay = weightDecay ?? optimizer.weightDecay ?? 0
         let period = inversePeriod ?? optimizer.inversePeriod ?? 1
         let rule: FirstOrderRule
         switch optimizer {
         case .kfac:
             return .kfac(
-                KFACOptimizer.Configuration(
-                    rule: .fixed(learningRate: rate, momentum: .constant(momentum)),
-                    damping: .constant(damping ?? problem.damping),
-                    statisticsPeriod: statisticsPeriod ?? KFACDefaults.statisticsPeriod,
-                    inverses: .together(every: period),
-                    clipping: .norm(normConstraint ?? problem.normConstraint),
-                    layers: layers))
+                kfac.configuration(
+                    KFACDefaults(problem), learningRate: { decay.schedule(from: $0, steps: steps) },
+                    rate: learningRate, momentum: momentum, inversePeriod: inversePeriod, layers: layers))
         case .sgd:
             rule = .sgd(
-                SGD.Configuration(learningRate: rate, momentum: momentum, nesterov: nesterov, weightDecay: weightDecay))
+                SGD.Configuration(
+                    learningRate: rate, momentum: ownMomentum, nesterov: nesterov, weightDecay: weightDecay))
         case .adam, .adamw:
-            rule = .adam(Adam.Configuration(learningRate: rate, beta1: momentum, weightDecay: weightDecay))
+            rule = .adam(Adam.Configuration(learningRate: rate, beta1: ownMomentum, weightDecay: weightDecay))
         case .shampoo:
             rule = .shampoo(
                 Shampoo.Configuration(
-                    learningRate: rate, momentum: momentum, period: period, start: period, weightDecay: weightDecay))
+                    learningRate: rate, momentum: ownMomentum, period: period, start: period, weightDecay: weightDecay))
         case .soap:
             rule = .soap(
-                SOAP.Configuration(learningRate: rate, beta1: momentum, weightDecay: weightDecay, period: period))
+                SOAP.Configuration(learningRate: rate, beta1: ownMomentum, weightDecay: weightDecay, period: period))
         case .muon:
             // Biases and the output layer: Adam at its own rate, which falls as the matrices' does.
             let adam = Adam.Configuration(
@@ -130,7 +102,7 @@ struct OptimizerOptions: ParsableArguments {
                 weightDecay: weightDecay)
             rule = .muon(
                 Muon.Configuration(
-                    learningRate: rate, momentum: momentum, weightDecay: weightDecay, adam: adam,
+                    learningRate: rate, momentum: ownMomentum, weightDecay: weightDecay, adam: adam,
                     lastMatrixHasAdam: true))
         }
         return .firstOrder(optimizer, rule)

@@ -27,7 +27,7 @@ import Torch
         (.together(every: 3, initially: 0), [[0, 0, 0], [1, 1, 1], [2, 2, 2], [0, 0, 0], [1, 1, 1], [2, 2, 2]]),
         // Of three layers one at each step: j at step s where s − j is a multiple of three.
         (
-            .roundRobin(perStep: 1, initially: 1),
+            .roundRobin(every: 3, initially: 1),
             [[0, 0, 0], [1, 0, 1], [2, 1, 0], [0, 2, 1], [1, 0, 2], [2, 1, 0]]
         ),
         // Begun at steps 0 (done at once) and 3, used from 5 on.
@@ -102,7 +102,7 @@ import Torch
     }
 
     @Test(arguments: [
-        InverseSchedule.together(every: 0), .roundRobin(perStep: 0), .background(every: 3, after: 4),
+        InverseSchedule.together(every: 0), .roundRobin(every: 0), .background(every: 3, after: 4),
         .background(every: 0), .background(every: 3, after: 0), .together(every: 2, initially: -1),
     ])
     func defects(schedule: InverseSchedule) { #expect(schedule.defect != nil) }

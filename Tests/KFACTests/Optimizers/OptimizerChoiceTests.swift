@@ -201,7 +201,7 @@ import Torch
         .init(rule: .quadraticModel(.init(fraction: 1.5))), .init(preconditionerDamping: .adaptive()),
         .init(damping: .adaptive(.init(interval: 0))), .init(damping: .adaptive(.init(decay: 0))),
         .init(rule: .quadraticModel(), preconditionerDamping: .adaptive(.init(interval: 0))),
-        .init(statisticsPeriod: 0), .init(inverses: .roundRobin(perStep: 0)),
+        .init(statisticsPeriod: 0), .init(inverses: .roundRobin(every: 0)),
     ])
     func defects(configuration: KFACOptimizer.Configuration) {
         #expect(configuration.defect?.isEmpty == false)
