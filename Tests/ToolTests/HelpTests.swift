@@ -6,7 +6,9 @@ import Testing
     let folder = TemporaryFolder()
 
     /// The help as it is stored; `UPDATE_SNAPSHOTS=1 swift test --filter HelpTests` stores it anew.
-    @Test(arguments: [("kfac", ["--help"]), ("kfac-train", ["train", "--help"])])
+    @Test(arguments: [
+        ("kfac", ["--help"]), ("kfac-train", ["train", "--help"]), ("kfac-compare", ["compare", "--help"]),
+    ])
     func helpIsAsStored(name: String, arguments: [String]) throws {
         let result = try Tool.run(arguments, in: folder)
         #expect(result.status == 0)

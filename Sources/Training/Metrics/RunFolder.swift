@@ -59,7 +59,7 @@ public struct RunFolder {
     }
 
     /// Creates the folders on the way; returns the topmost one that was created, nil where all were there.
-    private static func createFolders(_ path: String) throws(RunFolderError) -> String? {
+    static func createFolders(_ path: String) throws(RunFolderError) -> String? {
         let files = FileManager.default
         var missing: [String] = []
         var next = URL(fileURLWithPath: path).standardizedFileURL.path
@@ -75,7 +75,7 @@ public struct RunFolder {
         return missing.last
     }
 
-    private static func reason(_ error: any Error) -> String {
+    static func reason(_ error: any Error) -> String {
         let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
         guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return "it cannot be written" }
         return String(cString: strerror(Int32(underlying.code)))

@@ -1,5 +1,7 @@
 /// How far an epoch, or a run of steps, is, in one line.
 struct ProgressLine {
+    /// What the line begins with; nil for the epoch or, where there is none, the step.
+    var title: String?
     /// The epoch, from 1, and the number of epochs; nil for a run of steps.
     var epoch: (number: Int, of: Int)?
     var step: Int
@@ -8,7 +10,7 @@ struct ProgressLine {
     var loss: Double
     var secondsLeft: Double
 
-    private var head: String? { epoch.map { "epoch \($0.number)/\($0.of)" } }
+    private var head: String? { title ?? epoch.map { "epoch \($0.number)/\($0.of)" } }
 
     /// A line that stays.
     var plain: String {

@@ -4,7 +4,7 @@ public final class ProgressReport: EventSink {
     private let terminal: Terminal
     private let isQuiet: Bool
     private let footer: [String]
-    private let clock = ContinuousClock()
+    private var bar: RedrawnLine
     private var start: TrainingEvent.RunStart?
     private var estimate = TimeEstimate()
     private var epoch = TrainingEvent.EpochStart(epoch: 0, steps: 0)
@@ -12,11 +12,6 @@ public final class ProgressReport: EventSink {
     private var steps = 0
     private var loss = SmoothedLoss()
     private var evaluation: TrainingEvent.Evaluation?
-    private var lastDrawing: ContinuousClock.Instant?
-    private var hasBar = false
-
-    /// The least time between two drawings of the bar.
-    private static let pause = Duration.milliseconds(100)
 
     /// Creates a report.
     ///
@@ -27,6 +22,7 @@ public final class ProgressReport: EventSink {
         self.terminal = terminal
         self.isQuiet = isQuiet
         self.footer = footer
+        bar = RedrawnLine(terminal)
     }
 
     /// Tells what is to be told of an event.
@@ -52,7 +48,7 @@ public final class ProgressReport: EventSink {
             guard let start, start.epochs != nil else { break }
             tell([Text.epoch(result, of: start, evaluation?.steps == result.steps ? evaluation : nil)])
         case .runEnd(let summary):
-            eraseBar()
+            bar.erase()
             terminal.write(Text.lines(Text.summary(summary, errorName: start?.errorName, terminal) + footer))
         }
     }
@@ -67,31 +63,15 @@ public final class ProgressReport: EventSink {
         let line = ProgressLine(
             epoch: start.epochs.map { (epoch.epoch, $0) }, step: done, steps: total, stepsPerSecond: estimate.rate,
             loss: loss.mean, secondsLeft: estimate.secondsLeft(start))
-        guard let width = terminal.width() else {
-            if done * 10 / total > (done - 1) * 10 / total {
-                terminal.write(line.plain + "\n")
-            }
-            return
-        }
-        let now = clock.now
-        if let lastDrawing, lastDrawing.duration(to: now) < Self.pause, done < total { return }
-        lastDrawing = now
-        hasBar = true
-        // Back to the start of the line, over what stands there, and nothing of an older, longer line remains.
-        terminal.write("\r" + line.bar(width: width - 1, terminal) + "\u{1B}[K")
+        if terminal.width() == nil, done * 10 / total > (done - 1) * 10 / total { terminal.write(line.plain + "\n") }
+        bar.draw(isLast: done == total) { line.bar(width: $0, terminal) }
     }
 
     /// Tells lines for good.
     private func tell(_ lines: [String]) {
         guard !isQuiet else { return }
-        eraseBar()
+        bar.erase()
         terminal.write(Text.lines(lines))
-    }
-
-    private func eraseBar() {
-        guard hasBar else { return }
-        hasBar = false
-        terminal.write("\r\u{1B}[K")
     }
 }
 

@@ -55,7 +55,7 @@ enum Text {
         return lines
     }
 
-    private static func outcome(_ outcome: RunSummary.Outcome, _ terminal: Terminal) -> String {
+    static func outcome(_ outcome: RunSummary.Outcome, _ terminal: Terminal) -> String {
         switch outcome {
         case .completed: terminal.styled("completed", .green)
         case .interrupted: terminal.styled("interrupted", .yellow)
@@ -94,7 +94,7 @@ enum Text {
 
     private static func seconds(_ seconds: Double) -> String { "\(seconds.fixed(1)) s" }
 
-    private static func count(_ number: Int, _ thing: String) -> String {
+    static func count(_ number: Int, _ thing: String) -> String {
         number == 1 ? "1 \(thing)" : "\(number) \(thing)s"
     }
 

@@ -33,14 +33,6 @@ struct RunOptions: ParsableArguments {
     var seed: UInt64 = 0
 
     @Option(
-        help: ArgumentHelp("Where to compute: cpu, cuda or cuda:N. (default: cpu)", valueName: "device"),
-        transform: RunOptions.device(named:))
-    var device = Device.cpu
-
-    @Option(help: ArgumentHelp("The number of threads. (default: one for each core)", valueName: "count"))
-    var threads: Int?
-
-    @Option(
         help: ArgumentHelp(
             "The folder to leave behind. (default: a new one in the folder runs)", valueName: "folder"))
     var output: String?
@@ -57,7 +49,6 @@ struct RunOptions: ParsableArguments {
         if epochs != nil, steps != nil {
             throw ValidationError("--epochs and --steps both say how long to train: give one of them.")
         }
-        if let threads { try check("--threads", threads, in: 1...1024) }
         if output == "" { throw ValidationError("--output needs the path of a folder; an empty text was given.") }
     }
 
@@ -66,48 +57,14 @@ struct RunOptions: ParsableArguments {
         steps.map { .steps($0) } ?? .epochs(epochs ?? problem.epochs)
     }
 
-    /// Deals out the training examples.
-    func sampler(of source: ProblemSource) -> BatchSampler {
+    /// Deals out the training examples, in batches that a generator draws.
+    func sampler(of source: ProblemSource, generator: RandomGenerator) -> BatchSampler {
         let first = batchSize ?? source.name.batchSize
         return BatchSampler(
             count: source.trainingCount,
             batchSize: batchGrowth.map { .growing(from: first, steps: $0) } ?? .constant(first),
             // A batch that grows is to have its full size, not what happens to be left.
-            partialBatch: batchGrowth == nil ? .keep : .drop, generator: generator(for: .batches))
-    }
-
-    /// Sets the threads, and makes sure that the device is there.
-    func prepareRuntime() throws {
-        if let threads { Runtime.threadCount = threads }
-        guard device.isAvailable else {
-            let count = Runtime.cudaDeviceCount
-            let found = count == 0 ? "no CUDA device" : "the CUDA devices 0 to \(count - 1) only"
-            throw ToolError(
-                "the device \(device) cannot be used: libtorch \(Runtime.version) finds \(found): use --device cpu, "
-                    + "or a libtorch built for CUDA on a machine with such a device")
-        }
-    }
-
-    private static func device(named name: String) throws -> Device {
-        guard let device = Device(name) else {
-            throw ValidationError("a device is called cpu, cuda or cuda:N with a number N.")
-        }
-        return device
-    }
-
-    /// What random numbers are drawn for.
-    enum Purpose: Int {
-        case parameters
-        case batches
-        case curvature
-    }
-
-    /// A generator with a sequence of its own for each purpose, on the device where the numbers are used.
-    func generator(for purpose: Purpose) -> RandomGenerator {
-        var root = RandomGenerator(seed: seed)
-        let seeds = root.integers([3], in: 0..<Int.max).array(of: Int.self)
-        // Weights and batches are the same on all devices: they are drawn on the CPU.
-        return RandomGenerator(seed: UInt64(seeds[purpose.rawValue]), device: purpose == .curvature ? device : .cpu)
+            partialBatch: batchGrowth == nil ? .keep : .drop, generator: generator)
     }
 }
 

@@ -32,15 +32,16 @@ struct Train: ParsableCommand {
     @OptionGroup(title: "Problem") var problemOptions: ProblemOptions
     @OptionGroup(title: "Optimizer") var optimizerOptions: OptimizerOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
+    @OptionGroup(title: "Machine") var machineOptions: MachineOptions
 
     func run() throws {
         let clock = ContinuousClock()
         let start = clock.now
-        try runOptions.prepareRuntime()
-        let source = try ProblemSource(problemOptions, device: runOptions.device)
-        var generator = runOptions.generator(for: .parameters)
-        let problem = source.problem(using: &generator)
-        let sampler = runOptions.sampler(of: source)
+        try machineOptions.prepareRuntime()
+        let source = try ProblemSource(problemOptions, device: machineOptions.device)
+        var generators = RunGenerators(seed: runOptions.seed, device: machineOptions.device)
+        let problem = source.problem(using: &generators.parameters)
+        let sampler = runOptions.sampler(of: source, generator: generators.batches)
         let length = runOptions.length(of: source.name)
         let setup = optimizerOptions.setup(
             steps: length.steps(of: sampler), problem: source.name, layers: problem.layerChoices)
@@ -60,7 +61,7 @@ struct Train: ParsableCommand {
             cancellation: .bySignals(), evaluationPeriod: runOptions.testPeriod,
             evaluationLimit: runOptions.testLimit)
         let summary = try trainer.run(
-            problem, with: setup.make(problem.parameters, generator: runOptions.generator(for: .curvature)))
+            problem, with: setup.make(problem.parameters, generator: generators.optimizer))
         if case .interrupted(let signal) = summary.outcome { throw ExitCode(128 + (signal ?? 0)) }
     }
 }
@@ -99,7 +100,7 @@ private struct Settings: Encodable {
         testPeriod = run.testPeriod
         testLimit = run.testLimit
         seed = run.seed
-        device = "\(run.device)"
+        device = "\(source.device)"
         threads = Runtime.threadCount
         libtorch = Runtime.version
     }

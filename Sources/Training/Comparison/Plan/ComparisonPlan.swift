@@ -1,0 +1,90 @@
+public import Datasets
+
+/// All that a comparison is to do, decided before it begins.
+///
+/// First each method is tuned: as many trials as every other, with the same seed, at settings spread over its ranges. Then
+/// the setting with the best final value of the metric runs once with each seed. What a seed decides, the initial
+/// parameters and the batches, is the same for all methods.
+public struct ComparisonPlan: Sendable, Hashable, Codable {
+    /// What is trained, and under which conditions.
+    public struct Subject: Sendable, Hashable, Codable {
+        /// The problem's name.
+        public var problem: String
+        /// The number of parameters.
+        public var parameters: Int
+        /// The number of examples to learn from.
+        public var trainingExamples: Int
+        /// The number of examples to be tested on.
+        public var testExamples: Int
+        /// What else was chosen for all methods: a device, a number of threads.
+        public var conditions: [Setting]
+
+        /// Creates a subject.
+        public init(
+            problem: String, parameters: Int, trainingExamples: Int, testExamples: Int, conditions: [Setting] = []
+        ) {
+            self.problem = problem
+            self.parameters = parameters
+            self.trainingExamples = trainingExamples
+            self.testExamples = testExamples
+            self.conditions = conditions
+        }
+    }
+
+    /// How the best setting of each method is found.
+    public struct Tuning: Sendable, Hashable, Codable {
+        /// The number of trials of each method.
+        public var trials: Int
+        /// The number of steps of a trial.
+        public var steps: Int
+        /// The seed of all trials.
+        public var seed: UInt64
+
+        /// Creates a budget.
+        public init(trials: Int, steps: Int, seed: UInt64) {
+            self.trials = trials
+            self.steps = steps
+            self.seed = seed
+        }
+    }
+
+    /// What is trained.
+    public var subject: Subject
+    /// Who takes part, at least one, each label once.
+    public var methods: [ComparisonMethod]
+    /// How the best settings are found.
+    public var tuning: Tuning
+    /// The number of steps of a final run.
+    public var steps: Int
+    /// The seeds of the final runs, at least one, each once.
+    public var seeds: [UInt64]
+    /// The number of examples of a step.
+    public var batchSize: BatchSize
+    /// The number of steps between tests of the model, which is also tested before the first step and after the last.
+    public var evaluationPeriod: Int
+    /// The number of test examples that the model is tested on; nil for all of them.
+    public var evaluationLimit: Int?
+    /// The metric by which settings are chosen and targets reached.
+    public var metric: ComparisonMetric
+    /// What is to be reached.
+    public var targets: [ComparisonTarget]
+
+    /// Creates a plan.
+    public init(
+        subject: Subject, methods: [ComparisonMethod], tuning: Tuning, steps: Int, seeds: [UInt64],
+        batchSize: BatchSize,
+        evaluationPeriod: Int, evaluationLimit: Int? = nil, metric: ComparisonMetric,
+        targets: [ComparisonTarget] = []
+    ) {
+        self.subject = subject
+        self.methods = methods
+        self.tuning = tuning
+        self.steps = steps
+        self.seeds = seeds
+        self.batchSize = batchSize
+        self.evaluationPeriod = evaluationPeriod
+        self.evaluationLimit = evaluationLimit
+        self.metric = metric
+        self.targets = targets
+    }
+}

@@ -1,0 +1,23 @@
+/// What an option of a method is set to: ("learning-rate", "0.01").
+public struct Setting: Sendable, Hashable, Codable {
+    /// The name of the option.
+    public var name: String
+    /// What it is set to, as one writes it.
+    public var value: String
+
+    /// Creates a setting.
+    public init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+extension Setting: CustomStringConvertible {
+    /// The name and the value: "learning-rate 0.01".
+    public var description: String { "\(name) \(value)" }
+}
+
+extension [Setting] {
+    /// All of them in one line: "learning-rate 0.01, damping 0.1".
+    var line: String { map(\.description).joined(separator: ", ") }
+}

@@ -1,0 +1,35 @@
+/// Why a comparison could not be made or continued.
+public enum ComparisonError: Error, Hashable, CustomStringConvertible {
+    /// The folder holds a comparison of another plan.
+    case otherPlan(String, difference: String)
+    /// The folder holds something, but no comparison.
+    case noPlan(String, found: String)
+    /// The folder's plan cannot be read.
+    case planNotReadable(String)
+    /// Another process works in the folder.
+    case busy(String)
+    /// The records of a run cannot be read.
+    case recordNotReadable(String, line: Int, reason: String)
+    /// The final runs there are were made with other settings than tuning chose.
+    case otherChoice(String, method: String, chosen: String, used: String)
+
+    /// One sentence with all of it.
+    public var description: String {
+        switch self {
+        case .otherPlan(let path, let difference):
+            "\(path) holds a comparison of another plan (\(difference)): continue it with the options it was begun "
+                + "with, or give another folder for the output"
+        case .noPlan(let path, let found):
+            "\(path) holds \(found), but no comparison to continue: give another folder for the output"
+        case .planNotReadable(let path):
+            "\(path) is not the plan of a comparison of this version: give another folder for the output"
+        case .busy(let path):
+            "another comparison is at work in \(path): wait for its end, or give another folder for the output"
+        case .recordNotReadable(let path, let line, let reason):
+            "\(path), line \(line), is not what a run wrote: \(reason): delete the file to repeat the run"
+        case .otherChoice(let path, let method, let chosen, let used):
+            "\(path) says that the final runs of \(method) were made with \(used), but its trials are best with "
+                + "\(chosen): delete that file and the final runs of \(method) to repeat them"
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import Foundation
+
+/// The folder of a comparison: its plan, the records of its runs, its report.
+///
+/// What is there need not be done again.
+///
+/// ```
+/// plan.json                     what is to be done
+/// machines.json                 where it was done
+/// choices.json                  the settings chosen by tuning
+/// runs/METHOD/tune-K.csv        the records of a trial
+/// runs/METHOD/seed-S.csv        the records of a final run
+/// tuning.csv, summary.csv       what came of them
+/// report.html                   the same, for people
+/// ```
+public final class ComparisonFolder {
+    /// Where it is.
+    public let path: String
+    /// What is to be done.
+    public let plan: ComparisonPlan
+    /// Whether there was a comparison before.
+    public let isContinued: Bool
+
+    /// Kept open for its lock.
+    private let descriptor: Int32
+
+    /// Creates the folder with the plan in it, or opens one with the same plan.
+    ///
+    /// - Throws: ``ComparisonError`` where something else is there, ``RunFolderError`` where it cannot be written.
+    public init(path: String, plan: ComparisonPlan) throws {
+        self.path = path
+        self.plan = plan
+        let file = "\(path)/plan.json"
+        let content = FileManager.default.contents(atPath: file)
+        isContinued = content != nil
+        if let content {
+            guard let stored = try? JSONDecoder().decode(ComparisonPlan.self, from: content) else {
+                throw ComparisonError.planNotReadable(file)
+            }
+            if let difference = stored.difference(from: plan) {
+                throw ComparisonError.otherPlan(path, difference: difference)
+            }
+        } else {
+            let others = ["config.json", "metrics.jsonl", "runs", "choices.json", "summary.csv", "report.html"]
+            if let found = others.first(where: { FileManager.default.fileExists(atPath: "\(path)/\($0)") }) {
+                throw ComparisonError.noPlan(path, found: found)
+            }
+        }
+        let created = try RunFolder.createFolders(path)
+        descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        do {
+            guard descriptor >= 0 else {
+                throw RunFolderError.notWritable(path, reason: String(cString: strerror(errno)))
+            }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw ComparisonError.busy(path) }
+            if !isContinued { try write(plan, to: "plan.json") }
+            for method in plan.methods { _ = try RunFolder.createFolders("\(path)/runs/\(method.label)") }
+        } catch {
+            if let created { try? FileManager.default.removeItem(atPath: created) }
+            throw error
+        }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// The records of a run; nil where it was not done yet.
+    ///
+    /// - Throws: ``ComparisonError/recordNotReadable(_:line:reason:)``.
+    public func record(of run: ComparisonRun) throws(ComparisonError) -> RunRecord? {
+        let file = "\(path)/\(run.file)"
+        guard let content = FileManager.default.contents(atPath: file) else { return nil }
+        do {
+            let text = String(decoding: content, as: UTF8.self)
+            return RunRecord(run: run, points: try RunTable.points(text, steps: run.steps))
+        } catch {
+            throw .recordNotReadable(file, line: error.line, reason: error.reason)
+        }
+    }
+
+    /// The file for the records of a run that begins.
+    func file(for run: ComparisonRun) throws(RunFolderError) -> RunFile {
+        try RunFile(path: "\(path)/\(run.file)")
+    }
+
+    /// The settings that final runs were made with, by method.
+    func choices() throws(ComparisonError) -> [String: [Setting]] {
+        let file = "\(path)/choices.json"
+        guard let content = FileManager.default.contents(atPath: file) else { return [:] }
+        guard let choices = try? JSONDecoder().decode([String: [Setting]].self, from: content) else {
+            throw .recordNotReadable(file, line: 1, reason: "settings by method should be there")
+        }
+        return choices
+    }
+
+    /// Notes with which settings a method's final runs are made.
+    ///
+    /// - Throws: ``ComparisonError/otherChoice(_:method:chosen:used:)`` where some were made with others.
+    func note(choice: [Setting], of method: String) throws {
+        var choices = try choices()
+        if let used = choices[method] {
+            guard used != choice else { return }
+            throw ComparisonError.otherChoice(
+                "\(path)/choices.json", method: method, chosen: choice.line, used: used.line)
+        }
+        choices[method] = choice
+        try write(choices, to: "choices.json")
+    }
+
+    /// The machines that runs were done on, in the order in which they came.
+    public func machines() -> [MachineDescription] {
+        let content = FileManager.default.contents(atPath: "\(path)/machines.json")
+        return content.flatMap { try? JSONDecoder().decode([MachineDescription].self, from: $0) } ?? []
+    }
+
+    /// Notes that runs are done on a machine.
+    func note(_ machine: MachineDescription) throws {
+        var machines = machines()
+        guard !machines.contains(machine) else { return }
+        machines.append(machine)
+        try write(machines, to: "machines.json")
+    }
+
+    /// Writes a file, whole or not at all.
+    func write(_ text: String, to name: String) throws(RunFolderError) {
+        let file = "\(path)/\(name)"
+        do { try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic) } catch {
+            throw .notWritable(file, reason: RunFolder.reason(error))
+        }
+    }
+
+    private func write(_ value: some Encodable, to name: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try write(String(decoding: encoder.encode(value), as: UTF8.self) + "\n", to: name)
+    }
+}

@@ -1,0 +1,37 @@
+import Foundation
+
+/// The file of a run in progress: it gets its name when the run is over, so that a name means a whole run.
+final class RunFile {
+    private let path: String
+    private let file: FileHandle
+
+    private var partialPath: String { "\(path).partial" }
+
+    /// Creates the file, with its header, over what an earlier attempt left behind.
+    init(path: String) throws(RunFolderError) {
+        self.path = path
+        let descriptor = open("\(path).partial", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw .notWritable(path, reason: String(cString: strerror(errno))) }
+        file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        try write(RunTable.header)
+    }
+
+    /// Adds a point; it can be read at once.
+    func append(_ point: RunPoint) throws(RunFolderError) { try write(RunTable.line(point)) }
+
+    /// Gives the file its name.
+    func finish() throws(RunFolderError) {
+        guard fsync(file.fileDescriptor) == 0, rename(partialPath, path) == 0 else {
+            throw .notWritable(path, reason: String(cString: strerror(errno)))
+        }
+    }
+
+    /// Removes the file.
+    func discard() { unlink(partialPath) }
+
+    private func write(_ line: String) throws(RunFolderError) {
+        do { try file.write(contentsOf: Data("\(line)\n".utf8)) } catch {
+            throw .notWritable(path, reason: "a line could not be added (is the disk full?)")
+        }
+    }
+}

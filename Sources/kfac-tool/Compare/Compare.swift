@@ -1,0 +1,75 @@
+import ArgumentParser
+import Foundation
+import KFAC
+import Torch
+import Training
+
+/// The command `kfac compare`.
+struct Compare: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compare optimizers on one problem: tuned alike, on the same batches, over several seeds.",
+        discussion: """
+            Each method is tuned first: as many trials as every other, on a grid that is even in the logarithm of each \
+            option. Its best setting then runs once with each seed. What a seed decides, the initial parameters and the \
+            batches, is the same for all methods, and methods take turns. Time is that of the steps, without the tests.
+
+            A comparison leaves a folder with the plan, a CSV file for each run, the tables tuning.csv and summary.csv, \
+            and the page report.html, which needs no network. Ctrl-C ends it after the step in progress; the same \
+            command with the same --output continues it. A folder of another plan is refused.
+
+            Examples:
+              kfac compare --target best:adam
+              kfac compare --problem fashion-mnist-autoencoder --target 10 --target 7 --output runs/autoencoder
+              kfac compare --method kfac --method often=kfac --search often.inverse-period=1 --steps 200 --seeds 3
+              kfac compare --method kfac --method nesterov=sgd --search nesterov.nesterov=on \
+            --search nesterov.learning-rate=0.01:1
+            """)
+
+    @OptionGroup(title: "Problem") var problemOptions: ProblemOptions
+    @OptionGroup(title: "Methods") var methodOptions: ComparisonMethodOptions
+    @OptionGroup(title: "Comparison") var runOptions: ComparisonRunOptions
+    @OptionGroup(title: "Machine") var machineOptions: MachineOptions
+
+    func validate() throws {
+        let labels = try methodOptions.comparisonMethods().map(\.label)
+        for case .final(let label) in runOptions.targets where !labels.contains(label) {
+            throw ValidationError(
+                "--target best:\(label) is for a method that takes no part; the methods are "
+                    + "\(labels.joined(separator: ", ")).")
+        }
+    }
+
+    func run() throws {
+        try machineOptions.prepareRuntime()
+        let source = try ProblemSource(problemOptions, device: machineOptions.device)
+        let plan = try plan(of: source)
+        let comparison = Comparison(plan: plan, device: source.device) { generator in
+            source.problem(using: &generator)
+        } optimizer: { run, problem, generator in
+            let optimizer = plan.methods.first { $0.label == run.method }?.optimizer ?? run.method
+            let options = try OptimizerOptions(optimizer: optimizer, run.settings)
+            return options.setup(steps: run.steps, problem: source.name, layers: problem.layerChoices)
+                .make(problem.parameters, generator: generator)
+        }
+
+        // From here on there is something to lose.
+        Interruption.watch()
+        let path =
+            runOptions.output ?? RunFolder.unusedPath(problem: source.name.rawValue, optimizer: "comparison")
+        let progress = ComparisonProgress(
+            to: .standardOutput(), isQuiet: runOptions.quiet, folder: path, continuation: continuation(path))
+        let outcome = try comparison.run(
+            in: ComparisonFolder(path: path, plan: plan), cancellation: .bySignals(), onEvent: progress.receive)
+        if case .interrupted(let signal) = outcome { throw ExitCode(128 + (signal ?? 0)) }
+    }
+
+    /// The command line that continues this comparison.
+    private func continuation(_ path: String) -> String {
+        var words = ["kfac"] + CommandLine.arguments.dropFirst()
+        if runOptions.output == nil { words += ["--output", path] }
+        return words.map { word in
+            word.wholeMatch(of: /[-A-Za-z0-9_.\/:=,+@%]+/) != nil
+                ? word : "'\(word.replacing("'", with: "'\\''"))'"
+        }.joined(separator: " ")
+    }
+}
