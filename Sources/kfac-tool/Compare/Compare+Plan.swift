@@ -26,6 +26,9 @@ extension Compare {
     private func conditions(_ problem: any Problem) -> [Setting] {
         var conditions: [Setting] = []
         if let name = problem.errorName { conditions.append(Setting("test error", name)) }
+        if let initialization = problemOptions.initialization {
+            conditions.append(Setting("initialization", initialization.rawValue))
+        }
         if problemOptions.augment { conditions.append(Setting("augmentation", "on")) }
         return conditions + [
             Setting("device", "\(machineOptions.device)"), Setting("threads", "\(Runtime.threadCount)"),

@@ -1,4 +1,6 @@
 import ArgumentParser
+import TorchNN
+import TorchNN
 
 /// The problems to choose from.
 enum ProblemName: String, CaseIterable, ExpressibleByArgument, Encodable {
@@ -36,4 +38,17 @@ enum ProblemName: String, CaseIterable, ExpressibleByArgument, Encodable {
 func byProblem<Value>(_ value: (ProblemName) -> Value) -> String {
     let pairs = ProblemName.allCases.map { "\($0.rawValue) \(value($0))" }
     return "(default: \(pairs.joined(separator: ", ")))"
+}
+
+/// How the weights of the autoencoder begin.
+enum InitializationName: String, CaseIterable, ExpressibleByArgument, Encodable {
+    case xavier
+    case sparse
+
+    var initializer: Initializer {
+        switch self {
+        case .xavier: .xavierUniform()
+        case .sparse: .sparse()
+        }
+    }
 }

@@ -25,7 +25,18 @@ struct ProblemOptions: ParsableArguments {
     @Flag(help: "For resnet20: crop and mirror the images at random.")
     var augment = false
 
+    @Option(
+        help: ArgumentHelp(
+            "For fashion-mnist-autoencoder: weights after Glorot & Bengio 2010 (xavier), or 15 normal ones into each unit "
+                + "after Martens 2010 (sparse), which take far longer to train. (default: xavier)",
+            valueName: "weights"))
+    var initialization: InitializationName?
+
     func validate() throws {
+        if initialization != nil, problem != .autoencoder {
+            throw ValidationError(
+                "--initialization is for --problem fashion-mnist-autoencoder only; the problem is \(problem.rawValue).")
+        }
         if let trainLimit, trainLimit < 1 {
             throw ValidationError("--train-limit must be at least 1; \(trainLimit) was given.")
         }

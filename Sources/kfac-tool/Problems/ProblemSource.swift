@@ -12,6 +12,7 @@ struct ProblemSource {
     let device: Device
     private let data: Data
     private let augments: Bool
+    private let initialization: InitializationName
 
     private enum Data {
         case images(ImageTask, Normalization)
@@ -23,6 +24,7 @@ struct ProblemSource {
         name = options.problem
         self.device = device
         augments = options.augment
+        initialization = options.initialization ?? .xavier
         switch name.dataKind {
         case .mnist, .cifar:
             let task = try options.imageTask()
@@ -96,7 +98,10 @@ struct ProblemSource {
             let pixels = shape.reduce(1, *)
             return ImageReconstruction(
                 name: title,
-                model: Autoencoder([pixels, 1000, 500, 250, 30], device: device, using: &generator), task: task)
+                model: Autoencoder(
+                    [pixels, 1000, 500, 250, 30], weight: initialization.initializer, device: device,
+                    using: &generator),
+                task: task)
         case .poisson: fatalError("\(name) has no images")
         }
     }

@@ -52,7 +52,7 @@ struct Train: ParsableCommand {
         let path = runOptions.output ?? RunFolder.unusedPath(problem: source.name.rawValue, optimizer: name)
         let folder = try RunFolder(
             path: path,
-            settings: Settings(source: source, augments: problemOptions.augment, optimizer: setup, run: runOptions))
+            settings: Settings(source: source, options: problemOptions, optimizer: setup, run: runOptions))
         let progress = ProgressReport(
             to: .standardOutput(), isQuiet: runOptions.quiet, footer: ["metrics: \(path)/metrics.jsonl"])
         let trainer = Trainer(
@@ -74,6 +74,7 @@ private struct Settings: Encodable {
     let trainingExamples: Int
     let normalization: Normalization?
     let augment: Bool?
+    let initialization: InitializationName?
     let optimizer: OptimizerSetup
     let epochs: Int?
     let steps: Int?
@@ -86,12 +87,13 @@ private struct Settings: Encodable {
     let threads: Int
     let libtorch: String
 
-    init(source: ProblemSource, augments: Bool, optimizer: OptimizerSetup, run: RunOptions) {
+    init(source: ProblemSource, options: ProblemOptions, optimizer: OptimizerSetup, run: RunOptions) {
         problem = source.name
         dataset = source.dataset
         trainingExamples = source.trainingCount
         normalization = source.normalization
-        augment = source.name == .residual ? augments : nil
+        augment = source.name == .residual ? options.augment : nil
+        initialization = source.name == .autoencoder ? options.initialization ?? .xavier : nil
         self.optimizer = optimizer
         epochs = run.steps == nil ? run.epochs ?? source.name.epochs : nil
         steps = run.steps
