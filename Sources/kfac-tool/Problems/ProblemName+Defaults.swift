@@ -1,4 +1,5 @@
-/// The numbers that serve each problem best; ``OptimizationMethod`` has those of the first one.
+/// The numbers that serve each problem best in short runs; those of ``OptimizationMethod`` and ``KFACDefaults`` are for
+/// the first one.
 extension ProblemName {
     /// How often to go through the training examples.
     var epochs: Int {
@@ -19,5 +20,13 @@ extension ProblemName {
     }
 
     /// The learning rate at the beginning.
-    func learningRate(of method: OptimizationMethod) -> Double { method.learningRate }
+    func learningRate(of method: OptimizationMethod) -> Double {
+        switch (self, method) {
+        case (.autoencoder, .sgd): 0.003
+        case (.rows, .sgd): 0.03
+        case (.poisson, .sgd): 0.001
+        case (.poisson, .adam): 0.01
+        default: method.learningRate
+        }
+    }
 }

@@ -32,8 +32,8 @@ enum ProblemName: String, CaseIterable, ExpressibleByArgument, Encodable {
     }
 }
 
-/// Text for help on options whose default depends on the problem.
-func byProblem(_ value: (ProblemName) -> Int) -> String {
+/// A default that depends on the problem, for the help.
+func byProblem<Value>(_ value: (ProblemName) -> Value) -> String {
     let pairs = ProblemName.allCases.map { "\($0.rawValue) \(value($0))" }
     return "(default: \(pairs.joined(separator: ", ")))"
 }

@@ -73,15 +73,22 @@ struct KFACDefaults {
 
     /// The numbers that serve a problem best.
     init(_ problem: ProblemName) {
-        guard problem == .autoencoder else { return }
-        rule = .quadraticModel
-        damping = 1
-        dampingRule = .adaptive
-        dampingDecay = 0.85
-        minimumDamping = 0.1
-        statisticsFraction = 0.25
-        modelFraction = 0.125
-        inversePeriod = 5
+        switch problem {
+        case .convolutional, .rows, .residual: break
+        case .poisson: damping = 0.01
+        case .autoencoder:
+            rule = .quadraticModel
+            damping = 1
+            dampingRule = .adaptive
+            dampingDecay = 0.85
+            minimumDamping = 0.1
+            statisticsFraction = 0.25
+            modelFraction = 0.125
+            inversePeriod = 5
+            // In units of the loss, which of an image's 784 pixels is large; for the rules that need them.
+            learningRate = 0.3
+            normConstraint = 100
+        }
     }
 
     /// The default of each problem that differs from the others', for the help.

@@ -82,8 +82,7 @@ import Training
     @Test func trains() throws {
         try ProblemChecks.expectTraining(
             steps: 25, batchSize: 20, share: 0.95,
-            configuration: .init(
-                rule: .fixed(learningRate: 0.3), damping: 0.3, clipping: .norm(0.1))
+            configuration: .init(rule: .fixed(learningRate: 0.3), damping: 0.3, clipping: .norm(0.1))
         ) { Self.problem() }
     }
 

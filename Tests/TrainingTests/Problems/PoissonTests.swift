@@ -119,8 +119,7 @@ import Training
     @Test func trains() throws {
         try ProblemChecks.expectTraining(
             steps: 60, batchSize: 60, share: 0.3,
-            configuration: .init(
-                rule: .fixed(learningRate: 0.1), damping: 0.1, clipping: .norm(0.003))
+            configuration: .init(rule: .fixed(learningRate: 0.1), damping: 0.1, clipping: .norm(0.003))
         ) { Self.problem() }
     }
 }

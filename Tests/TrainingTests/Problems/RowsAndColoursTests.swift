@@ -11,11 +11,12 @@ import Training
     private static let grey = ImageTask.synthetic(
         trainingCount: 60, testCount: 10, imageShape: [1, 8, 6], classes: 3, noise: 0.02)
 
-    private static func rows() -> ImageClassification {
+    private static func rows(_ recurrent: Approximation = .kronecker()) -> ImageClassification {
         var generator = RandomGenerator(seed: 3)
         return ImageClassification(
             model: RowNetwork(rowSize: 6, hidden: 10, classes: 3, using: &generator), task: grey,
-            normalization: Normalization(of: grey.training))
+            normalization: Normalization(of: grey.training),
+            layerChoices: LayerChoices(names: ["recurrent": recurrent]))
     }
 
     /// h ← tanh(U x + b + W h), unit by unit.
@@ -44,12 +45,12 @@ import Training
         ProblemChecks.expectFiniteGradients(of: Self.rows(), count: 7)
     }
 
-    @Test func rowsTrain() throws {
+    @Test(arguments: [Approximation.kronecker(), .timeSeries(.symmetricLag), .timeSeries(.longSeries)])
+    func rowsTrain(recurrent: Approximation) throws {
         try ProblemChecks.expectTraining(
             steps: 40, batchSize: 60, share: 0.7,
-            configuration: .init(
-                rule: .fixed(learningRate: 0.1), damping: 0.1, clipping: .norm(0.01))
-        ) { Self.rows() }
+            configuration: .init(rule: .fixed(learningRate: 0.1), damping: 0.1, clipping: .norm(0.01))
+        ) { Self.rows(recurrent) }
     }
 
     private static let colour = ImageTask.synthetic(

@@ -9,7 +9,8 @@ public import TorchNN
 ///
 /// Derivatives go through the same weights as values, but without the biases. So that both are one use of one matrix, and
 /// K-FAC sees weight and bias together, the bias is the weight's last column and each layer's last input is 1 for values,
-/// 0 for derivatives (as in Dangel, Müller & Zeinhofer 2024).
+/// 0 for derivatives (as in Dangel, Müller & Zeinhofer 2024). Bias parameters of their own, which get blocks of their own, as
+/// they go with only some uses of the weight, train as well at a higher cost of a step.
 public final class LaplacePerceptron: Module {
     /// The layers without bias parameters: [outputs, inputs + 1] each, the bias last.
     public let layers: [Linear]
