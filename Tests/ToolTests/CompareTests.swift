@@ -220,4 +220,21 @@ import Testing
         #expect(losses.count == 2)
         #expect(losses == lines[2...].map { Double($0[column]) })
     }
+
+    /// A quadratic model finds the learning rate itself, and the reconstruction's error is what is compared.
+    @Test func theAutoencoderComparesErrorsAndHasNoRateToSearch() throws {
+        let result = try Tool.run(
+            [
+                "compare", "--problem", "fashion-mnist-autoencoder", "--data", ".", "--method", "kfac", "--method",
+                "adam", "--seeds", "1", "--trials", "1", "--steps", "2", "--batch-size", "20", "--test-period", "1",
+                "--threads", "1", "--target", "20", "--output", "out",
+            ], in: folder)
+        #expect(result.status == 0, "\(result.errors)")
+        let kfac = "kfac: kfac: damping 0.3:30.0; minimum-damping 0.01:0.3; learning-rate-schedule constant"
+        #expect(result.lines.contains(kfac))
+        #expect(result.lines.contains { $0.hasPrefix("kfac: test error ") })
+        let lines = try fields("out/runs/kfac/seed-1.csv")
+        #expect(lines.count == 4)
+        #expect(lines[1...].allSatisfy { Double($0[4]) != nil && $0[5] == "" })
+    }
 }

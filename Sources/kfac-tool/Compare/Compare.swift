@@ -31,7 +31,7 @@ struct Compare: ParsableCommand {
     @OptionGroup(title: "Machine") var machineOptions: MachineOptions
 
     func validate() throws {
-        let labels = try methodOptions.comparisonMethods().map(\.label)
+        let labels = try methodOptions.comparisonMethods(for: problemOptions.problem).map(\.label)
         for case .final(let label) in runOptions.targets where !labels.contains(label) {
             throw ValidationError(
                 "--target best:\(label) is for a method that takes no part; the methods are "

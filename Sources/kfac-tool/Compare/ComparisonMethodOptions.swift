@@ -18,7 +18,10 @@ struct ComparisonMethodOptions: ParsableArguments {
             "What to try for an option of a method: METHOD.OPTION=LOW:HIGH, evenly in the logarithm, or a list of "
                 + "values separated by commas; a single value is fixed. Options are those of 'kfac train', flags are "
                 + "on or off. Once for each option.",
-            discussion: "By default: \(Self.defaultSearches).", valueName: "search"))
+            discussion: """
+                By default: \(Self.defaultSearches(.convolutional, OptimizationMethod.allCases)); \
+                for \(ProblemName.autoencoder.rawValue) \(Self.defaultSearches(.autoencoder, [.kfac])).
+                """, valueName: "search"))
     var search: [String] = []
 
     @Option(
@@ -28,19 +31,18 @@ struct ComparisonMethodOptions: ParsableArguments {
 
     private static let defaultMethods = ["kfac", "sgd", "adam"]
 
-    private static var defaultSearches: String {
-        OptimizationMethod.allCases.map { method in
-            method.searchedOptions.map { "\(method.rawValue).\($0.name)=\($0.range)" }.joined(separator: " ")
+    private static func defaultSearches(_ problem: ProblemName, _ methods: [OptimizationMethod]) -> String {
+        methods.map { method in
+            method.searchedOptions(for: problem).map { "\(method.rawValue).\($0.name)=\($0.range)" }
+                .joined(separator: " ")
         }.joined(separator: ", ")
     }
 
-    func validate() throws { _ = try comparisonMethods() }
-
-    /// The methods with all that is searched or fixed.
-    func comparisonMethods() throws -> [ComparisonMethod] {
+    /// The methods with all that is searched or fixed for a problem.
+    func comparisonMethods(for problem: ProblemName) throws -> [ComparisonMethod] {
         var entrants: [Entrant] = []
         for text in methods.isEmpty ? Self.defaultMethods : methods {
-            let entrant = try Entrant(text)
+            let entrant = try Entrant(text, problem)
             guard !entrants.contains(where: { $0.label == entrant.label }) else {
                 throw ValidationError("--method \(entrant.label) is given twice: give one of them another label.")
             }
@@ -94,7 +96,7 @@ private struct Entrant {
     var given: Set<String> = []
 
     /// Reads `OPTIMIZER` or `LABEL=OPTIMIZER`.
-    init(_ text: String) throws {
+    init(_ text: String, _ problem: ProblemName) throws {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         label = parts[0]
         guard ComparisonMethod.isValid(label: label) else {
@@ -106,7 +108,7 @@ private struct Entrant {
             throw ValidationError("--method \(text): there is no optimizer of that name; there are \(names).")
         }
         self.optimizer = optimizer
-        options = optimizer.searchedOptions
+        options = optimizer.searchedOptions(for: problem)
     }
 
     /// The method, once all values of its options are known to be understood.
