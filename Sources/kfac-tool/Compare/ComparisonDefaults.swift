@@ -8,8 +8,8 @@ extension OptimizationMethod {
         switch self {
         case .kfac where KFACDefaults(problem).rule == .quadraticModel:
             [
-                .init("damping", .logUniform(from: 0.3, to: 30)),
-                .init("minimum-damping", .logUniform(from: 0.01, to: 0.3)),
+                .init("damping", .logUniform(from: 0.1, to: 10)),
+                .init("minimum-damping", .logUniform(from: 0.001, to: 0.1)),
                 .init("learning-rate-schedule", .values([LearningRateDecay.constant.rawValue])),
             ]
         case .kfac:

@@ -78,10 +78,10 @@ struct KFACDefaults {
         case .poisson: damping = 0.01
         case .autoencoder:
             rule = .quadraticModel
-            damping = 1
+            damping = 0.3
             dampingRule = .adaptive
-            dampingDecay = 0.85
-            minimumDamping = 0.1
+            dampingDecay = 0.8
+            minimumDamping = 0.003
             statisticsFraction = 0.25
             modelFraction = 0.125
             inversePeriod = 5
