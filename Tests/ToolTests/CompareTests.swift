@@ -230,7 +230,7 @@ import Testing
                 "--threads", "1", "--target", "20", "--output", "out",
             ], in: folder)
         #expect(result.status == 0, "\(result.errors)")
-        let kfac = "kfac: kfac: damping 0.3:30.0; minimum-damping 0.01:0.3; learning-rate-schedule constant"
+        let kfac = "kfac: kfac: damping 0.1:10.0; minimum-damping 0.001:0.1; learning-rate-schedule constant"
         #expect(result.lines.contains(kfac))
         #expect(result.lines.contains { $0.hasPrefix("kfac: test error ") })
         let lines = try fields("out/runs/kfac/seed-1.csv")

@@ -11,6 +11,8 @@ final class LineProblem: Problem {
     /// The positions that were asked for, step by step.
     private(set) var dealt: [[Int]] = []
     private(set) var evaluations = 0
+    /// The slope at each evaluation.
+    private(set) var slopes: [Double] = []
     /// What each loss is multiplied by, by the number of the step.
     var factor: (Int) -> Double = { _ in 1 }
 
@@ -32,6 +34,7 @@ final class LineProblem: Problem {
 
     func evaluate(limit: Int?) -> Score {
         evaluations += 1
+        slopes.append(slope.detached().scalar)
         return Score(examples: min(testCount, limit ?? testCount), loss: Double(evaluations))
     }
 }

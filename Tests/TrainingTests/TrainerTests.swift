@@ -57,6 +57,43 @@ import Training
         #expect(summary.phases.reduce(0) { $0 + $1.seconds } <= summary.trainingSeconds)
     }
 
+    /// With an average, the tests see it, and the run leaves the last parameters behind.
+    @Test func averagesAreTested() throws {
+        try trainer(steps: 5, period: 1).run(problem, with: optimizer)
+        let averaged = LineProblem()
+        var trainer = trainer(steps: 5, period: 1)
+        trainer.averaging = .exponential(decay: 0.75)
+        let optimizer = SGD(averaged.parameters, configuration: SGD.Configuration(learningRate: 0.1, momentum: 0.5))
+        try trainer.run(averaged, with: optimizer)
+        var (average, weight) = (0.0, 0.0)
+        for (slope, tested) in zip(problem.slopes, averaged.slopes) {
+            average = 0.75 * average + 0.25 * slope
+            weight = 0.75 * weight + 0.25
+            #expect(abs(tested - average / weight) < 1e-12)
+        }
+        #expect(averaged.slopes.count == 5 && averaged.slopes != problem.slopes)
+        #expect(averaged.slope.scalar == problem.slope.scalar)
+    }
+
+    /// All that K-FAC knows of a step is in its event; a first-order method has nothing of it.
+    @Test func detailsOfSteps() throws {
+        let kfac = KFACOptimizer(
+            problem.parameters,
+            configuration: .init(
+                rule: .quadraticModel(), damping: .adaptive(.init(initial: 0.1, interval: 2)),
+                regularization: .init(l2: 0.01)))
+        try trainer(steps: 4).run(problem, with: kfac)
+        let details = try recorder.steps.map { try #require($0.details) }
+        #expect(details.map(\.isBurnIn) == [false, false, false, false])
+        #expect(details.map { $0.actualChange != nil } == [false, true, false, true])
+        #expect(details.map { $0.reductionRatio != nil } == [false, true, false, true])
+        #expect(details.allSatisfy { $0.predictedChange! < 0 && $0.gradientNorm! > 0 && $0.updateNorm! > 0 })
+        #expect(details.map(\.inverseAges) == [["slope": 0], ["slope": 0], ["slope": 0], ["slope": 1]])
+        #expect(details.allSatisfy { $0.phases["quadraticModel"]! > 0 && $0.regularization! >= 0 })
+        try trainer(steps: 1).run(problem, with: optimizer)
+        #expect(recorder.steps.last?.details == nil)
+    }
+
     @Test func eachEpochUsesEachExampleOnce() throws {
         try trainer().run(problem, with: optimizer)
         #expect(problem.dealt.map(\.count) == [4, 4, 2, 4, 4, 2])

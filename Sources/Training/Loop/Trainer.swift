@@ -22,6 +22,10 @@ public struct Trainer {
     public var evaluationPeriod: Int?
     /// The number of test examples that the model is tested on; nil for all of them.
     public var evaluationLimit: Int?
+    /// Which average of the parameters over the steps is tested in their place; nil for the parameters themselves.
+    ///
+    /// The parameters that the run leaves behind are those of the last step.
+    public var averaging: ParameterAverage.Rule?
 
     /// Creates a trainer.
     ///
@@ -32,7 +36,7 @@ public struct Trainer {
     public init(
         length: RunLength, sampler: BatchSampler, optimizerName: String, setUpSeconds: Double = 0,
         sinks: [any EventSink] = [], cancellation: Cancellation = Cancellation(), evaluationPeriod: Int? = nil,
-        evaluationLimit: Int? = nil
+        evaluationLimit: Int? = nil, averaging: ParameterAverage.Rule? = nil
     ) {
         guard length.isPositive, evaluationPeriod ?? 1 > 0, evaluationLimit ?? 1 > 0 else {
             fatalError(
@@ -41,6 +45,7 @@ public struct Trainer {
         self.length = length
         self.evaluationPeriod = evaluationPeriod
         self.evaluationLimit = evaluationLimit
+        self.averaging = averaging
         self.sampler = sampler
         self.optimizerName = optimizerName
         self.setUpSeconds = setUpSeconds
@@ -80,6 +85,7 @@ private struct Run<P: Problem> {
     let optimizer: any Optimizer
     var sampler: BatchSampler
     var summary: RunSummary
+    let average: ParameterAverage?
     let clock = ContinuousClock()
 
     init(trainer: Trainer, problem: P, optimizer: any Optimizer) {
@@ -87,6 +93,7 @@ private struct Run<P: Problem> {
         self.problem = problem
         self.optimizer = optimizer
         sampler = trainer.sampler
+        average = trainer.averaging.map { ParameterAverage(problem.parameters, rule: $0) }
         summary = RunSummary(outcome: .completed, setUpSeconds: trainer.setUpSeconds)
     }
 
@@ -165,6 +172,7 @@ private struct Run<P: Problem> {
         let report = try optimizer.step(examples: indices.count) { range in
             problem.loss(of: problem.part(range, of: batch))
         }
+        average?.update()
         let loss = report.loss
         let seconds = start.duration(to: clock.now) / .seconds(1)
 
@@ -179,7 +187,7 @@ private struct Run<P: Problem> {
             epoch: epoch, step: report.step, examples: indices.count, loss: loss, learningRate: report.learningRate,
             momentum: report.momentum, damping: report.damping, clipping: report.clipping,
             refreshedInverses: report.refreshedInverses, messages: report.messages.isEmpty ? nil : report.messages,
-            seconds: seconds)
+            seconds: seconds, details: report.damping == nil ? nil : TrainingEvent.StepResult.Details(report))
         try send(.step(result))
         guard loss.isFinite else { throw OptimizerError.lossNotFinite(step: report.step) }
         return result
@@ -187,7 +195,8 @@ private struct Run<P: Problem> {
 
     mutating func evaluate(epoch: Int) throws {
         let start = clock.now
-        let score = problem.evaluate(limit: trainer.evaluationLimit)
+        let limit = trainer.evaluationLimit
+        let score = average?.withAverages { problem.evaluate(limit: limit) } ?? problem.evaluate(limit: limit)
         let seconds = start.duration(to: clock.now) / .seconds(1)
         let evaluation = TrainingEvent.Evaluation(epoch: epoch, steps: summary.steps, score: score, seconds: seconds)
         summary.evaluationSeconds += seconds

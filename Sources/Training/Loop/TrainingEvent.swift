@@ -1,3 +1,5 @@
+import KFAC
+
 /// Something that happens in a run, with all there is to say of it.
 ///
 /// In a run that begins, `runStart` comes first and `runEnd` last, whatever happens in between.
@@ -81,6 +83,48 @@ public enum TrainingEvent: Sendable {
         public var messages: [String]?
         /// The time taken, the making of the batch included, in seconds.
         public var seconds: Double
+        /// What only some methods know of a step; nil for the others.
+        public var details: Details?
+
+        /// What second-order methods know of a step; what a step did not compute is nil.
+        public struct Details: Sendable, Hashable, Codable {
+            /// What damped the newest inverses.
+            public var preconditionerDamping: Double?
+            /// ½ η ‖θ‖², which the objective has besides the loss.
+            public var regularization: Double?
+            /// The Euclidean norm of the objective's gradient.
+            public var gradientNorm: Double?
+            /// The Euclidean norm of the parameters' change.
+            public var updateNorm: Double?
+            /// The change of the objective that the quadratic model foretold.
+            public var predictedChange: Double?
+            /// The change of the objective on the same batch.
+            public var actualChange: Double?
+            /// The actual change by the predicted one.
+            public var reductionRatio: Double?
+            /// Whether the parameters were put back, as the step did harm.
+            public var isRejected: Bool
+            /// Whether the step only averaged statistics.
+            public var isBurnIn: Bool
+            /// For each layer, how many steps old the statistics of its inverse are.
+            public var inverseAges: [String: Int]
+            /// The time taken by each phase, in seconds.
+            public var phases: [String: Double]
+
+            init(_ report: StepReport) {
+                preconditionerDamping = report.preconditionerDamping
+                regularization = report.regularization
+                gradientNorm = report.gradientNorm
+                updateNorm = report.updateNorm
+                predictedChange = report.predictedChange
+                actualChange = report.actualChange
+                reductionRatio = report.reductionRatio
+                isRejected = report.isRejected
+                isBurnIn = report.isBurnIn
+                inverseAges = Dictionary(report.inverses.map { ($0.layer, $0.age) }) { first, _ in first }
+                phases = Dictionary(report.phases.map { ($0.phase.rawValue, $0.seconds) }, uniquingKeysWith: +)
+            }
+        }
     }
 
     /// How well the model did when tested.

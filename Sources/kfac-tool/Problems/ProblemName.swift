@@ -1,5 +1,6 @@
 import ArgumentParser
 import TorchNN
+
 /// The problems to choose from.
 enum ProblemName: String, CaseIterable, ExpressibleByArgument, Encodable {
     /// A convolutional network that tells the classes of Fashion-MNIST apart.

@@ -29,6 +29,12 @@ struct RunOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Test on the first test examples only.", valueName: "count"))
     var testLimit: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Test a running average of the parameters with this decay, 0.99 for one, in their place.",
+            valueName: "decay"))
+    var average: Double?
+
     @Option(help: "What the initial weights, the batches and the sampled targets follow from.")
     var seed: UInt64 = 0
 
@@ -48,6 +54,9 @@ struct RunOptions: ParsableArguments {
         for case (let option, let count?) in counts { try check(option, count, in: 1...1_000_000) }
         if epochs != nil, steps != nil {
             throw ValidationError("--epochs and --steps both say how long to train: give one of them.")
+        }
+        if let average, !(average >= 0 && average < 1) {
+            throw ValidationError("--average must be at least 0 and less than 1; \(average) was given.")
         }
         if output == "" { throw ValidationError("--output needs the path of a folder; an empty text was given.") }
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import KFAC
 import Torch
 import Training
 
@@ -59,7 +60,8 @@ struct Train: ParsableCommand {
             length: length, sampler: sampler, optimizerName: name,
             setUpSeconds: start.duration(to: clock.now) / .seconds(1), sinks: [folder.metrics, progress],
             cancellation: .bySignals(), evaluationPeriod: runOptions.testPeriod,
-            evaluationLimit: runOptions.testLimit)
+            evaluationLimit: runOptions.testLimit,
+            averaging: runOptions.average.map { .exponential(decay: $0) })
         let summary = try trainer.run(
             problem, with: setup.make(problem.parameters, generator: generators.optimizer))
         if case .interrupted(let signal) = summary.outcome { throw ExitCode(128 + (signal ?? 0)) }
@@ -82,6 +84,7 @@ private struct Settings: Encodable {
     let batchGrowth: Int?
     let testPeriod: Int?
     let testLimit: Int?
+    let average: Double?
     let seed: UInt64
     let device: String
     let threads: Int
@@ -101,6 +104,7 @@ private struct Settings: Encodable {
         batchGrowth = run.batchGrowth
         testPeriod = run.testPeriod
         testLimit = run.testLimit
+        average = run.average
         seed = run.seed
         device = "\(source.device)"
         threads = Runtime.threadCount
