@@ -139,7 +139,8 @@ extension KFACOptimizer {
         withoutGradients {
             for (index, parameter) in allParameters.enumerated() where !pass.gradient.isEmpty {
                 let weight = regularization(of: parameter).l2
-                if weight != 0 { pass.gradient[index].add(inPlace: parameter.tensor, scale: weight) }
+                // Not in place: gradients of different parameters may share their memory.
+                if weight != 0 { pass.gradient[index] = pass.gradient[index] + parameter.tensor * weight }
             }
         }
         pass.report.regularization = regularizationTerm
