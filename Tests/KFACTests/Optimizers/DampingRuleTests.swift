@@ -68,7 +68,8 @@ import Torch
                         .init(
                             initial: 0.5, interval: 1, minimum: 0, countsDamping: countsDamping, prediction: prediction)
                     ),
-                    estimation: .exact, clipping: .none, factors: .init(dampingSplit: .exact)))
+                    estimation: .exact, clipping: .none, regularization: .init(l2: 0.2),
+                    factors: .init(dampingSplit: .exact)))
             return try #require(try optimizer.step { problem.loss() }.predictedChange)
         }
         let approximate = try change(.approximate, countsDamping: true)
