@@ -30,6 +30,11 @@ import Torch
             .roundRobin(every: 3, initially: 1),
             [[0, 0, 0], [1, 0, 1], [2, 1, 0], [0, 2, 1], [1, 0, 2], [2, 1, 0]]
         ),
+        // The first step needs all of them in any case.
+        (
+            .roundRobin(every: 3, initially: 0),
+            [[0, 0, 0], [1, 0, 1], [2, 1, 0], [0, 2, 1], [1, 0, 2], [2, 1, 0]]
+        ),
         // Begun at steps 0 (done at once) and 3, used from 5 on.
         (
             .background(every: 3, after: 2, initially: 1),
