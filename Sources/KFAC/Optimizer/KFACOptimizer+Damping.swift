@@ -109,12 +109,10 @@ extension KFACOptimizer {
         let slope = inner(gradient, step)
         // P⁻¹ s is known: nothing to compute, and the damping stays in, as in the original.
         if let preimage = move.preimage { return slope - move.scale * inner(preimage, step) / 2 }
-        let numbers = Dictionary(
-            uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
         var product = 0.0
-        for block in layers.blocks {
+        for (block, positions) in zip(layers.blocks, blockPositions) {
             guard let curvature = try? block.curvature(damping: damping) else { return nil }
-            let own = block.parameters.map { step[numbers[$0.tensor.id]!] }
+            let own = positions.map { step[$0] }
             product += inner(own, block.apply(curvature, to: own))
         }
         if !countsDamping { product -= (damping - configuration.regularization.l2) * inner(step, step) }

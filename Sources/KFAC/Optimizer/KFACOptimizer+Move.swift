@@ -61,15 +61,20 @@ extension KFACOptimizer {
 
     /// The inverse curvature times a gradient, each parameter's part scaled as its group says.
     func precondition(_ gradient: [Tensor], with preconditioner: Preconditioner? = nil) -> [Tensor] {
-        let numbers = Dictionary(
-            uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
-        let positions = layers.blocks.map { block in block.parameters.map { numbers[$0.tensor.id]! } }
-        let updates = (preconditioner ?? self.preconditioner).apply(layers.blocks, positions: positions, to: gradient)
+        let updates = (preconditioner ?? self.preconditioner).apply(
+            layers.blocks, positions: blockPositions, to: gradient)
         guard !configuration.groups.isEmpty else { return updates }
         return zip(updates, parameters).map { update, parameter in
             let scale = group(of: parameter)?.learningRateScale ?? 1
             return scale == 1 ? update : update * scale
         }
+    }
+
+    /// For each block, where its parameters are among all.
+    var blockPositions: [[Int]] {
+        let numbers = Dictionary(
+            uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
+        return layers.blocks.map { block in block.parameters.map { numbers[$0.tensor.id]! } }
     }
 
     /// The direction, what it is to be multiplied by, and what is reported of the clipping.
