@@ -71,7 +71,7 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
         }
         let moments: [any SecondMoment] = uses.map { input, geometry in
             if geometry.isTransposed { return Rows.channels(of: input).grouped(into: geometry.groups) }
-            let moment = Patches.moment(of: input, geometry: geometry, hasBias: hasBias)
+            let moment = Patches.moment(of: input, geometry: geometry, hasBias: hasBias, form: settings.statistics)
             return mask.map { MaskedMoment(base: moment, mask: $0) } ?? moment
         }
         update(sources: [moments], decay: decay, weight: weight)

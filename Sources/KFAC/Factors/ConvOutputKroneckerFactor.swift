@@ -105,6 +105,6 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
         guard let geometry, geometry.isTransposed else {
             return Rows.channels(of: gradient).grouped(into: geometry?.groups ?? 1)
         }
-        return Patches.moment(of: gradient, geometry: geometry.forward, hasBias: false)
+        return Patches.moment(of: gradient, geometry: geometry.forward, hasBias: false, form: settings.statistics)
     }
 }

@@ -14,12 +14,14 @@ public struct FactorSettings: Sendable, Hashable, Codable {
     public var inverseStart: MovingAverage.Start
     /// How the factors of a block share its damping.
     public var dampingSplit: DampingSplit
+    /// How the second moments of batches are formed.
+    public var statistics: StatisticsForm
 
     /// Creates settings.
     public init(
         averaging: MovingAverage.Rule = .weighted, start: MovingAverage.Start = .zeros, eigenThreshold: Int = 4,
         eigenvalueFloor: Double = 0, inverseStart: MovingAverage.Start = .zeros,
-        dampingSplit: DampingSplit = .traceRatio
+        dampingSplit: DampingSplit = .traceRatio, statistics: StatisticsForm = .automatic
     ) {
         self.averaging = averaging
         self.start = start
@@ -27,6 +29,7 @@ public struct FactorSettings: Sendable, Hashable, Codable {
         self.eigenvalueFloor = eigenvalueFloor
         self.inverseStart = inverseStart
         self.dampingSplit = dampingSplit
+        self.statistics = statistics
     }
 
     /// The settings of the original's first version (TensorFlow 1.7): an average that starts from the identity

@@ -2,9 +2,11 @@ import Torch
 
 /// The patches that a convolution's kernel sees.
 enum Patches {
-    /// The second moment of the patches of one batch, in the cheapest form known for the geometry.
-    static func moment(of input: Tensor, geometry: ConvolutionGeometry, hasBias: Bool) -> any SecondMoment {
-        if geometry.kernel[0] > 1, geometry.stride[0] == 1, geometry.groups == 1 {
+    /// The second moment of the patches of one batch.
+    static func moment(
+        of input: Tensor, geometry: ConvolutionGeometry, hasBias: Bool, form: StatisticsForm = .automatic
+    ) -> any SecondMoment {
+        if form == .automatic, geometry.kernel[0] > 1, geometry.stride[0] == 1, geometry.groups == 1 {
             return LaggedPatches(input: input, geometry: geometry, hasBias: hasBias)
         }
         return rows(of: input, geometry: geometry, hasBias: hasBias)
