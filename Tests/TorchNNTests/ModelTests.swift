@@ -46,6 +46,23 @@ import TorchNN
         Case(
             testDescription: "ResNet-32", input: [1, 3, 16, 16], output: [1, 10], parameterCount: 464_154, uses: 63
         ) { ResNet(depth: 32, using: &$0) },
+        // The stem, four stages, the linear layer; 20 convolutions, each with batch normalisation.
+        Case(
+            testDescription: "ResNet-18", input: [1, 3, 32, 32], output: [1, 10],
+            parameterCount: 1728 + 128 + 147_968 + 525_568 + 2_099_712 + 8_393_728 + 5130, uses: 41
+        ) { ResNet.resNet18(using: &$0) },
+        Case(
+            testDescription: "ResNet of two stages", input: [2, 1, 8, 8], output: [2, 3],
+            parameterCount: 36 + 8 + (2 * 144 + 16) + (216 + 324 + 24) + (2 * 324 + 24) + 7 * 3, uses: 15
+        ) { ResNet(stages: [(4, 1), (6, 2)], channels: 1, classes: 3, using: &$0) },
+        Case(
+            testDescription: "VGGSmall", input: [2, 1, 28, 28], output: [2, 10],
+            parameterCount: 640 + 36_928 + 73_856 + 147_584 + 295_168 + 590_080 + (256 * 9 + 1) * 10, uses: 7
+        ) { VGGSmall(using: &$0) },
+        Case(
+            testDescription: "VGGSmall for 32×32 colour images", input: [1, 3, 32, 32], output: [1, 4],
+            parameterCount: 1792 + 36_928 + 73_856 + 147_584 + 295_168 + 590_080 + (256 * 16 + 1) * 4, uses: 7
+        ) { VGGSmall(channels: 3, imageSize: 32, classes: 4, using: &$0) },
     ]
 
     @Test(arguments: cases) func shapesAndCounts(_ c: Case) {
@@ -74,6 +91,13 @@ import TorchNN
             maps(ResNet(using: &generator), [1, 3, 32, 32])
                 == Array(repeating: [16, 32, 32], count: 7) + Array(repeating: [32, 16, 16], count: 6)
                 + Array(repeating: [64, 8, 8], count: 6))
+        #expect(
+            maps(VGGSmall(using: &generator), [1, 1, 28, 28])
+                == [[64, 28, 28], [64, 28, 28], [128, 14, 14], [128, 14, 14], [256, 7, 7], [256, 7, 7]])
+        #expect(
+            maps(ResNet.resNet18(shortcut: .padding, using: &generator), [1, 3, 32, 32])
+                == Array(repeating: [64, 32, 32], count: 5) + Array(repeating: [128, 16, 16], count: 4)
+                + Array(repeating: [256, 8, 8], count: 4) + Array(repeating: [512, 4, 4], count: 4))
     }
 
     @Test(arguments: cases) func seedsDetermineModels(_ c: Case) {
@@ -120,6 +144,7 @@ import TorchNN
             MultilayerPerceptron([4, 2], dtype: .float64, using: &generator),
             Autoencoder([4, 3, 2], dtype: .float64, using: &generator),
             ResNet(depth: 8, shortcut: .projection, dtype: .float64, using: &generator),
+            VGGSmall(imageSize: 8, dtype: .float64, using: &generator),
         ]
         for model in models {
             #expect(model.state().values.allSatisfy { $0.dtype == .float64 }, "\(type(of: model))")
@@ -132,6 +157,22 @@ import TorchNN
             _ = ResNet(depth: 18, using: &generator)
         }
         #expect(result.message.contains("ResNet: the depth 18 is not 6n + 2"))
+    }
+
+    @Test func imagesTooSmallForVGGSmallTrap() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            var generator = RandomGenerator(seed: 1)
+            _ = VGGSmall(imageSize: 7, using: &generator)
+        }
+        #expect(result.message.contains("VGGSmall: images of 7 pixels cannot be halved three times"))
+    }
+
+    @Test func stagesOfNoBlocksTrap() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            var generator = RandomGenerator(seed: 1)
+            _ = ResNet(stages: [(16, 1), (32, 0)], using: &generator)
+        }
+        #expect(result.message.contains("at least one is needed, each of channels and blocks"))
     }
 
     /// Images with a bright half: which half is the class.
