@@ -9,7 +9,7 @@ struct KFACTool: ParsableCommand {
         commandName: "kfac",
         abstract: "Train neural networks with Kronecker-factored curvature (K-FAC).",
         version: version,
-        subcommands: [Train.self, Compare.self])
+        subcommands: [Train.self, Compare.self, Bench.self])
 }
 
 /// Why a command could not be carried out, in one sentence for the user.

@@ -8,6 +8,7 @@ import Testing
     /// The help as it is stored; `UPDATE_SNAPSHOTS=1 swift test --filter HelpTests` stores it anew.
     @Test(arguments: [
         ("kfac", ["--help"]), ("kfac-train", ["train", "--help"]), ("kfac-compare", ["compare", "--help"]),
+        ("kfac-bench", ["bench", "--help"]),
     ])
     func helpIsAsStored(name: String, arguments: [String]) throws {
         let result = try Tool.run(arguments, in: folder)

@@ -17,21 +17,26 @@ public struct Terminal {
     }
 
     /// The standard output: redrawn where it is a terminal that can be, coloured where `NO_COLOR` does not object.
-    public static func standardOutput() -> Terminal {
+    public static func standardOutput() -> Terminal { Terminal(.standardOutput) }
+
+    /// The standard error output, in the same way: for what is of the moment beside a result on the standard output.
+    public static func standardError() -> Terminal { Terminal(.standardError) }
+
+    private init(_ file: FileHandle) {
         let environment = ProcessInfo.processInfo.environment
-        let isTerminal = isatty(STDOUT_FILENO) == 1
+        let isTerminal = isatty(file.fileDescriptor) == 1
         // "dumb" is what terminals are called that know no control sequences.
         let isCapable = isTerminal && environment["TERM"] != "dumb"
-        return Terminal(
+        self.init(
             // Where it cannot be written, to a full disk say, the run goes on.
-            write: { try? FileHandle.standardOutput.write(contentsOf: Data($0.utf8)) },
-            width: { isCapable ? windowWidth() : nil },
+            write: { try? file.write(contentsOf: Data($0.utf8)) },
+            width: { isCapable ? Self.windowWidth(file.fileDescriptor) : nil },
             usesColor: isCapable && (environment["NO_COLOR"] ?? "").isEmpty)
     }
 
-    private static func windowWidth() -> Int {
+    private static func windowWidth(_ descriptor: Int32) -> Int {
         var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
     }
 

@@ -9,7 +9,7 @@ import Testing
 #endif
 
 /// Collects what a page consists of.
-private final class PageReader: NSObject, XMLParserDelegate {
+final class PageReader: NSObject, XMLParserDelegate {
     var elements: [(name: String, attributes: [String: String])] = []
     var texts: [String] = []
     var fault: (any Error)?

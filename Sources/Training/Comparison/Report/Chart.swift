@@ -28,6 +28,10 @@ struct Chart {
     var yName: String
     var curves: [Curve]
     var marks: [Mark] = []
+    /// Whether the numbers along the bottom may have a logarithmic scale; otherwise theirs is linear and begins at zero.
+    var fitsHorizontalScale = false
+    /// Whether curves that leave upwards are followed, however far: what they are about is to grow.
+    var followsRises = false
 
     private static let size = (width: 560.0, height: 340.0)
     private static let frame = (left: 64.0, right: 548.0, top: 14.0, bottom: 292.0)
@@ -57,17 +61,19 @@ struct Chart {
 
     /// The scales that show all medians.
     ///
-    /// A curve that leaves upwards is not followed further than twice the middle of what the curves begin with.
+    /// A curve that leaves upwards is not followed further than twice the middle of what the curves begin with, unless
+    /// all are.
     private func scales() -> (x: ChartScale, y: ChartScale)? {
         let points = curves.flatMap(\.points)
         let xs = points.map(\.x)
         var ys = points.flatMap { [$0.y.median, $0.y.low, $0.y.high] }.filter(\.isFinite) + marks.map(\.y)
         let starts = curves.compactMap { $0.points.first?.y.median }.filter(\.isFinite)
-        if let start = Spread(starts)?.median, start > 0 {
+        if !followsRises, let start = Spread(starts)?.median, start > 0 {
             ys.removeAll { $0 > 2 * start && $0 > (marks.map(\.y).max() ?? 0) }
         }
         guard let xLow = xs.min(), let xHigh = xs.max(), let yLow = ys.min(), let yHigh = ys.max() else { return nil }
-        return (ChartScale(linear: min(0, xLow)...xHigh), ChartScale(fitting: yLow...yHigh))
+        let xScale = fitsHorizontalScale ? ChartScale(fitting: xLow...xHigh) : ChartScale(linear: min(0, xLow)...xHigh)
+        return (xScale, ChartScale(fitting: yLow...yHigh))
     }
 
     private func clip(_ identifier: String) -> Markup {
@@ -100,7 +106,8 @@ struct Chart {
             pieces.append(label(NumberText.short(tick), at: (place, frame.bottom + 20), anchor: "middle"))
         }
         pieces.append(line(from: (frame.left, frame.bottom), to: (frame.right, frame.bottom), kind: "axis"))
-        pieces.append(label(xName, at: ((frame.left + frame.right) / 2, frame.bottom + 40), anchor: "middle"))
+        let xTitle = xScale.isLogarithmic ? "\(xName), logarithmic" : xName
+        pieces.append(label(xTitle, at: ((frame.left + frame.right) / 2, frame.bottom + 40), anchor: "middle"))
         let (nameX, nameY) = (14.0, (frame.top + frame.bottom) / 2)
         pieces.append(
             .element(
