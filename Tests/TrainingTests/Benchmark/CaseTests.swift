@@ -9,7 +9,6 @@ import Testing
 
     @Test func namesAreDistinct() {
         #expect(Set(BenchmarkCase.standard).count == BenchmarkCase.standard.count)
-        // Points are told apart by their names.
         #expect(Set(Scaling.cases).count == Scaling.cases.count)
     }
 

@@ -5,7 +5,7 @@ extension BenchmarkCase {
     /// Times the case and what it is compared with, in turns.
     ///
     /// - Parameter isQuick: Whether eigendecompositions of more than 4000 rows are left out.
-    func measurement(_ turns: Turns, isQuick: Bool) throws -> Measurement {
+    func measurement(_ turns: Turns, isQuick: Bool) throws -> CaseMeasurement {
         var generator = RandomGenerator(seed: 1)
         switch self {
         case .inputFactor(let kernel, let shape):
@@ -35,7 +35,7 @@ extension BenchmarkCase {
                 DenseOperator(Tensor.identity(outputs)), DenseOperator(Tensor.identity(inputs)))
             let gradient = generator.normal([outputs * inputs, 1])
             let samples = try turns.samples(of: [{ _ = inverses.apply(gradient) }])
-            return Measurement(work: .preconditioning(outputs: outputs, inputs: inputs), samples: samples[0])
+            return CaseMeasurement(work: .preconditioning(outputs: outputs, inputs: inputs), samples: samples[0])
         case .step(let network, let batchSize):
             return try StepTurns(network, batchSize: batchSize).measurement(turns)
         }
@@ -44,17 +44,17 @@ extension BenchmarkCase {
     /// Times an update of a factor in the automatic and in the plain form.
     private func moment(
         _ work: Work, _ turns: Turns, update: (FactorSettings) -> () -> Void
-    ) throws -> Measurement {
+    ) throws -> CaseMeasurement {
         let samples = try turns.samples(
             of: [StatisticsForm.automatic, .plain].map { update(FactorSettings(statistics: $0)) })
-        return Measurement(work: work, samples: samples[0], plain: samples[1])
+        return CaseMeasurement(work: work, samples: samples[0], plain: samples[1])
     }
 
     /// Times the damped inverse and the eigendecomposition of a covariance of half rank, as it is of layers with more
     /// inputs than there are examples.
     private func inverse(
         _ dimension: Int, _ turns: Turns, isQuick: Bool, using generator: inout RandomGenerator
-    ) throws -> Measurement {
+    ) throws -> CaseMeasurement {
         let factor = FullyConnectedKroneckerFactor(features: dimension)
         factor.update([generator.normal([max(1, dimension / 2), dimension])], decay: 0.95)
         var forms: [() throws -> Void] = [{ _ = try factor.inverse(damping: 0.01) }]
@@ -65,7 +65,7 @@ extension BenchmarkCase {
             }
         }
         let samples = try turns.samples(of: forms)
-        return Measurement(
+        return CaseMeasurement(
             work: .inverse(dimension: dimension), samples: samples[0], eigh: samples.count > 1 ? samples[1] : nil)
     }
 }

@@ -30,7 +30,7 @@ struct StepTurns {
     }
 
     /// Times the mean step of each round.
-    func measurement(_ turns: Turns) throws -> Measurement {
+    func measurement(_ turns: Turns) throws -> CaseMeasurement {
         try turns.onRound(0)
         for _ in 0..<Self.warmUp {
             _ = try kfac()
@@ -52,7 +52,7 @@ struct StepTurns {
             sgdSamples.append(sums.sgd / Double(Self.cycle))
         }
         let steps = Double(turns.rounds * Self.cycle)
-        return Measurement(
+        return CaseMeasurement(
             work: work, samples: kfacSamples, sgd: sgdSamples,
             phases: StepReport.Phase.allCases.compactMap { phase in
                 phases[phase].map { (phase.rawValue, $0 / steps) }

@@ -49,7 +49,7 @@ public struct BenchmarkResult: Sendable, Hashable, Encodable {
 
 extension BenchmarkResult {
     /// Sums a measurement up.
-    init(_ benchmarkCase: BenchmarkCase, _ measurement: Measurement, speed: MachineSpeed) {
+    init(_ benchmarkCase: BenchmarkCase, _ measurement: CaseMeasurement, speed: MachineSpeed) {
         let times = Sample.median(measurement.samples)
         name = benchmarkCase.description
         (seconds, cpuSeconds) = (times.seconds, times.cpuSeconds)

@@ -46,6 +46,10 @@ public struct Scaling: Sendable, Hashable {
         },
     ]
 
-    /// The cases of all axes.
-    public static var cases: [BenchmarkCase] { standard.flatMap(\.points).map(\.benchmarkCase) }
+    /// The cases of all axes, each once: where axes cross, a case lies on both.
+    public static var cases: [BenchmarkCase] {
+        standard.flatMap(\.points).reduce(into: []) { cases, point in
+            if !cases.contains(point.benchmarkCase) { cases.append(point.benchmarkCase) }
+        }
+    }
 }

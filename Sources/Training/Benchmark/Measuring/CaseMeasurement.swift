@@ -1,5 +1,5 @@
 /// What the rounds of one case gave.
-struct Measurement {
+struct CaseMeasurement {
     /// The least that the case must do.
     var work: Work
     /// The times of the case itself, round by round.
