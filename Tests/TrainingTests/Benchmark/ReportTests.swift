@@ -68,6 +68,17 @@ import Testing
                 """)
     }
 
+    @Test func longListsOfPhasesAreWrapped() {
+        let phases = (1...8).map { (name: "phaseNumber\($0)", seconds: 0.0841 - 0.006 * Double($0)) }
+        let measurement = CaseMeasurement(work: Work(flops: 1), samples: Self.samples(1), phases: phases)
+        let lines = BenchmarkTable(names: []).lines(Self.result("step/resnet8/64", measurement))
+        #expect(
+            Array(lines.dropFirst()) == [
+                "  phase number1 8 %, phase number2 7 %, phase number3 7 %, phase number4 6 %, phase number5 5 %,",
+                "  phase number6 5 %, phase number7 4 %, phase number8 4 %",
+            ])
+    }
+
     @Test func progressIsTold() {
         var output = ""
         var status = ""

@@ -28,7 +28,7 @@ struct BenchmarkTable {
     /// The heads of the columns.
     var header: String { line("case", Self.columns.map(\.0)) }
 
-    /// A result: a line, and of steps two more that tell where the time goes.
+    /// A result: a line, and of steps some more that tell where the time goes.
     func lines(_ result: BenchmarkResult) -> [String] {
         func ratio(_ a: Double?, _ b: Double?) -> String {
             guard let a, let b else { return "" }
@@ -50,7 +50,21 @@ struct BenchmarkTable {
             "\(name.replacing("_", with: " ")) \(share.fixed(0)) %"
         }
         let share = result.statisticsShare.map { ["  statistics / (forward + backward) \($0.fixed(2))"] } ?? []
-        return ["  " + parts.joined(separator: ", ")] + share
+        return wrapped(parts) + share
+    }
+
+    /// A list in lines that are not much longer than the table is wide.
+    private func wrapped(_ parts: [String]) -> [String] {
+        var lines: [String] = []
+        for part in parts {
+            if let last = lines.last, last.count + part.count < 96 {
+                lines[lines.count - 1] = "\(last), \(part)"
+            } else {
+                if !lines.isEmpty { lines[lines.count - 1] += "," }
+                lines.append("  \(part)")
+            }
+        }
+        return lines
     }
 
     private func milliseconds(_ seconds: Double) -> String { (seconds * 1000).fixed(seconds < 0.1 ? 2 : 1) }
