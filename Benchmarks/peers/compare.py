@@ -17,7 +17,7 @@ from contestants import OURS, PEERS, Failure, Peer
 from environments import REPOSITORY
 from machine import positive, threads
 
-# What a peer's matrix may differ from the plain one after scaling; inverses of half-rank matrices in float32 differ more.
+# What a peer's matrix may differ from the plain one after scaling; inverses of half-rank matrices differ more.
 TOLERANCE = {"inverse": 1e-3}
 USUAL_TOLERANCE = 1e-5
 

@@ -110,6 +110,7 @@ def significant(value: float) -> str:
     """Three digits or, from 1,000 on, all before the point: 0.0123, 4.57, 1,234."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
+    value = float(f"{value:.3g}") if abs(value) < 1000 else value
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{decimals}f}"
 

@@ -39,7 +39,8 @@ def problem(case: Case) -> Problem:
     torch.manual_seed(20150319)
     if case.network == "autoencoder":
         images = torch.rand(1000, 784)
-        return Problem(autoencoder(), images, images, functional.binary_cross_entropy_with_logits, period=5, weight_decay=L2)
+        loss = functional.binary_cross_entropy_with_logits
+        return Problem(autoencoder(), images, images, loss, period=5, weight_decay=L2)
     network, shape = {"convnet": (convnet, (256, 1, 28, 28)), "resnet20": (resnet20, (128, 3, 32, 32))}[case.network]
     labels = torch.randint(10, (shape[0],))
     return Problem(network(), torch.randn(shape), labels, functional.cross_entropy, period=10, weight_decay=0.0)
