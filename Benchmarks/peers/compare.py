@@ -112,7 +112,7 @@ def compare(cases: Sequence[Case], peers: Sequence[Peer], options: argparse.Name
         facts = {"machine": machine, "loads": loads, "results": report.as_json(done, OURS)}
         options.json.write_text(json.dumps(facts, indent=2) + "\n")
     say("\r" + " " * 79 + "\r", end="")
-    print(f"{machine['processor']}, {machine['threads']} threads; medians of {options.rounds} rounds. ", end="")
+    print(f"{machine['processor']}; cores used: {machine['threads']}; medians of rounds: {options.rounds}. ", end="")
     print("Load averages before and after, these runs included: ", end="")
     print("; ".join(f"{name} {before:.2f} to {after:.2f}" for name, (before, after) in loads.items()) + ".\n")
     print(report.table(done, OURS, machine["threads"]))

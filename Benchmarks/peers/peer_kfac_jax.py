@@ -186,9 +186,11 @@ def sgd_step(task: jax_problems.Problem) -> Callable[[], None]:
         velocities = jax.tree_util.tree_map(lambda old, new: 0.9 * old + new, velocities, gradients)
         return jax.tree_util.tree_map(lambda value, move: value - 1e-4 * move, parameters, velocities), velocities
 
+    compiled = update.lower(parameters, velocities, task.batch).compile()
+
     def step() -> None:
         nonlocal parameters, velocities
-        parameters, velocities = jax.block_until_ready(update(parameters, velocities, task.batch))
+        parameters, velocities = jax.block_until_ready(compiled(parameters, velocities, task.batch))
 
     return step
 
