@@ -36,7 +36,10 @@ FACTORS = ("input-factor", "output-factor", "dense-factor")
 PEERS = (
     Peer("torch", "peer_torch.py", "torch", (*FACTORS, "inverse", "step")),
     Peer("torch-eigh", "peer_torch.py", "torch", ("inverse",), "eigh"),
-    Peer("kfac-jax", "peer_kfac_jax.py", "jax", (*FACTORS, "inverse", "step")),
+    # ResNet-20 as kfac-jax is installed would take minutes a step.
+    Peer(
+        "kfac-jax", "peer_kfac_jax.py", "jax", (*FACTORS, "inverse", "step"), networks=("convnet", "autoencoder")
+    ),
     Peer(
         "kfac-jax-explicit", "peer_kfac_jax.py", "jax", ("input-factor", "step"), "explicit", ("convnet", "resnet20")
     ),
