@@ -18,6 +18,21 @@ extension Tensor {
         try factorized("choleskyInverse", kt_cholesky_inverse)
     }
 
+    /// (self + damping · I)⁻¹ for a symmetric positive-definite matrix; n³ flops, close to the speed of products on a CPU.
+    ///
+    /// By Cholesky's factor L and L⁻¹: as stable as LAPACK's inverse of such matrices, which takes about twice the time.
+    public func dampedInverse(_ damping: Double = 0) throws(LinearAlgebraError) -> Tensor {
+        guard rank >= 2, rank <= 3, shape[rank - 1] == shape[rank - 2], dtype.isFloatingPoint else {
+            Tensor.trap("dampedInverse", [self], "a square matrix, or some of one size, are needed")
+        }
+        if LineProducts.canRun(on: device) {
+            return try factorized("dampedInverse") { kt_damped_inverse($0, damping, $1) }
+        }
+        let damped = damping == 0 ? self : copy()
+        if damping != 0 { damped.diagonal().add(inPlace: damping) }
+        return try damped.cholesky().choleskyInverse()
+    }
+
     /// The X with L Lᵀ X = `right`, where self is the lower-triangular L.
     public func choleskySolve(_ right: Tensor) throws(LinearAlgebraError) -> Tensor {
         try solved("choleskySolve", right) { kt_cholesky_solve($1, $0, $2) }

@@ -1,0 +1,358 @@
+// Products of the lines of images with shifted lines, from which the second moments of patches are put together.
+#include "aten_moments.h"
+#include "gemm.h"
+#include "include/ct_moments.h"
+#include "interleave.h"
+#include "support.h"
+#include "tasks.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace ct {
+namespace {
+
+/// The images of one group, as they lie in memory.
+template <class T> struct Images {
+    const T *start;
+    int64_t image_step, channel_step;
+};
+
+/// Products of the lines of images, a few of which are packed at a time as [line][image][pixel][channel].
+template <class T> class LineProducts {
+public:
+    LineProducts(const kt_line_layout &layout, const kt_line_product *products, size_t count, int64_t channels)
+        : layout(layout), products(products, products + count), channels(channels),
+          front(std::max<int64_t>(0, -layout.least_shift)), runs(runs_of(layout)) {}
+
+    /// The number of elements of some images.
+    int64_t packed_count(int64_t images) const {
+        auto back = std::max<int64_t>(0, layout.greatest_shift) + layout.window;
+        return (images * layout.line_count * layout.width + front + back) * channels;
+    }
+
+    /// How many images fill so many elements.
+    int64_t images_in(int64_t elements) const {
+        return std::max<int64_t>(1, elements / (layout.line_count * layout.width * channels));
+    }
+
+    /// The numbers of the products of each slot, which follow one another.
+    std::vector<std::pair<size_t, size_t>> slots() const {
+        std::vector<std::pair<size_t, size_t>> slots;
+        for (size_t i = 0; i < products.size(); ++i) {
+            if (i > 0 && products[i].slot == products[i - 1].slot) {
+                slots.back().second = i + 1;
+            } else {
+                slots.push_back({i, i + 1});
+            }
+        }
+        return slots;
+    }
+
+    /// The number of pixels that a product has on its left at a time.
+    int64_t window(size_t number) const { return products[number].column < 0 ? layout.window : 1; }
+
+    /// The number of columns of a product's result with windows.
+    int64_t columns(size_t number) const { return (window(number) - 1 + products[number].shift_count) * channels; }
+
+    /// Copies images to `packed`, whose margins are zero already, with zeros after each line.
+    void pack(const Images<T> &source, int64_t first, int64_t count, T *packed) const {
+        for_each_task(runs.size(), [&](int64_t i) {
+            auto [number, run] = runs[i];
+            const auto &line = layout.lines[number];
+            for (int64_t image = 0; image < count; ++image) {
+                auto from = source.start + (first + image) * source.image_step + line.start;
+                auto to = packed + (front + (number * count + image) * layout.width) * channels;
+                if (run > 1) {
+                    auto step = layout.lines[number + 1].start - line.start;
+                    interleave(from, source.channel_step, step, channels, run, to, count * channels);
+                } else {
+                    auto step = line.step * layout.pixel_step;
+                    interleave(from, source.channel_step, step, channels, line.count, to, channels);
+                    std::fill_n(to + line.count * channels, (layout.width - line.count) * channels, T(0));
+                }
+            }
+        });
+    }
+
+    /// Adds a product over packed images to `sum`, [window * channels, columns].
+    void add(size_t number, const T *packed, int64_t images, T *sum) const {
+        const auto &product = products[number];
+        auto line = images * layout.width;
+        auto left = packed + (front + product.left_line * line) * channels;
+        auto right = packed + (front + product.right_line * line + product.shift) * channels;
+        if (product.column >= 0) {
+            auto offset = product.column * channels, step = layout.width * channels;
+            add_outer_products<T>(
+                channels, columns(number), product.line_count * images, 1, left + offset, step, right + offset, step, 1,
+                sum, columns(number));
+            return;
+        }
+        // Windows may not overlap within one product, so every `stride`th pixel has a window at a time.
+        auto stride = quotient_up(layout.window - 1 + product.shift_count, layout.window) * layout.window;
+        auto length = product.line_count * line;
+        for (int64_t phase = 0; phase < std::min(stride, length); phase += layout.window)
+            add_outer_products<T>(
+                layout.window * channels, columns(number), quotient_up(length - phase, stride), 1,
+                left + phase * channels, stride * channels, right + phase * channels, stride * channels, 1, sum,
+                columns(number));
+    }
+
+    /// Adds a product over packed images to `out`, one shift after another.
+    void add_by_shifts(size_t number, int64_t shift, const T *packed, int64_t images, T *out) const {
+        const auto &product = products[number];
+        auto line = images * layout.width, step = channels, count = product.line_count * line;
+        auto left = packed + (front + product.left_line * line) * channels;
+        auto right = packed + (front + product.right_line * line + product.shift + shift) * channels;
+        if (product.column >= 0) {
+            left += product.column * channels;
+            right += product.column * channels;
+            step = layout.width * channels;
+            count = product.line_count * images;
+        }
+        add_outer_products<T>(
+            channels, channels, count, 1, left, step, right, step, 1, out + product.slot + shift * channels,
+            product.shift_count * channels);
+    }
+
+    /// Adds up a product's windows: `out` gets a matrix [channels, shift_count * channels].
+    void collapse(size_t number, const T *sum, T *out) const {
+        auto wide = products[number].shift_count * channels;
+        auto target = out + products[number].slot;
+        for (int64_t channel = 0; channel < channels; ++channel) {
+            auto row = target + channel * wide;
+            for (int64_t pixel = 0; pixel < window(number); ++pixel) {
+                auto part = sum + (pixel * channels + channel) * columns(number) + pixel * channels;
+                for (int64_t i = 0; i < wide; ++i) row[i] += part[i];
+            }
+        }
+    }
+
+    const kt_line_layout &layout;
+    const std::vector<kt_line_product> products;
+    const int64_t channels, front;
+
+private:
+    /// Lines that are copied together, the first and their number: those of one pixel each that lie equally far apart.
+    const std::vector<std::pair<int64_t, int64_t>> runs;
+
+    static std::vector<std::pair<int64_t, int64_t>> runs_of(const kt_line_layout &layout) {
+        std::vector<std::pair<int64_t, int64_t>> runs;
+        auto count = int64_t(layout.line_count);
+        for (int64_t number = 0; number < count;) {
+            int64_t run = 1;
+            auto start = [&](int64_t i) { return layout.lines[number + i].start; };
+            bool is_pixel = layout.width == 1 && layout.lines[number].count == 1;
+            auto is_next = [&](int64_t i) {
+                return layout.lines[number + i].count == 1 && start(i) - start(i - 1) == start(1) - start(0);
+            };
+            if (is_pixel)
+                while (number + run < count && is_next(run)) ++run;
+            runs.push_back({number, run});
+            number += run;
+        }
+        return runs;
+    }
+};
+
+/// Few channels: each thread has a share of the images and sums of its own.
+template <class T>
+void by_shares(const LineProducts<T> &plan, const Images<T> &source, int64_t batch, const at::TensorOptions &options, T *out) {
+    auto slots = plan.slots();
+    std::vector<int64_t> places;
+    int64_t sum_count = 0;
+    for (auto [first, last] : slots) {
+        places.push_back(sum_count);
+        sum_count += plan.window(first) * plan.channels * plan.columns(first);
+    }
+    // As many images at a time as adding to the sums costs little for, and as few as the cache has room for.
+    auto threads = std::min(task_threads(), batch);
+    auto at_a_time = std::min(
+        plan.images_in(std::max<int64_t>((512 << 10) / int64_t(sizeof(T)), 2 * sum_count)), quotient_up(batch, threads));
+    auto chunks = quotient_up(batch, at_a_time), shares = std::min(threads, chunks);
+    auto sums = at::zeros({shares, sum_count}, options);
+    auto packed = at::zeros({shares, plan.packed_count(at_a_time)}, options);
+    T *sum_start = sums.template mutable_data_ptr<T>(), *packed_start = packed.template mutable_data_ptr<T>();
+    for_each_task(shares, [&](int64_t share) {
+        auto memory = packed_start + share * packed.size(1);
+        for (auto chunk = chunks * share / shares; chunk < chunks * (share + 1) / shares; ++chunk) {
+            auto first = chunk * at_a_time, count = std::min(at_a_time, batch - first);
+            plan.pack(source, first, count, memory);
+            for (size_t i = 0; i < slots.size(); ++i)
+                for (auto number = slots[i].first; number < slots[i].second; ++number)
+                    plan.add(number, memory, count, sum_start + share * sum_count + places[i]);
+        }
+    });
+    for (size_t i = 0; i < slots.size(); ++i)
+        for (int64_t share = 0; share < shares; ++share)
+            plan.collapse(slots[i].first, sum_start + share * sum_count + places[i], out);
+}
+
+/// Many channels: each product of one shift is a task, over all images that are packed at a time.
+template <class T>
+void by_products(const LineProducts<T> &plan, const Images<T> &source, int64_t batch, const at::TensorOptions &options, T *out) {
+    struct Task {
+        size_t first, last;
+        int64_t shift;
+    };
+    std::vector<Task> tasks;
+    for (auto [first, last] : plan.slots())
+        for (int64_t shift = 0; shift < plan.products[first].shift_count; ++shift) tasks.push_back({first, last, shift});
+    auto lines = [&](const Task &task) {
+        int64_t count = 0;
+        for (auto i = task.first; i < task.last; ++i)
+            count += plan.products[i].line_count * (plan.products[i].column < 0 ? plan.layout.width : 1);
+        return count;
+    };
+    std::stable_sort(tasks.begin(), tasks.end(), [&](const Task &a, const Task &b) { return lines(a) > lines(b); });
+    // What the threads share should stay in the cache that they share.
+    auto at_a_time = std::min(batch, plan.images_in((16 << 20) / int64_t(sizeof(T))));
+    auto packed = at::zeros({plan.packed_count(at_a_time)}, options);
+    auto memory = packed.template mutable_data_ptr<T>();
+    for (int64_t first = 0; first < batch; first += at_a_time) {
+        auto count = std::min(at_a_time, batch - first);
+        plan.pack(source, first, count, memory);
+        for_each_task(tasks.size(), [&](int64_t i) {
+            for (auto number = tasks[i].first; number < tasks[i].last; ++number)
+                plan.add_by_shifts(number, tasks[i].shift, memory, count, out);
+        });
+    }
+}
+
+template <class T>
+void line_products(
+    const at::Tensor &images, int64_t groups, const kt_line_layout &layout, const kt_line_product *products,
+    size_t product_count, at::Tensor &out) {
+    auto batch = images.size(0), channels = images.size(1) / groups;
+    LineProducts<T> plan(layout, products, product_count, channels);
+    auto run = [&](int64_t group) {
+        Images<T> source{
+            images.const_data_ptr<T>() + group * channels * images.stride(1), images.stride(0), images.stride(1)};
+        auto result = out.mutable_data_ptr<T>() + group * out.size(1);
+        if (channels >= 128) {
+            by_products(plan, source, batch, images.options(), result);
+        } else {
+            by_shares(plan, source, batch, images.options(), result);
+        }
+    };
+    if (groups == 1) {
+        run(0);
+    } else {
+        for_each_task(groups, run);
+    }
+}
+
+/// The value of a block's elements: the sum of its terms.
+template <class T> struct Block {
+    const kt_block_term *begin, *end;
+
+    /// out[i][j] for rows and columns of the block, `out`'s rows `width` apart.
+    void read(const T *results, int64_t row, int64_t rows, int64_t column, int64_t columns, T *out) const {
+        std::fill_n(out, rows * columns, T(0));
+        for (auto term = begin; term < end; ++term) {
+            auto sign = T(term->sign);
+            for (int64_t i = 0; i < rows; ++i) {
+                auto part = results + term->slot + (row + i) * term->step + term->column + column;
+                for (int64_t j = 0; j < columns; ++j) out[i * columns + j] += sign * part[j];
+            }
+        }
+    }
+};
+
+template <class T>
+void assemble(
+    at::Tensor &target, const at::Tensor &results, int64_t channels, int64_t kernel, const kt_block_term *terms,
+    size_t term_count, T beta, T alpha) {
+    // Terms come in the order of their blocks.
+    std::vector<Block<T>> blocks(kernel * kernel, Block<T>{terms, terms});
+    for (size_t i = 0; i < term_count;) {
+        auto j = i;
+        while (j < term_count && terms[j].left == terms[i].left && terms[j].right == terms[i].right) ++j;
+        blocks[terms[i].left * kernel + terms[i].right] = {terms + i, terms + j};
+        i = j;
+    }
+    // Tiles of channels so small that all of a tile's blocks stay in the cache.
+    int64_t tile = kernel <= 9 ? 32 : kernel <= 25 ? 16 : 8;
+    auto tiles = quotient_up(channels, tile), area = tile * tile;
+    auto groups = target.size(0);
+    for_each_task(groups * tiles, [&](int64_t strip) {
+        std::vector<T> above(kernel * kernel * area), below(kernel * kernel * area);
+        for (auto index = strip * tiles; index < (strip + 1) * tiles; ++index) {
+            auto group = index / (tiles * tiles);
+            auto row = index / tiles % tiles * tile, column = index % tiles * tile;
+            auto rows = std::min(tile, channels - row), columns = std::min(tile, channels - column);
+            auto from = results.const_data_ptr<T>() + group * results.size(1);
+            for (int64_t t = 0; t < kernel; ++t)
+                for (auto u = t; u < kernel; ++u) {
+                    const auto &block = blocks[t * kernel + u];
+                    block.read(from, row, rows, column, columns, &above[(t * kernel + u) * area]);
+                    if (u > t) block.read(from, column, columns, row, rows, &below[(u * kernel + t) * area]);
+                }
+            auto to = target.mutable_data_ptr<T>() + group * target.stride(0) + row * kernel * target.stride(1)
+                + column * kernel;
+            for (int64_t i = 0; i < rows; ++i)
+                for (int64_t t = 0; t < kernel; ++t) {
+                    auto line = to + (i * kernel + t) * target.stride(1);
+                    for (int64_t j = 0; j < columns; ++j)
+                        for (int64_t u = 0; u < kernel; ++u) {
+                            auto value = u >= t ? above[(t * kernel + u) * area + i * columns + j]
+                                                : below[(t * kernel + u) * area + j * rows + i];
+                            auto &element = line[j * kernel + u];
+                            element = beta == 0 ? alpha * value : beta * element + alpha * value;
+                        }
+                }
+        }
+    });
+}
+
+} // namespace
+} // namespace ct
+
+using namespace ct;
+
+bool kt_has_moments(void) { return has_gemm(); }
+
+kt_status kt_product_rate(int64_t rows, int64_t columns, int64_t depth, double *flops_per_second) {
+    return guarded([&] {
+        using Clock = std::chrono::steady_clock;
+        constexpr int64_t repeats = 3;
+        auto threads = task_threads();
+        std::vector<double> best(threads, 1e300);
+        for_each_task(threads, [&](int64_t thread) {
+            std::vector<float> left(rows * depth, 1), right(columns * depth, 1), out(rows * columns);
+            // As many products at a time as the clock can tell apart.
+            auto count = std::max<int64_t>(1, 4'000'000 / (rows * columns * depth));
+            for (int64_t repeat = 0; repeat <= repeats; ++repeat) {
+                auto start = Clock::now();
+                for (int64_t i = 0; i < count; ++i)
+                    add_outer_products<float>(
+                        rows, columns, depth, 1, left.data(), rows, right.data(), columns, 0, out.data(), columns);
+                std::chrono::duration<double> time = Clock::now() - start;
+                if (repeat > 0) best[thread] = std::min(best[thread], time.count() / count);
+            }
+        });
+        *flops_per_second = 2.0 * rows * columns * depth / *std::min_element(best.begin(), best.end());
+    });
+}
+
+kt_status kt_line_products(
+    kt_tensor images, int64_t groups, const kt_line_layout *layout, const kt_line_product *products,
+    size_t product_count, kt_tensor out) {
+    return guarded([&] {
+        auto source = borrow(images), target = borrow(out);
+        AT_DISPATCH_FLOATING_TYPES(source.scalar_type(), "line products", [&] {
+            line_products<scalar_t>(source, groups, *layout, products, product_count, target);
+        });
+    });
+}
+
+kt_status kt_assemble_blocks(
+    kt_tensor target, kt_tensor results, int64_t channels, int64_t kernel_count, const kt_block_term *terms,
+    size_t term_count, double beta, double alpha) {
+    return guarded([&] {
+        auto matrix = borrow(target), values = borrow(results);
+        AT_DISPATCH_FLOATING_TYPES(matrix.scalar_type(), "assemble blocks", [&] {
+            assemble<scalar_t>(matrix, values, channels, kernel_count, terms, term_count, beta, alpha);
+        });
+    });
+}
