@@ -70,34 +70,187 @@ import Torch
         for seed in 0..<400 {
             let (input, geometry, hasBias) = Self.randomCase(seed, rank: rank)
             let (expected, count) = Self.definition(input, geometry, hasBias: hasBias)
-            let moments: [any SecondMoment] =
-                [
-                    Patches.rows(of: input, geometry: geometry, hasBias: hasBias),
-                    Patches.moment(of: input, geometry: geometry, hasBias: hasBias),
-                ] + (geometry.stride[0] == 1 ? [LaggedPatches(input: input, geometry: geometry, hasBias: hasBias)] : [])
-            for moment in moments {
-                let start = randomTensor(expected.shape, seed: 7)
+            var moments: [(String, any SecondMoment, StatisticsForm)] = StatisticsForm.allCases.map { form in
+                (
+                    "\(form)", Patches.moment(of: input, geometry: geometry, hasBias: hasBias, form: form), form
+                )
+            }
+            for window in [2, 5] {
+                let plan = LagPlan(
+                    spatial: Array(input.shape.dropFirst(2)), geometry: geometry, edges: .windows(window))
+                let moment = LaggedMoment(images: input, plan: plan, geometry: geometry, hasBias: hasBias)
+                moments.append(("windows of \(window)", moment, .windowedLags))
+            }
+            if geometry.stride[0] == 1 {
+                moments.append(
+                    ("lines", LaggedPatches(input: input, geometry: geometry, hasBias: hasBias), .automatic))
+            }
+            let noise = randomTensor(expected.shape, seed: 7)
+            let start = noise + noise.transposed()
+            for (name, moment, form) in moments {
                 let target = start.copy()
-                moment.accumulate(into: target, keep: 0.3, scale: 0.5)
+                moment.accumulate(into: target, keep: 0.3, scale: 0.5, form: form)
                 #expect(moment.count == count)
                 expectClose(
                     target, start * 0.3 + expected * 0.5, relative: 1e-10, absolute: 1e-10,
-                    "\(type(of: moment)) of \(input.shape), \(geometry), bias \(hasBias)")
+                    "\(name) of \(input.shape), \(geometry), bias \(hasBias)")
             }
         }
     }
 
-    @Test func singlePrecisionIsAsGoodAsThePlainProduct() {
-        let geometry = ConvolutionGeometry(kernel: [3, 3], padding: [1])
-        let input = randomTensor([16, 8, 14, 14], in: 0..<1)
-        func moment(_ input: Tensor, _ form: (Tensor) -> any SecondMoment) -> Tensor {
-            let target = Tensor.zeros([73, 73], dtype: input.dtype)
-            form(input).accumulate(into: target, keep: 0, scale: 1 / 3136)
-            return target.to(.float64)
+    /// Groups, and inputs that lie in memory in other ways than their shape says.
+    @Test(arguments: StatisticsForm.allCases) func groupsAndStrides(form: StatisticsForm) {
+        for (number, groups) in [1, 2, 3, 6].enumerated() {
+            let geometry = ConvolutionGeometry(
+                kernel: [3, 2], stride: [1, 2], padding: [1, 0], dilation: [1, 2], groups: groups)
+            let dense = randomTensor([5, 6, 7, 8], seed: UInt64(number))
+            let n = 36 / groups + 1
+            let shape = groups == 1 ? [n, n] : [groups, n, n]
+            let expected = Tensor.zeros(shape, dtype: .float64)
+            Patches.rows(of: dense, geometry: geometry, hasBias: true)
+                .accumulate(into: expected, keep: 0, scale: 1, form: .plain)
+            let wide = randomTensor([5, 6, 7, 16])
+            wide[.all, .all, .all, .every(2)].assign(dense)
+            let layouts = [
+                dense, dense.permuted(0, 2, 3, 1).copy().permuted(0, 3, 1, 2),
+                dense.permuted(3, 2, 1, 0).copy().permuted(3, 2, 1, 0), wide[.all, .all, .all, .every(2)],
+            ]
+            for input in layouts {
+                let target = Tensor.zeros(shape, dtype: .float64)
+                Patches.moment(of: input, geometry: geometry, hasBias: true, form: form)
+                    .accumulate(into: target, keep: 0, scale: 1, form: form)
+                expectClose(
+                    target, expected, relative: 1e-12, absolute: 1e-12, "\(groups) groups, strides \(input.strides)")
+            }
         }
-        let exact = moment(input) { Patches.rows(of: $0, geometry: geometry, hasBias: true) }
-        let fast = moment(input.to(.float32)) { LaggedPatches(input: $0, geometry: geometry, hasBias: true) }
-        expectClose(fast, exact, relative: 1e-5, absolute: 1e-6)
+    }
+
+    /// Many images and channels: several shares, chunks and tiles.
+    @Test(arguments: [(40, 130, 5), (300, 20, 9), (1000, 2, 12), (3, 64, 40)])
+    func largeInputs(batch: Int, channels: Int, extent: Int) {
+        let geometry = ConvolutionGeometry(kernel: [3, 3], padding: [1])
+        let input = randomTensor([batch, channels, extent, extent]).to(.float32)
+        let n = 9 * channels + 1
+        let expected = Tensor.zeros([n, n], dtype: .float64)
+        Patches.rows(of: input.to(.float64), geometry: geometry, hasBias: true)
+            .accumulate(into: expected, keep: 0, scale: 1 / Double(batch), form: .plain)
+        for form in StatisticsForm.allCases {
+            let target = Tensor.zeros([n, n])
+            Patches.moment(of: input, geometry: geometry, hasBias: true, form: form)
+                .accumulate(into: target, keep: 0, scale: 1 / Double(batch), form: form)
+            let scale = expected.abs().max().scalar
+            expectClose(target.to(.float64), expected, relative: 0, absolute: 2e-6 * scale, "\(form)")
+            #expect((target - target.transposed()).abs().max().scalar <= 1e-6 * scale)
+        }
+    }
+
+    /// Pixels of very different sizes: the error stays within the rounding of the largest sum.
+    @Test(arguments: StatisticsForm.allCases) func adversarialScales(form: StatisticsForm) {
+        let geometry = ConvolutionGeometry(kernel: [3, 3], padding: [1])
+        for seed in 0..<20 {
+            let exponents = randomTensor([8, 4, 6, 6], seed: UInt64(100 + seed), in: -12..<12)
+            let input = (randomTensor([8, 4, 6, 6], seed: UInt64(seed)) * (exponents * 2.302585).exp()).to(.float32)
+            let exact = Tensor.zeros([36, 36], dtype: .float64)
+            Patches.rows(of: input.to(.float64), geometry: geometry, hasBias: false)
+                .accumulate(into: exact, keep: 0, scale: 1, form: .plain)
+            let target = Tensor.zeros([36, 36])
+            Patches.moment(of: input, geometry: geometry, hasBias: false, form: form)
+                .accumulate(into: target, keep: 0, scale: 1, form: form)
+            // Of an element's terms the largest are at most the geometric mean of the channels' own sums.
+            let sums = input.to(.float64).squared().sum(axes: [0, 2, 3]).squareRoot()
+            let bound = sums.expanded(at: 1).broadcast(to: [4, 9]).flattened()
+            let error = (target.to(.float64) - exact).abs() / (bound.expanded(at: 0) * bound.expanded(at: 1))
+            #expect(error.max().scalar < 4 * 1.2e-7 * 17, "\(form): \(error.max().scalar)")
+        }
+    }
+
+    @Test func infinitiesAndNaNsAreNotLost() {
+        let geometry = ConvolutionGeometry(kernel: [3, 3], padding: [1])
+        for form in StatisticsForm.allCases {
+            for poison in [Double.nan, .infinity] {
+                let input = randomTensor([2, 3, 5, 5])
+                input[1, 2, 3, 4].fill(poison)
+                let target = Tensor.zeros([27, 27], dtype: .float64)
+                Patches.moment(of: input, geometry: geometry, hasBias: false, form: form)
+                    .accumulate(into: target, keep: 0, scale: 1, form: form)
+                #expect(!target.isFinite().all(), "\(form)")
+            }
+        }
+    }
+}
+
+/// Second moments of vectors in memory.
+@Suite struct SymmetricProductTests {
+    @Test(arguments: [DType.float32, .float64]) func agreesWithTheGeneralProduct(dtype: DType) {
+        var random = SplitMix(state: 5)
+        for seed in 0..<300 {
+            let groups = Int.random(in: 1...4, using: &random)
+            let n = Int.random(in: 1...70, using: &random)
+            let shape = [Int.random(in: 1...9, using: &random), groups * n, Int.random(in: 1...60, using: &random)]
+            let vectors = randomTensor(shape, seed: UInt64(seed)).to(dtype)
+            let layouts = [vectors, vectors.permuted(2, 0, 1).copy().permuted(1, 2, 0)]
+            let noise = randomTensor([groups, n, n], seed: 3).to(dtype)
+            let start = noise + noise.transposed()
+            for layout in layouts {
+                let plain = start.copy()
+                let fast = start.copy()
+                let rows = Rows(vectors: layout, groups: groups)
+                rows.accumulate(into: plain, keep: 0.3, scale: 0.5, form: .plain)
+                rows.accumulate(into: fast, keep: 0.3, scale: 0.5, form: .automatic)
+                let tolerance = dtype == .float64 ? 1e-11 : 1e-4
+                expectClose(fast, plain, relative: tolerance, absolute: tolerance, "\(shape) in \(groups) groups")
+            }
+        }
+    }
+
+    @Test(arguments: [(2000, 300), (70, 700), (5000, 40), (1, 1200)]) func largeMatrices(count: Int, n: Int) {
+        let matrix = randomTensor([count, n])
+        let plain = Tensor.zeros([n + 1, n + 1], dtype: .float64)
+        let fast = plain.copy()
+        Rows.last(of: matrix, hasBias: true).accumulate(into: plain, keep: 0, scale: 0.5, form: .plain)
+        Rows.last(of: matrix, hasBias: true).accumulate(into: fast, keep: 0, scale: 0.5, form: .automatic)
+        expectClose(fast, plain, relative: 1e-11, absolute: 1e-11)
+    }
+}
+
+/// The choice among forms.
+@Suite struct FormChoiceTests {
+    @Test func ratesAreInterpolated() {
+        let model = CostModel.nominal
+        #expect(abs(model.rate(rows: 16, columns: 48) / 82e9 - 1) < 1e-9)
+        #expect(abs(model.rate(rows: 1000, columns: 100_000) / 84e9 - 1) < 1e-9)
+        #expect(abs(model.rate(rows: 1, columns: 1) / 1e9 - 1) < 1e-9)
+        let between = model.rate(rows: 23, columns: 48)
+        #expect(between > 78e9 && between < 82e9)
+    }
+
+    @Test func measuredRatesArePositiveAndGrow() {
+        let model = CostModel.measure()
+        #expect(model.rates.joined().allSatisfy { $0 > 0 && $0.isFinite })
+        #expect(model.rate(rows: 128, columns: 384) > model.rate(rows: 1, columns: 4))
+    }
+
+    @Test func theCheapestFormIsChosenAndExplained() {
+        let geometry = ConvolutionGeometry(kernel: [3, 3], padding: [1])
+        for shape in [[256, 64, 28, 28], [64, 256, 14, 14], [32, 512, 7, 7], [128, 1, 28, 28]] {
+            let choice = FormChoice(shape: shape, geometry: geometry, model: .nominal)
+            #expect(choice.chosen.seconds == choice.candidates.map(\.seconds).min())
+            #expect(choice.description.contains("kernel [3, 3]") && choice.description.contains("symmetric patches"))
+        }
+        // Patches of many channels cost nine times as much as their image.
+        #expect(FormChoice(shape: [64, 256, 14, 14], geometry: geometry, model: .nominal).form != .patches)
+    }
+
+    @Test func chanceDoesNotDecide() {
+        let geometry = ConvolutionGeometry(kernel: [3, 3], padding: [1])
+        let shape = [256, 64, 14, 14]
+        let nominal = FormChoice(shape: shape, geometry: geometry, model: .nominal)
+        for seed in 0..<50 {
+            var random = SplitMix(state: UInt64(seed))
+            var model = CostModel.nominal
+            model.rates = model.rates.map { $0.map { $0 * Double.random(in: 0.95...1.05, using: &random) } }
+            #expect(FormChoice(shape: shape, geometry: geometry, model: model).form == nominal.form)
+        }
     }
 }
 

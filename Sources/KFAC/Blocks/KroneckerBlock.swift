@@ -55,10 +55,23 @@ public final class KroneckerBlock: CurvatureBlock {
 
     public func curvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         if isDampedExactly(damping) { return try snapshot(inputDamping: 0, outputDamping: 0).damped(by: damping) }
-        let split = FactoredDamping(
+        let split = split(damping)
+        return try snapshot(inputDamping: split.input, outputDamping: split.output)
+    }
+
+    public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        guard !isDampedExactly(damping) else { return try curvature(damping: damping).inverse() }
+        // The factors' inverses, without copies of the factors.
+        let split = split(damping)
+        let output = try output.average.dampedInverse(split.output)
+        let input = try input.average.dampedInverse(split.input)
+        return product(output, input).scaled(by: 1 / locationCount.value)
+    }
+
+    private func split(_ damping: Double) -> FactoredDamping {
+        FactoredDamping(
             damping: damping / locationCount.value, split: input.settings.dampingSplit,
             inputMeanDiagonal: input.meanDiagonal, outputMeanDiagonal: output.meanDiagonal)
-        return try snapshot(inputDamping: split.input, outputDamping: split.output)
     }
 
     public func inverseUpdate(
@@ -82,17 +95,12 @@ public final class KroneckerBlock: CurvatureBlock {
     ) throws(LinearAlgebraError) -> any SymmetricOperator {
         let output = try output.average.damped(by: outputDamping)
         let input = try input.average.damped(by: inputDamping)
-        let product: any SymmetricOperator =
-            switch order {
-            case .outputsFirst: Self.product(output, input)
-            case .inputsFirst: Self.product(input, output)
-            }
-        return product.scaled(by: locationCount.value)
+        return product(output, input).scaled(by: locationCount.value)
     }
 
-    private static func product(
-        _ left: any SymmetricOperator, _ right: any SymmetricOperator
-    ) -> any SymmetricOperator {
+    /// The Kronecker product in the order of the weight's memory.
+    private func product(_ output: any SymmetricOperator, _ input: any SymmetricOperator) -> any SymmetricOperator {
+        let (left, right) = order == .outputsFirst ? (output, input) : (input, output)
         if let left = left as? GroupedOperator, let right = right as? GroupedOperator {
             return GroupedKroneckerOperator(left, right)
         }

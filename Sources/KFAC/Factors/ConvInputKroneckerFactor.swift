@@ -23,6 +23,7 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
     public let hasBias: Bool
     /// What multiplies the patch's elements, without the bias's, [groups' dimension].
     private let mask: Tensor?
+    private let plans = PatchPlans()
 
     /// Creates a factor without statistics.
     ///
@@ -62,6 +63,12 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
         update(uses: inputs.map { ($0, geometry) }, decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
     }
 
+    /// Which form the statistics take for inputs [batch, channels, spatial...] with ``StatisticsForm/automatic``, and why.
+    ///
+    /// The batch that was seen first decides; on devices other than the CPU, and for kernels of one pixel, there is
+    /// nothing to choose.
+    public func formChoice(for shape: [Int]) -> FormChoice { FormChoice(shape: shape, geometry: geometry) }
+
     /// Moves the average by a batch in which the kernel moved in several ways.
     func update(uses: [(input: Tensor, geometry: ConvolutionGeometry)], decay: Double, weight: Double) {
         for (input, geometry) in uses where input.rank != geometry.spatialRank + 2 || input.shape[1] != channels {
@@ -71,7 +78,9 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
         }
         let moments: [any SecondMoment] = uses.map { input, geometry in
             if geometry.isTransposed { return Rows.channels(of: input).grouped(into: geometry.groups) }
-            let moment = Patches.moment(of: input, geometry: geometry, hasBias: hasBias, form: settings.statistics)
+            let moment = Patches.moment(
+                of: input, geometry: geometry, hasBias: hasBias, form: settings.statistics,
+                plans: plans)
             return mask.map { MaskedMoment(base: moment, mask: $0) } ?? moment
         }
         update(sources: [moments], decay: decay, weight: weight)

@@ -32,6 +32,7 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
     public let channels: Int
     /// How the kernel moves; nil where only the channels matter.
     public let geometry: ConvolutionGeometry?
+    private let plans = PatchPlans()
 
     /// Creates a factor without statistics.
     ///
@@ -105,6 +106,7 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
         guard let geometry, geometry.isTransposed else {
             return Rows.channels(of: gradient).grouped(into: geometry?.groups ?? 1)
         }
-        return Patches.moment(of: gradient, geometry: geometry.forward, hasBias: false, form: settings.statistics)
+        return Patches.moment(
+            of: gradient, geometry: geometry.forward, hasBias: false, form: settings.statistics, plans: plans)
     }
 }

@@ -68,7 +68,8 @@ public class InverseProvidingFactor: FisherFactor {
             for parts in sources {
                 let rowCount = parts.reduce(0) { $0 + $1.count }
                 for rows in parts {
-                    rows.accumulate(into: value, keep: keep, scale: take / Double(rowCount))
+                    rows.accumulate(
+                        into: value, keep: keep, scale: take / Double(rowCount), form: settings.statistics)
                     keep = 1
                 }
             }
@@ -105,12 +106,8 @@ public class InverseProvidingFactor: FisherFactor {
                 let identity = MovingAverage.Start.identity.matrices(like: covariance)
                 updated[key] = try derived { () throws(LinearAlgebraError) in try factor.solveTriangular(identity) }
             case .inverse, .power:
-                if usesEigen {
-                    updated[key] = try eigenPower(key.exponent, damping: key.damping)
-                } else {
-                    let factor = try choleskyFactor(key.damping)
-                    updated[key] = try derived { () throws(LinearAlgebraError) in try factor.choleskyInverse() }
-                }
+                updated[key] =
+                    usesEigen ? try eigenPower(key.exponent, damping: key.damping) : try inverse(damping: key.damping)
             }
         }
         stored = updated
@@ -216,7 +213,7 @@ extension InverseProvidingFactor {
 
     /// (C + damping · I)⁻¹ of the current statistics, by Cholesky; nothing is stored.
     public func inverse(damping: Double) throws(FactorError) -> Tensor {
-        try derived { () throws(LinearAlgebraError) in try damped(by: damping).cholesky().choleskyInverse() }
+        try derived { () throws(LinearAlgebraError) in try covariance.dampedInverse(damping) }
     }
 
     /// A copy of C + damping · I.

@@ -89,12 +89,13 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
                 "SpatiallyUncorrelatedConvInputFactor.update: an input of shape \(input.shape) for \(channels) channels "
                     + "and a kernel \(kernel)")
         }
-        let pixels = Tensor.concatenate(inputs.map { Rows.channels(of: $0).columns }, axis: 1)
+        let pixels = Tensor.concatenate(inputs.map { $0.transposed(0, 1).flattened(from: 1) }, axis: 1)
         let weight = weight ?? Double(inputs[0].shape[0])
         let batchMean = mean == .zero ? Tensor.zeros(like: channelMean) : pixels.mean(1)
         let centred = Rows(columns: mean == .zero ? pixels : pixels - batchMean.expanded(at: 1))
         covarianceAverage.update(decay: decay, weight: weight) { value, keep, take in
-            centred.accumulate(into: value, keep: keep, scale: take / Double(centred.count))
+            centred.accumulate(
+                into: value, keep: keep, scale: take / Double(centred.count), form: settings.statistics)
             // The variance between the mean so far and the batch's.
             let distance = (channelMean - batchMean).expanded(at: 1)
             value.formSum(withProductOf: distance, distance.transposed(), beta: 1, alpha: keep * take)

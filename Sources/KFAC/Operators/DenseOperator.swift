@@ -29,7 +29,12 @@ public struct DenseOperator: SymmetricOperator {
 
     /// The inverse, by Cholesky: about n³ flops.
     public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator {
-        DenseOperator(try matrix.cholesky().choleskyInverse())
+        DenseOperator(try matrix.dampedInverse())
+    }
+
+    /// The inverse of the matrix plus damping · I, by Cholesky: about n³ flops.
+    public func dampedInverse(_ damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        DenseOperator(try matrix.dampedInverse(damping))
     }
 
     public func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator {

@@ -44,8 +44,8 @@ public struct GroupedKroneckerOperator: SymmetricOperator {
     /// The inverse.
     public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator {
         GroupedKroneckerOperator(
-            GroupedOperator(blocks: try left.blocks.cholesky().choleskyInverse()),
-            GroupedOperator(blocks: try right.blocks.cholesky().choleskyInverse()))
+            GroupedOperator(blocks: try left.blocks.dampedInverse()),
+            GroupedOperator(blocks: try right.blocks.dampedInverse()))
     }
 
     /// The real power.

@@ -34,7 +34,12 @@ public struct GroupedOperator: SymmetricOperator {
 
     /// The inverse, by Cholesky.
     public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator {
-        GroupedOperator(blocks: try blocks.cholesky().choleskyInverse())
+        GroupedOperator(blocks: try blocks.dampedInverse())
+    }
+
+    /// The inverse of the matrix plus damping · I, by Cholesky.
+    public func dampedInverse(_ damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        GroupedOperator(blocks: try blocks.dampedInverse(damping))
     }
 
     /// The real power, by eigenvalues.

@@ -36,6 +36,9 @@ public protocol SymmetricOperator: LinearOperator {
     /// The inverse.
     func inverse() throws(LinearAlgebraError) -> any SymmetricOperator
 
+    /// The inverse of ``damped(by:)``, without keeping that.
+    func dampedInverse(_ damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
+
     /// The real power, by eigenvalues; those below zero, which are due to rounding, count as zero.
     func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator
 
@@ -55,6 +58,11 @@ extension SymmetricOperator {
 
     /// The same as ``LinearOperator/apply(_:)``, as the matrix is symmetric.
     public func applyTransposed(_ x: Tensor) -> Tensor { apply(x) }
+
+    /// The inverse of the damped matrix.
+    public func dampedInverse(_ damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try damped(by: damping).inverse()
+    }
 }
 
 /// A square matrix that can be applied backwards.

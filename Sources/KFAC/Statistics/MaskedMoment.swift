@@ -9,9 +9,9 @@ struct MaskedMoment: SecondMoment {
 
     var count: Int { base.count }
 
-    func accumulate(into target: Tensor, keep: Double, scale: Double) {
+    func accumulate(into target: Tensor, keep: Double, scale: Double, form: StatisticsForm) {
         let moment = Tensor.zeros(like: target)
-        base.accumulate(into: moment, keep: 0, scale: scale)
+        base.accumulate(into: moment, keep: 0, scale: scale, form: form)
         target.multiply(inPlace: keep)
         target.add(inPlaceProductOf: moment, mask.expanded(at: 0) * mask.expanded(at: 1))
     }

@@ -3,13 +3,24 @@ import Torch
 /// The patches that a convolution's kernel sees.
 enum Patches {
     /// The second moment of the patches of one batch.
+    ///
+    /// - Parameter plans: What was planned for earlier batches of the same layer.
     static func moment(
-        of input: Tensor, geometry: ConvolutionGeometry, hasBias: Bool, form: StatisticsForm = .automatic
+        of input: Tensor, geometry: ConvolutionGeometry, hasBias: Bool, form: StatisticsForm = .automatic,
+        plans: PatchPlans = PatchPlans()
     ) -> any SecondMoment {
-        if form == .automatic, geometry.kernel[0] > 1, geometry.stride[0] == 1, geometry.groups == 1 {
-            return LaggedPatches(input: input, geometry: geometry, hasBias: hasBias)
+        if form == .plain { return rows(of: input, geometry: geometry, hasBias: hasBias) }
+        guard !geometry.isPointwise, LineProducts.canRun(on: input.device) else {
+            // Elsewhere few large products are what counts.
+            if form == .automatic, geometry.kernel[0] > 1, geometry.stride[0] == 1, geometry.groups == 1 {
+                return LaggedPatches(input: input, geometry: geometry, hasBias: hasBias)
+            }
+            return rows(of: input, geometry: geometry, hasBias: hasBias)
         }
-        return rows(of: input, geometry: geometry, hasBias: hasBias)
+        switch plans.plan(for: input.shape, geometry: geometry, form: form) {
+        case .patches: return rows(of: input, geometry: geometry, hasBias: hasBias)
+        case .lags(let plan): return LaggedMoment(images: input, plan: plan, geometry: geometry, hasBias: hasBias)
+        }
     }
 
     /// The patches as vectors: the definition that other forms are tested against.

@@ -174,7 +174,7 @@ import Torch
             covariance = factor.covariance
         }
         let rows = zip(isTransposed ? outputGradients : uses.map(\.input), geometries).map {
-            Patches.rows(of: $0, geometry: $1.forward, hasBias: false).columns
+            Patches.rows(of: $0, geometry: $1.forward, hasBias: false).columns[0]
         }
         let all = Tensor.concatenate(rows, axis: 1)
         expectClose(covariance, all.matmul(all.transposed()) / Double(all.shape[1]), relative: 1e-10, absolute: 1e-12)

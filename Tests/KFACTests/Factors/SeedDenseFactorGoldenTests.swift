@@ -32,7 +32,7 @@ import Torch
         }
 
         let patches = Patches.rows(of: prepare(try ledger.take("step0_source0")), geometry: geometry, hasBias: false)
-        try ledger.expectStatistic(patches.columns.transposed(), "patches_step0") {
+        try ledger.expectStatistic(patches.columns[0].transposed(), "patches_step0") {
             PatchOrder(filterShape: filter, hasBias: false).columns($0.reshaped([-1, $0.shape[3]]))
         }
         ledger.expectNothingLeft()

@@ -95,7 +95,7 @@ import Torch
         let rank = geometry.spatialRank
         let filter = try ledger.take("filter")
         let x = prepare(try ledger.take("x"))
-        let patches = Patches.rows(of: x, geometry: geometry, hasBias: false).columns
+        let patches = Patches.rows(of: x, geometry: geometry, hasBias: false).columns[0]
         try ledger.expectStatistic(patches, "patches") { original in
             // [batch, locations..., kernel..., channels] to [channels, kernel..., batch, locations...].
             let order = [2 * rank + 1] + Array((rank + 1)...(2 * rank)) + Array(0...rank)

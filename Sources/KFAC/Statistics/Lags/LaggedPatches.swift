@@ -34,7 +34,7 @@ struct LaggedPatches: SecondMoment {
         count = outputLines * lines.shape[2]
     }
 
-    func accumulate(into target: Tensor, keep: Double, scale: Double) {
+    func accumulate(into target: Tensor, keep: Double, scale: Double, form: StatisticsForm) {
         let rows = geometry.kernel[0]
         let others = lines.shape[0] / channels
         let n = channels * rows * others
