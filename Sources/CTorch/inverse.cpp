@@ -90,6 +90,7 @@ template <class T> void damped_inverse(const at::Tensor &matrix, double damping,
         invert_triangle(factors + place, n, inverses + place);
         multiply_triangle(inverses + place, n, results + place);
     };
+    if (n == 0) return;
     if (groups == 1) {
         run(0);
     } else {

@@ -4,6 +4,7 @@
 #include "include/ct_moments.h"
 #include "interleave.h"
 #include "support.h"
+#include "symmetric_tiles.h"
 #include "tasks.h"
 
 #include <algorithm>
@@ -259,6 +260,15 @@ template <class T> struct Block {
     }
 };
 
+/// out[i * step] <- beta * out[i * step] + alpha * values[i].
+template <class T> void spread(const T *values, int64_t count, int64_t step, T *out, T beta, T alpha) {
+    if (beta == 0) {
+        for (int64_t i = 0; i < count; ++i) out[i * step] = alpha * values[i];
+    } else {
+        for (int64_t i = 0; i < count; ++i) out[i * step] = beta * out[i * step] + alpha * values[i];
+    }
+}
+
 template <class T>
 void assemble(
     at::Tensor &target, const at::Tensor &results, int64_t channels, int64_t kernel, const kt_block_term *terms,
@@ -274,35 +284,40 @@ void assemble(
     // Tiles of channels so small that all of a tile's blocks stay in the cache.
     int64_t tile = kernel <= 9 ? 32 : kernel <= 25 ? 16 : 8;
     auto tiles = quotient_up(channels, tile), area = tile * tile;
-    auto groups = target.size(0);
-    for_each_task(groups * tiles, [&](int64_t strip) {
-        std::vector<T> above(kernel * kernel * area), below(kernel * kernel * area);
-        for (auto index = strip * tiles; index < (strip + 1) * tiles; ++index) {
-            auto group = index / (tiles * tiles);
-            auto row = index / tiles % tiles * tile, column = index % tiles * tile;
-            auto rows = std::min(tile, channels - row), columns = std::min(tile, channels - column);
-            auto from = results.const_data_ptr<T>() + group * results.size(1);
-            for (int64_t t = 0; t < kernel; ++t)
-                for (auto u = t; u < kernel; ++u) {
-                    const auto &block = blocks[t * kernel + u];
-                    block.read(from, row, rows, column, columns, &above[(t * kernel + u) * area]);
-                    if (u > t) block.read(from, column, columns, row, rows, &below[(u * kernel + t) * area]);
+    std::vector<std::pair<int64_t, int64_t>> pairs;
+    for (int64_t i = 0; i < tiles; ++i)
+        for (int64_t j = 0; j <= i; ++j) pairs.push_back({i * tile, j * tile});
+    auto groups = target.size(0), step = target.stride(1);
+    for_each_task(groups * pairs.size(), [&](int64_t index) {
+        auto group = index / int64_t(pairs.size());
+        auto [row, column] = pairs[index % pairs.size()];
+        auto rows = std::min(tile, channels - row), columns = std::min(tile, channels - column);
+        auto from = results.const_data_ptr<T>() + group * results.size(1);
+        auto to = target.mutable_data_ptr<T>() + group * target.stride(0);
+        // The elements between the tile's rows at kernel element t and its columns at u, [row][column].
+        std::vector<T> values(kernel * kernel * area), other(area);
+        auto value = [&](int64_t t, int64_t u) { return values.data() + (t * kernel + u) * area; };
+        for (int64_t t = 0; t < kernel; ++t)
+            for (auto u = t; u < kernel; ++u) {
+                const auto &block = blocks[t * kernel + u];
+                block.read(from, row, rows, column, columns, value(t, u));
+                if (u == t) continue;
+                if (row == column) {
+                    transpose(value(t, u), columns, rows, columns, value(u, t), rows);
+                } else {
+                    block.read(from, column, columns, row, rows, other.data());
+                    transpose(other.data(), rows, columns, rows, value(u, t), columns);
                 }
-            auto to = target.mutable_data_ptr<T>() + group * target.stride(0) + row * kernel * target.stride(1)
-                + column * kernel;
-            for (int64_t i = 0; i < rows; ++i)
-                for (int64_t t = 0; t < kernel; ++t) {
-                    auto line = to + (i * kernel + t) * target.stride(1);
-                    for (int64_t j = 0; j < columns; ++j)
-                        for (int64_t u = 0; u < kernel; ++u) {
-                            auto value = u >= t ? above[(t * kernel + u) * area + i * columns + j]
-                                                : below[(t * kernel + u) * area + j * rows + i];
-                            auto &element = line[j * kernel + u];
-                            element = beta == 0 ? alpha * value : beta * element + alpha * value;
-                        }
-                }
-        }
+            }
+        for (int64_t i = 0; i < rows; ++i)
+            for (int64_t t = 0; t < kernel; ++t) {
+                auto line = to + ((row + i) * kernel + t) * step + column * kernel;
+                for (int64_t u = 0; u < kernel; ++u)
+                    spread(value(t, u) + i * columns, columns, kernel, line + u, beta, alpha);
+            }
     });
+    for (int64_t group = 0; group < groups; ++group)
+        mirror_lower(target.mutable_data_ptr<T>() + group * target.stride(0), step, channels * kernel);
 }
 
 } // namespace

@@ -48,6 +48,46 @@ struct LinearAlgebraTests {
         expectNear(factor.transposed().matmul(try factor.transposed().solveTriangular(right, upper: true)), right)
     }
 
+    @Test(arguments: matrices) func dampedInversesInvert(_ matrix: Tensor) throws {
+        let identity = Tensor.identity(matrix.shape.last!, dtype: matrix.dtype).broadcast(to: matrix.shape)
+        for damping in [0, 0.3] {
+            let before = matrix.copy()
+            let inverse = try matrix.dampedInverse(damping)
+            expectNear((matrix + identity * damping).matmul(inverse), identity)
+            expectClose(inverse, inverse.transposed(), relative: 0, absolute: 0)
+            expectClose(matrix, before, relative: 0, absolute: 0)
+        }
+    }
+
+    /// Sizes around those of panels and tiles, against the plain form.
+    @Test(arguments: [2, 16, 31, 127, 128, 129, 300, 577]) func dampedInversesOfAllSizes(n: Int) throws {
+        for dtype in [DType.float32, .float64] {
+            let matrix = randomPositiveDefinite(n, dtype: dtype)
+            let plain = try matrix.to(.float64).cholesky().choleskyInverse()
+            let inverse = try matrix.dampedInverse().to(.float64)
+            let scale = plain.abs().max().scalar
+            let tolerance = dtype == .float32 ? 2e-4 : 1e-11
+            expectClose(inverse, plain, relative: 0, absolute: tolerance * scale, "\(n) rows, \(dtype)")
+        }
+    }
+
+    @Test func dampedInversesThatFailSayWhy() throws {
+        let indefinite = Tensor([2.0, 0, 0, 0, -1, 0, 0, 0, 3], shape: [3, 3])
+        let error = #expect(throws: LinearAlgebraError.self) { try indefinite.dampedInverse() }
+        #expect(error?.description.contains("leading minor of order 2") == true)
+        let inverse = try indefinite.dampedInverse(1.5)
+        expectClose(inverse.diagonal(), Tensor([1 / 3.5, 2, 1 / 4.5], shape: [3]))
+        let several = Tensor.stack([randomPositiveDefinite(3), indefinite])
+        let second = #expect(throws: LinearAlgebraError.self) { try several.dampedInverse() }
+        #expect(second?.description.contains("matrix 1") == true)
+        for poison in [Double.nan, .infinity] {
+            let poisoned = randomPositiveDefinite(200)
+            poisoned[150, 20].fill(poison)
+            poisoned[20, 150].fill(poison)
+            #expect(throws: LinearAlgebraError.self) { try poisoned.dampedInverse() }
+        }
+    }
+
     @Test func onlyTheLowerTriangleIsRead() throws {
         let matrix = randomPositiveDefinite(4)
         let lower = matrix.lowerTriangle()

@@ -10,11 +10,13 @@ extension BenchmarkCase {
         switch self {
         case .inputFactor(let kernel, let shape):
             let images = [generator.normal(shape)]
-            return try moment(.patchMoment(input: shape, geometry: kernel.geometry), turns) { settings in
+            var measurement = try moment(.patchMoment(input: shape, geometry: kernel.geometry), turns) { settings in
                 let factor = ConvInputKroneckerFactor(
                     channels: shape[1], geometry: kernel.geometry, hasBias: true, settings: settings)
                 return { factor.update(inputs: images, decay: 0.95) }
             }
+            measurement.reason = FormChoice(shape: shape, geometry: kernel.geometry).description
+            return measurement
         case .outputFactor(let shape):
             let gradients = [generator.normal(shape)]
             let rows = shape[0] * shape[2] * shape[3]

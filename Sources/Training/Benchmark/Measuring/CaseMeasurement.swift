@@ -12,4 +12,6 @@ struct CaseMeasurement {
     var sgd: [Sample]?
     /// The seconds of each phase in the mean step, in the order in which they run.
     var phases: [(name: String, seconds: Double)] = []
+    /// Which form was taken, and why.
+    var reason: String?
 }

@@ -28,6 +28,8 @@ public struct BenchmarkResult: Sendable, Hashable, Encodable {
     public var phases: [String: Double]?
     /// The time of the statistics by that of the passes forward and backward; nil for what is no step.
     public var statisticsShare: Double?
+    /// Which form the statistics took, and what the cost model expected of each; nil for what has no choice.
+    public var reason: String?
     /// The wall-clock seconds of each round.
     public var samples: [Double]
     /// The peak that the bound is of, in GFLOP/s.
@@ -39,7 +41,7 @@ public struct BenchmarkResult: Sendable, Hashable, Encodable {
         // Short, as people look for it by hand.
         case name = "case"
         case seconds, cpuSeconds, boundSeconds, flops, bytes, plainSeconds, plainCpuSeconds, eighSeconds
-        case eighCpuSeconds, sgdSeconds, sgdCpuSeconds, phases, statisticsShare, samples, peakGflops
+        case eighCpuSeconds, sgdSeconds, sgdCpuSeconds, phases, statisticsShare, reason, samples, peakGflops
         case copyGbytesPerSecond
     }
 
@@ -67,6 +69,7 @@ extension BenchmarkResult {
             let passes = (phases["forward"] ?? 0) + (phases["backward"] ?? 0)
             statisticsShare = passes > 0 ? (phases["statistics"] ?? 0) / passes : nil
         }
+        reason = measurement.reason
         samples = measurement.samples.map(\.seconds)
         peakGflops = speed.peak / 1e9
         copyGbytesPerSecond = speed.copyBandwidth / 1e9

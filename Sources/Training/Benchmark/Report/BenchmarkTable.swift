@@ -1,3 +1,5 @@
+import Foundation
+
 /// Results as lines for people: times in milliseconds, shares and ratios.
 struct BenchmarkTable {
     private let nameWidth: Int
@@ -28,7 +30,7 @@ struct BenchmarkTable {
     /// The heads of the columns.
     var header: String { line("case", Self.columns.map(\.0)) }
 
-    /// A result: a line, and of steps some more that tell where the time goes.
+    /// A result: a line, of steps some more that tell where the time goes, and of convolutions' inputs the form taken.
     func lines(_ result: BenchmarkResult) -> [String] {
         func ratio(_ a: Double?, _ b: Double?) -> String {
             guard let a, let b else { return "" }
@@ -39,7 +41,7 @@ struct BenchmarkTable {
             result.boundShare.fixed(2), ratio(result.plainSeconds, result.seconds),
             ratio(result.eighSeconds, result.seconds), ratio(result.seconds, result.sgdSeconds),
         ]
-        return [line(result.name, cells)] + whereTheTimeGoes(result)
+        return [line(result.name, cells)] + whereTheTimeGoes(result) + why(result)
     }
 
     /// The shares of the phases that matter, the greatest first.
@@ -51,6 +53,13 @@ struct BenchmarkTable {
         }
         let share = result.statisticsShare.map { ["  statistics / (forward + backward) \($0.fixed(2))"] } ?? []
         return wrapped(parts) + share
+    }
+
+    /// The form that was taken, and why.
+    private func why(_ result: BenchmarkResult) -> [String] {
+        // What is computed stands in the case's name.
+        guard let reason = result.reason else { return [] }
+        return wrapped((reason.split(separator: ": ").last.map(String.init) ?? reason).components(separatedBy: ", "))
     }
 
     /// A list in lines that are not much longer than the table is wide.
