@@ -25,6 +25,8 @@ import Torch
         (["--norm-constraint", "0"], "--norm-constraint must be positive; 0.0 was given."),
         (["--statistics-period", "0"], "--statistics-period must be from 1 to 1000000; 0 was given."),
         (["--inverse-period", "0"], "--inverse-period must be from 1 to 1000000; 0 was given."),
+        (["--inverse-schedule", "when-stale", "--staleness=-1"], "--staleness must be at least 0; -1.0 was given."),
+        (["--staleness", "0.1"], "--staleness is for --inverse-schedule when-stale only."),
         (
             ["--optimizer", "sgd", "--damping", "1"],
             "--damping is for --optimizer kfac only; the optimizer is sgd."

@@ -14,8 +14,18 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
     ///
     /// - Parameter after: The number of steps between the start of an update and its use, from 1 to `every`.
     case background(every: Int, after: Int = 1, initially: Int = 3)
+    /// A layer's when a probe finds it stale, and after so many steps in any case; all of them at the first steps.
+    ///
+    /// The probe is ‖(C P − 1) v‖ / ‖v‖ for the layer's damped curvature C, its inverse P in use and one random v: the
+    /// relative error of what the inverse does. It costs a copy of the layer's factors and two products of them with
+    /// vectors, at every step. ``StepReport/inverses`` reports it.
+    ///
+    /// - Parameters:
+    ///   - beyond: The greatest error that is put up with, such as 0.25.
+    ///   - atMost: The greatest age, in steps.
+    case whenStale(beyond: Double, atMost: Int, initially: Int = 3)
 
-    /// The numbers of the blocks to update at a step, of `count` blocks.
+    /// The numbers of the blocks to update at a step, of `count` blocks, besides those that a probe finds stale.
     func due(atStep step: Int, count: Int) -> [Int] {
         switch self {
         case .together(let period, let initially), .background(let period, _, let initially):
@@ -23,6 +33,8 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
         case .roundRobin(let period, let initially):
             if step < max(1, initially) || count == 0 { return Array(0..<count) }
             return RoundRobin(count: count, perStep: (count + period - 1) / period).updates(atStep: step)
+        case .whenStale(_, _, let initially):
+            return step < max(1, initially) ? Array(0..<count) : []
         }
     }
 
@@ -34,6 +46,9 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
         case .background(let period, let delay, let initially):
             period > 0 && initially >= 0 && (1...period).contains(delay)
                 ? nil : "the period must be positive and the delay from 1 to the period"
+        case .whenStale(let error, let age, let initially):
+            error >= 0 && age > 0 && initially >= 0
+                ? nil : "the error must be at least 0 and the greatest age positive"
         }
     }
 }
@@ -46,4 +61,6 @@ public struct InverseStatus: Sendable, Hashable, Codable {
     public var age: Int
     /// Whether this step is the first to use it.
     public var isNew: Bool
+    /// What a probe found at this step, before an update; nil where none was made (``InverseSchedule/whenStale``).
+    public var staleness: Double?
 }

@@ -14,6 +14,7 @@ struct Preconditioner {
         let inverse: any SymmetricOperator
         let step: Int
         var isNew = true
+        var staleness: Double?
     }
 
     private struct Pending {
@@ -32,7 +33,10 @@ struct Preconditioner {
     ) throws -> Bool {
         var didWork = false
         if inverses.isEmpty { inverses = blocks.map { _ in nil } }
-        for index in inverses.indices { inverses[index]?.isNew = false }
+        for index in inverses.indices {
+            inverses[index]?.isNew = false
+            inverses[index]?.staleness = nil
+        }
         if let pending, step >= pending.useAt {
             self.pending = nil
             didWork = true
@@ -41,7 +45,11 @@ struct Preconditioner {
                     inverse: try unwrap(result, block: blocks[index], step: pending.step), step: pending.step)
             }
         }
-        let due = schedule.due(atStep: step, count: blocks.count)
+        var due = schedule.due(atStep: step, count: blocks.count)
+        if case .whenStale(let error, let age, _) = schedule, due.isEmpty {
+            due = try stale(blocks, beyond: error, olderThan: age, atStep: step, damping: damping)
+            didWork = true
+        }
         guard !due.isEmpty else { return didWork }
         if case .background(_, let delay, let initially) = schedule, step >= max(1, initially) {
             guard pending == nil else { return didWork }
@@ -57,10 +65,31 @@ struct Preconditioner {
                 let inverse = attempt { () throws(LinearAlgebraError) in
                     try blocks[index].inverseCurvature(damping: damping)
                 }
-                inverses[index] = Stored(inverse: try unwrap(inverse, block: blocks[index], step: step), step: step)
+                inverses[index] = Stored(
+                    inverse: try unwrap(inverse, block: blocks[index], step: step), step: step,
+                    staleness: inverses[index]?.staleness)
             }
         }
         return true
+    }
+
+    /// The blocks whose inverse errs by more than `error` in a probe, or is as old as `age`.
+    private mutating func stale(
+        _ blocks: [any CurvatureBlock], beyond error: Double, olderThan age: Int, atStep step: Int, damping: Double
+    ) throws -> [Int] {
+        try blocks.indices.filter { index in
+            guard let stored = inverses[index], step - stored.step < age else { return true }
+            let curvature = try unwrap(
+                attempt { () throws(LinearAlgebraError) in try blocks[index].curvature(damping: damping) },
+                block: blocks[index], step: step)
+            // Another vector for each layer and step, and the same when a run is repeated.
+            let seed = UInt64(step) &* 1_000_003 &+ UInt64(index)
+            let staleness = curvature.staleness(
+                of: stored.inverse, like: blocks[index].parameters[0].tensor, seed: seed)
+            inverses[index]?.staleness = staleness
+            // What is not a number is stale.
+            return !(staleness <= error)
+        }
     }
 
     /// The inverse curvature times the gradient.
@@ -82,7 +111,10 @@ struct Preconditioner {
     /// How old each block's inverse is.
     func status(of blocks: [any CurvatureBlock], atStep step: Int) -> [InverseStatus] {
         zip(blocks, inverses).compactMap { block, stored in
-            stored.map { InverseStatus(layer: block.name, age: step - $0.step, isNew: $0.isNew) }
+            stored.map {
+                InverseStatus(
+                    layer: block.name, age: step - $0.step, isNew: $0.isNew, staleness: $0.staleness)
+            }
         }
     }
 

@@ -51,6 +51,7 @@ enum InverseScheduleName: String, CaseIterable, ExpressibleByArgument {
     case together
     case roundRobin = "round-robin"
     case background
+    case whenStale = "when-stale"
 }
 
 /// K-FAC's numbers for a problem.

@@ -80,8 +80,16 @@ struct KFACOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "When inverses are computed: all every --inverse-period steps (together), some at each step "
-                + "(round-robin), or on another thread (background). (default: together)", valueName: "schedule"))
+                + "(round-robin), on another thread (background), or when a probe finds a layer's inverse stale, "
+                + "and every --inverse-period steps in any case (when-stale). (default: together)",
+            valueName: "schedule"))
     var inverseSchedule: InverseScheduleName?
+
+    @Option(
+        help: ArgumentHelp(
+            "For --inverse-schedule when-stale: the greatest relative error of an inverse. (default: 0.25)",
+            valueName: "error"))
+    var staleness: Double?
 
     @Option(
         help: ArgumentHelp(
@@ -103,6 +111,10 @@ struct KFACOptions: ParsableArguments {
         try require("--statistics-fraction", statisticsFraction, "above 0 and at most 1") { $0 > 0 && $0 <= 1 }
         try require("--model-fraction", modelFraction, "above 0 and at most 1") { $0 > 0 && $0 <= 1 }
         try require("--l2", l2, "at least 0") { $0 >= 0 }
+        try require("--staleness", staleness, "at least 0") { $0 >= 0 }
+        if staleness != nil, inverseSchedule != .whenStale {
+            throw ValidationError("--staleness is for --inverse-schedule when-stale only.")
+        }
         if let statisticsPeriod { try check("--statistics-period", statisticsPeriod, in: 1...1_000_000) }
         if let dampingInterval { try check("--damping-interval", dampingInterval, in: 1...1_000_000) }
         if let burnIn { try check("--burn-in", burnIn, in: 0...1_000_000) }
@@ -124,6 +136,7 @@ struct KFACOptions: ParsableArguments {
             ("--norm-constraint", normConstraint != nil), ("--estimation", estimation != nil),
             ("--statistics-period", statisticsPeriod != nil), ("--statistics-fraction", statisticsFraction != nil),
             ("--model-fraction", modelFraction != nil), ("--inverse-schedule", inverseSchedule != nil),
+            ("--staleness", staleness != nil),
             ("--burn-in", burnIn != nil), ("--l2", l2 != nil),
         ]
         return all.filter(\.1).map(\.0)
@@ -170,6 +183,7 @@ struct KFACOptions: ParsableArguments {
             case .together: .together(every: period)
             case .roundRobin: .roundRobin(every: period)
             case .background: .background(every: period, after: max(1, period / 2))
+            case .whenStale: .whenStale(beyond: staleness ?? 0.25, atMost: period)
             }
         return KFACOptimizer.Configuration(
             rule: rule, damping: damping, estimation: (estimation ?? .sampled).estimation,

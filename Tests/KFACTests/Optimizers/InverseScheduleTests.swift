@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 import Torch
@@ -70,6 +71,42 @@ import Torch
         }
     }
 
+    /// Statistics that stand still make nothing stale; those that move do, by as much as the dense matrices say.
+    @Test func staleInversesAreFound() throws {
+        let still = optimizer(.whenStale(beyond: 1e-6, atMost: 4, initially: 1))
+        var ages: [[Int]] = []
+        for _ in 0..<6 { ages.append(try still.step { loss(0) }.inverses.map(\.age)) }
+        #expect(ages == [0, 1, 2, 3, 0, 1].map { [$0, $0, $0] })
+
+        let patient = optimizer(.whenStale(beyond: 1e9, atMost: 100, initially: 1))
+        let eager = optimizer(.whenStale(beyond: 0, atMost: 100, initially: 1))
+        try patient.step { loss(0) }
+        try eager.step { loss(0) }
+        for step in 1..<4 {
+            let report = try patient.step { loss(step) }
+            #expect(report.inverses.map(\.age) == [step, step, step])
+            #expect(report.inverses.allSatisfy { ($0.staleness ?? 0) > 1e-3 })
+            let refreshed = try eager.step { loss(step) }
+            #expect(refreshed.inverses.allSatisfy { $0.age == 0 && $0.isNew && ($0.staleness ?? 0) > 1e-3 })
+        }
+    }
+
+    /// The probe's mean square over vectors is that of the dense matrices.
+    @Test func probesMeasureTheError() throws {
+        let (a, b) = (randomPositiveDefinite(4), randomPositiveDefinite(3))
+        let (c, d) = (randomPositiveDefinite(4, seed: 8), randomPositiveDefinite(3, seed: 9))
+        let matrix = KroneckerOperator(DenseOperator(a), DenseOperator(b))
+        let other = try KroneckerOperator(DenseOperator(c), DenseOperator(d)).inverse()
+        let error = matrix.dense().matmul(other.dense()) - Tensor.identity(12, dtype: .float64)
+        let expected = error.squared().sum().scalar / 12
+        func meanSquare(_ matrix: any SymmetricOperator, _ other: any SymmetricOperator) -> Double {
+            (0..<4000).map { pow(matrix.staleness(of: other, like: a, seed: UInt64($0)), 2) }.reduce(0, +) / 4000
+        }
+        #expect(abs(meanSquare(DenseOperator(matrix.dense()), DenseOperator(other.dense())) / expected - 1) < 0.1)
+        #expect(abs(meanSquare(matrix, other) / expected - 1) < 0.1)
+        #expect(matrix.staleness(of: try matrix.inverse(), like: a, seed: 3) < 1e-7)
+    }
+
     /// What another thread computes does not depend on when: two runs agree to the bit.
     @Test func backgroundIsDeterministic() throws {
         func run() throws -> [[Float]] {
@@ -109,6 +146,7 @@ import Torch
     @Test(arguments: [
         InverseSchedule.together(every: 0), .roundRobin(every: 0), .background(every: 3, after: 4),
         .background(every: 0), .background(every: 3, after: 0), .together(every: 2, initially: -1),
+        .whenStale(beyond: -1, atMost: 5), .whenStale(beyond: .nan, atMost: 5), .whenStale(beyond: 1, atMost: 0),
     ])
     func defects(schedule: InverseSchedule) { #expect(schedule.defect != nil) }
 
