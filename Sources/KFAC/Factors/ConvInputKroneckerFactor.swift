@@ -23,7 +23,7 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
     public let hasBias: Bool
     /// What multiplies the patch's elements, without the bias's, [groups' dimension].
     private let mask: Tensor?
-    private let plans = PatchPlans()
+    private let plans: PatchPlans
 
     /// Creates a factor without statistics.
     ///
@@ -43,6 +43,7 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
         }
         self.geometry = geometry
         self.channels = channels
+        plans = PatchPlans(model: settings.costModel)
         self.hasBias = hasBias
         let perGroup = channels / geometry.groups
         mask = patchMask.map { mask in
@@ -67,7 +68,9 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
     ///
     /// The batch that was seen first decides; on devices other than the CPU, and for kernels of one pixel, there is
     /// nothing to choose.
-    public func formChoice(for shape: [Int]) -> FormChoice { FormChoice(shape: shape, geometry: geometry) }
+    public func formChoice(for shape: [Int]) -> FormChoice {
+        FormChoice(shape: shape, geometry: geometry, model: settings.costModel)
+    }
 
     /// Moves the average by a batch in which the kernel moved in several ways.
     func update(uses: [(input: Tensor, geometry: ConvolutionGeometry)], decay: Double, weight: Double) {

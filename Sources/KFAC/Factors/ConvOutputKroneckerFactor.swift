@@ -32,7 +32,7 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
     public let channels: Int
     /// How the kernel moves; nil where only the channels matter.
     public let geometry: ConvolutionGeometry?
-    private let plans = PatchPlans()
+    private let plans: PatchPlans
 
     /// Creates a factor without statistics.
     ///
@@ -64,6 +64,7 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
             fatalError("ConvOutputKroneckerFactor: \(channels) channels in \(groups) groups")
         }
         self.channels = channels
+        plans = PatchPlans(model: settings.costModel)
         self.geometry = geometry
         let kernel = geometry.flatMap { $0.isTransposed ? $0.kernel : nil } ?? []
         super.init(

@@ -16,12 +16,17 @@ public struct FactorSettings: Sendable, Hashable, Codable {
     public var dampingSplit: DampingSplit
     /// How the second moments of batches are formed.
     public var statistics: StatisticsForm
+    /// What chooses the form of a convolution's statistics where that is automatic.
+    ///
+    /// Fixed rates by default, so that a run repeats itself to the bit; ``CostModel/measured`` follows the machine.
+    public var costModel: CostModel
 
     /// Creates settings.
     public init(
         averaging: MovingAverage.Rule = .weighted, start: MovingAverage.Start = .zeros, eigenThreshold: Int = 4,
         eigenvalueFloor: Double = 0, inverseStart: MovingAverage.Start = .zeros,
-        dampingSplit: DampingSplit = .traceRatio, statistics: StatisticsForm = .automatic
+        dampingSplit: DampingSplit = .traceRatio, statistics: StatisticsForm = .automatic,
+        costModel: CostModel = .nominal
     ) {
         self.averaging = averaging
         self.start = start
@@ -30,6 +35,7 @@ public struct FactorSettings: Sendable, Hashable, Codable {
         self.inverseStart = inverseStart
         self.dampingSplit = dampingSplit
         self.statistics = statistics
+        self.costModel = costModel
     }
 
     /// The settings of the original's first version (TensorFlow 1.7): an average that starts from the identity

@@ -24,7 +24,7 @@ public struct CostModel: Sendable, Hashable, Codable {
         self.copyRate = copyRate
     }
 
-    /// The rates of one server core with 512-bit vectors: what choices are without a measurement.
+    /// The rates of one server core with 512-bit vectors: choices by them are the same on every machine and in every run.
     public static let nominal = CostModel(
         rates: [
             [1, 3, 6, 8, 10, 10], [10, 26, 42, 52, 56, 58], [14, 40, 64, 68, 70, 72], [28, 53, 82, 79, 79, 79],
@@ -32,6 +32,8 @@ public struct CostModel: Sendable, Hashable, Codable {
         ].map { $0.map { $0 * 1e9 } }, copyRate: 5e9)
 
     /// Measured on this machine when first asked for, in about 50 milliseconds, and kept while the process lives.
+    ///
+    /// Another run may choose otherwise where two forms are about as fast, and then differs in the last bits.
     public static let measured = CostModel.measure()
 
     /// Measures this machine.

@@ -36,8 +36,8 @@ public struct FormChoice: Sendable, CustomStringConvertible {
     ///
     /// - Parameters:
     ///   - shape: [batch, channels, spatial...].
-    ///   - model: This machine's rates.
-    public init(shape: [Int], geometry: ConvolutionGeometry, model: CostModel = .measured) {
+    ///   - model: Rates of products and copies.
+    public init(shape: [Int], geometry: ConvolutionGeometry, model: CostModel = .nominal) {
         let nominal = Self.candidates(shape: shape, geometry: geometry, model: .nominal)[0]
         candidates = Self.candidates(shape: shape, geometry: geometry, model: model)
         let expected = candidates.first { $0.form == nominal.form && $0.window == nominal.window }

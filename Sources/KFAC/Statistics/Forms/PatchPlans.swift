@@ -14,7 +14,11 @@ final class PatchPlans {
         var form: StatisticsForm
     }
 
+    private let model: CostModel
     private var plans: [Key: Plan] = [:]
+
+    /// Creates plans that follow these rates.
+    init(model: CostModel = .nominal) { self.model = model }
 
     /// The plan for inputs [batch, channels, spatial...] in a form that is not the plain one.
     func plan(for shape: [Int], geometry: ConvolutionGeometry, form: StatisticsForm) -> Plan {
@@ -36,7 +40,7 @@ final class PatchPlans {
         case .lags: return lags(.divided)
         case .windowedLags: return lags(.windows(LagPlan.window(channels: shape[1] / geometry.groups)))
         case .automatic:
-            let chosen = FormChoice(shape: shape, geometry: geometry).chosen
+            let chosen = FormChoice(shape: shape, geometry: geometry, model: model).chosen
             return switch chosen.form {
             case .lags: lags(.divided)
             case .windowedLags: lags(.windows(chosen.window))
