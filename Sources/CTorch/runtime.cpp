@@ -2,6 +2,11 @@
 #include "aten_runtime.h"
 #include "support.h"
 
+#include <climits>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 using namespace ct;
 
 const char *kt_version(void) { return TORCH_VERSION; }
@@ -10,6 +15,15 @@ int32_t kt_thread_count(void) { return at::get_num_threads(); }
 
 kt_status kt_set_thread_count(int32_t count) {
     return guarded([&] { at::set_num_threads(count); });
+}
+
+bool kt_retain_freed_memory(void) {
+#ifdef __GLIBC__
+    // No block is a mapping of its own, and the end of the heap stays when it is free.
+    return mallopt(M_MMAP_MAX, 0) == 1 && mallopt(M_TRIM_THRESHOLD, INT_MAX) == 1;
+#else
+    return false;
+#endif
 }
 
 bool kt_cuda_is_available(void) { return at::hasCUDA(); }

@@ -73,6 +73,7 @@ struct Bench: ParsableCommand {
             for benchmarkCase in cases { print(benchmarkCase) }
             return
         }
+        Runtime.retainFreedMemory()
         if let threads { Runtime.threadCount = threads }
         // Nothing is timed for files that cannot be written.
         let contents: [(path: String?, content: (BenchmarkReport) throws -> String)] = [

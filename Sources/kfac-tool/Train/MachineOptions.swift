@@ -15,8 +15,9 @@ struct MachineOptions: ParsableArguments {
         if let threads { try check("--threads", threads, in: 1...1024) }
     }
 
-    /// Sets the threads, and makes sure that the device is there.
+    /// Sets up threads and memory, and makes sure that the device is there.
     func prepareRuntime() throws {
+        Runtime.retainFreedMemory()
         if let threads { Runtime.threadCount = threads }
         guard device.isAvailable else {
             let count = Runtime.cudaDeviceCount
