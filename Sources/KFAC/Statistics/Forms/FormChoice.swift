@@ -9,8 +9,8 @@ public struct FormChoice: Sendable, CustomStringConvertible {
         public let form: StatisticsForm
         /// The expected seconds for one batch, on one thread.
         public let seconds: Double
-        /// The number of pixels in a window, of windowed lags.
-        let window: Int
+        /// What would be computed; nil for patches.
+        let plan: LagPlan?
     }
 
     /// The forms that could be used, the quickest first.
@@ -38,51 +38,63 @@ public struct FormChoice: Sendable, CustomStringConvertible {
     ///   - shape: [batch, channels, spatial...].
     ///   - model: Rates of products and copies.
     public init(shape: [Int], geometry: ConvolutionGeometry, model: CostModel = .nominal) {
-        let nominal = Self.candidates(shape: shape, geometry: geometry, model: .nominal)[0]
-        candidates = Self.candidates(shape: shape, geometry: geometry, model: model)
-        let expected = candidates.first { $0.form == nominal.form && $0.window == nominal.window }
-        chosen = if let expected, expected.seconds < 1.25 * candidates[0].seconds { expected } else { candidates[0] }
+        let work = Work(shape: shape, geometry: geometry)
+        let expected = work.candidates(model: .nominal)
+        let own = model == .nominal ? expected : work.candidates(model: model)
+        // The same forms in another order.
+        let usual = own.first { $0.number == expected[0].number }!
+        candidates = own.map(\.candidate)
+        chosen = usual.candidate.seconds < 1.25 * candidates[0].seconds ? usual.candidate : candidates[0]
         task = "input \(shape), kernel \(geometry.kernel), stride \(geometry.stride), padding \(geometry.padding)"
     }
+}
 
-    private static func candidates(
-        shape: [Int], geometry: ConvolutionGeometry, model: CostModel
-    ) -> [Candidate] {
-        let channels = shape[1] / geometry.groups
+/// What each form computes for one shape of images.
+private struct Work {
+    private let images, pixels, locations: Double
+    private let channels, rowCount: Int
+    private let lags: [(form: StatisticsForm, plan: LagPlan)]
+
+    init(shape: [Int], geometry: ConvolutionGeometry) {
         let spatial = Array(shape.dropFirst(2))
-        let images = Double(shape[0] * geometry.groups)
-        let pixels = Double(spatial.reduce(1, *))
-        let locations = Double(geometry.outputShape(for: spatial).reduce(1, *))
-        let n = geometry.kernel.reduce(channels, *)
-
-        // Patches: written and read once, and nine sixteenths of a general product.
-        let bytes = 4 * images * (pixels * Double(channels) + 2 * locations * Double(n))
-        let product = 2 * images * locations * Double(n) * Double(n) * 9 / 16
-        let patches = Candidate(
-            form: .patches,
-            seconds: bytes / model.copyRate + product / model.rate(rows: max(1, min(n / 8, 128)), columns: n), window: 1
-        )
-
-        let windows = Set([1, LagPlan.window(channels: channels), 2 * LagPlan.window(channels: channels)])
-        let lags = [(StatisticsForm.lags, 1)] + windows.sorted().map { (.windowedLags, $0) }
-        return
-            ([patches]
-            + lags.map { form, window in
-                let plan = LagPlan(
-                    spatial: spatial, geometry: geometry, edges: form == .lags ? .divided : .windows(window))
-                let copies = 8 * images * pixels * Double(channels)
-                let products = plan.products.products.reduce(0.0) {
-                    $0 + seconds(of: $1, plan: plan.products, channels: channels, images: images, model: model)
-                }
-                return Candidate(form: form, seconds: copies / model.copyRate + products, window: window)
-            })
-            .sorted { $0.seconds < $1.seconds }
+        channels = shape[1] / geometry.groups
+        images = Double(shape[0] * geometry.groups)
+        pixels = Double(spatial.reduce(1, *))
+        locations = Double(geometry.outputShape(for: spatial).reduce(1, *))
+        rowCount = geometry.kernel.reduce(channels, *)
+        let window = LagPlan.window(channels: channels)
+        let windows: [LagPlan.Edges] = Set([1, window, 2 * window]).sorted().map { .windows($0) }
+        lags = ([.divided] + windows).map { edges in
+            let plan = LagPlan(spatial: spatial, geometry: geometry, edges: edges)
+            return (edges == .divided ? .lags : .windowedLags, plan)
+        }
     }
 
-    /// The time of one product over all images on one thread.
-    private static func seconds(
-        of product: LineProducts.Product, plan: LineProducts, channels: Int, images: Double, model: CostModel
-    ) -> Double {
+    /// The forms with their numbers, which do not depend on the model, the quickest first.
+    func candidates(model: CostModel) -> [(number: Int, candidate: FormChoice.Candidate)] {
+        let candidates =
+            [FormChoice.Candidate(form: .patches, seconds: secondsByPatches(model), plan: nil)]
+            + lags.map { .init(form: $0.form, seconds: seconds($0.plan, model), plan: $0.plan) }
+        return candidates.enumerated().map { (number: $0, candidate: $1) }
+            .sorted { ($0.candidate.seconds, $0.number) < ($1.candidate.seconds, $1.number) }
+    }
+
+    /// Patches are written and read once, and multiplied in nine sixteenths of a general product.
+    private func secondsByPatches(_ model: CostModel) -> Double {
+        let bytes = 4 * images * (pixels * Double(channels) + 2 * locations * Double(rowCount))
+        let operations = 2 * images * locations * Double(rowCount) * Double(rowCount) * 9 / 16
+        return bytes / model.copyRate + operations / model.rate(rows: max(1, min(rowCount / 8, 128)), columns: rowCount)
+    }
+
+    /// The time of a plan for all images on one thread.
+    private func seconds(_ plan: LagPlan, _ model: CostModel) -> Double {
+        let copies = 8 * images * pixels * Double(channels)
+        return plan.products.products.reduce(copies / model.copyRate) {
+            $0 + seconds(of: $1, plan: plan.products, model: model)
+        }
+    }
+
+    private func seconds(of product: LineProducts.Product, plan: LineProducts, model: CostModel) -> Double {
         let width = product.column == nil ? plan.width : 1
         let window = product.column == nil ? plan.window : 1
         let columns = (window - 1 + product.shifts.count) * channels

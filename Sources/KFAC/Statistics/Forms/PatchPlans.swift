@@ -40,12 +40,8 @@ final class PatchPlans {
         case .lags: return lags(.divided)
         case .windowedLags: return lags(.windows(LagPlan.window(channels: shape[1] / geometry.groups)))
         case .automatic:
-            let chosen = FormChoice(shape: shape, geometry: geometry, model: model).chosen
-            return switch chosen.form {
-            case .lags: lags(.divided)
-            case .windowedLags: lags(.windows(chosen.window))
-            default: .patches
-            }
+            let plan = FormChoice(shape: shape, geometry: geometry, model: model).chosen.plan
+            return plan.map { .lags($0) } ?? .patches
         }
     }
 }
