@@ -96,6 +96,16 @@ public class InverseProvidingFactor: FisherFactor {
             factors[damping] = factor
             return factor
         }
+        // The inverse and the power −1 are registered apart, but are the same matrix.
+        var powers: [MatrixPower: Tensor] = [:]
+        func power(_ wanted: MatrixPower) throws(FactorError) -> Tensor {
+            if let power = powers[wanted] { return power }
+            let power =
+                usesEigen
+                ? try eigenPower(wanted.exponent, damping: wanted.damping) : try inverse(damping: wanted.damping)
+            powers[wanted] = power
+            return power
+        }
         var updated = stored
         for key in stored.keys {
             switch key {
@@ -106,8 +116,7 @@ public class InverseProvidingFactor: FisherFactor {
                 let identity = MovingAverage.Start.identity.matrices(like: covariance)
                 updated[key] = try derived { () throws(LinearAlgebraError) in try factor.solveTriangular(identity) }
             case .inverse, .power:
-                updated[key] =
-                    usesEigen ? try eigenPower(key.exponent, damping: key.damping) : try inverse(damping: key.damping)
+                updated[key] = try power(MatrixPower(exponent: key.exponent, damping: key.damping))
             }
         }
         stored = updated
