@@ -25,7 +25,7 @@ public final class KroneckerBlock: CurvatureBlock {
     /// G, the moment of the gradients of what comes out.
     public let output: any FisherFactor
 
-    private let order: Order
+    let order: Order
     private let update: (BlockStatistics) -> Double
     private var locationCount = LocationCount()
 

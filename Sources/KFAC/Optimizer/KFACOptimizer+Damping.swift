@@ -33,19 +33,20 @@ extension KFACOptimizer {
 
     /// Tries inverses of three dampings and keeps the one with the least value of the quadratic model.
     func searchDamping(
-        _ search: GammaSearch, _ gradient: [Tensor], _ report: inout StepReport,
+        _ search: GammaSearch, _ pass: inout Pass,
         _ solve: ([Tensor], inout StepReport) throws -> (QuadraticModel, [Double])
     ) throws -> (direction: [Tensor], solution: (QuadraticModel, [Double])) {
         var best: (value: Double, damping: Double, preconditioner: Preconditioner)?
         var result: ([Tensor], (QuadraticModel, [Double]))?
         for damping in search.candidates(around: preconditionerDamping) {
             var candidate = preconditioner
-            _ = try report.time(.inverses) {
+            _ = try pass.report.time(.inverses) {
                 try candidate.update(
                     of: layers.blocks, atStep: updateCount, schedule: .together(every: 1), damping: damping)
             }
-            let direction = report.time(.preconditioning) { precondition(gradient, with: candidate) }
-            let (model, coefficients) = try solve(direction, &report)
+            let (gradient, thin) = (pass.gradient, pass.thinGradients)
+            let direction = pass.report.time(.preconditioning) { precondition(gradient, thin: thin, with: candidate) }
+            let (model, coefficients) = try solve(direction, &pass.report)
             let value = model.value(at: coefficients)
             if best == nil || value < best!.value {
                 best = (value, damping, candidate)
@@ -53,7 +54,7 @@ extension KFACOptimizer {
             }
         }
         searchedDamping = best!.damping
-        report.preconditionerDamping = best!.damping
+        pass.report.preconditionerDamping = best!.damping
         preconditioner = best!.preconditioner
         return result!
     }

@@ -17,14 +17,14 @@ extension KFACOptimizer {
 
     /// Brings the inverses up to date and lets the rule decide; nothing else has changed after that.
     func chooseMove(_ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Move {
-        let gradient = pass.gradient
+        let (gradient, thin) = (pass.gradient, pass.thinGradients)
         pass.report.gradientNorm = inner(gradient, gradient).squareRoot()
         switch configuration.rule {
         case .fixed(let rate, let momentum):
             try updateInverses(&pass.report)
             let (rate, momentum) = (rate(stepCount), momentum(stepCount))
             return pass.report.time(.preconditioning) {
-                let direction = precondition(gradient)
+                let direction = precondition(gradient, thin: thin)
                 let (clipped, factor, clipping) = clip(direction, slope: gradient, rate: rate)
                 let velocities = moved(velocities, momentum: momentum, by: clipped, scale: factor)
                 return Move(
@@ -60,9 +60,13 @@ extension KFACOptimizer {
     }
 
     /// The inverse curvature times a gradient, each parameter's part scaled as its group says.
-    func precondition(_ gradient: [Tensor], with preconditioner: Preconditioner? = nil) -> [Tensor] {
+    ///
+    /// - Parameter thin: Blocks' parts of the gradient in thin form, by the blocks' numbers.
+    func precondition(
+        _ gradient: [Tensor], thin: [Int: ThinGradient] = [:], with preconditioner: Preconditioner? = nil
+    ) -> [Tensor] {
         let updates = (preconditioner ?? self.preconditioner).apply(
-            layers.blocks, positions: blockPositions, to: gradient)
+            layers.blocks, positions: blockPositions, to: gradient, thin: thin)
         guard !configuration.groups.isEmpty else { return updates }
         return zip(updates, parameters).map { update, parameter in
             let scale = group(of: parameter)?.learningRateScale ?? 1
@@ -109,11 +113,12 @@ extension KFACOptimizer {
         }
         pass.loss = nil
         let lastStep = hasVelocity ? velocities.map { -$0 } : nil
+        let gradient = pass.gradient
         func solve(_ direction: [Tensor], _ report: inout StepReport) throws -> (QuadraticModel, [Double]) {
             let directions = [direction] + (lastStep.map { [$0] } ?? [])
             let model = try report.time(.quadraticModel) {
                 QuadraticModel(
-                    curvature: try products(directions), directions: directions, gradient: pass.gradient,
+                    curvature: try products(directions), directions: directions, gradient: gradient,
                     regularization: parameters.map { regularization(of: $0).l2 }, damping: damping)
             }
             var coefficients: [Double]
@@ -134,10 +139,11 @@ extension KFACOptimizer {
         if case .adaptive(let search) = configuration.preconditionerDamping, updateCount > 0,
             updateCount % search.interval == 0
         {
-            (direction, solution) = try searchDamping(search, pass.gradient, &pass.report, solve)
+            (direction, solution) = try searchDamping(search, &pass, solve)
         } else {
             try updateInverses(&pass.report)
-            direction = pass.report.time(.preconditioning) { precondition(pass.gradient) }
+            let thin = pass.thinGradients
+            direction = pass.report.time(.preconditioning) { precondition(gradient, thin: thin) }
             solution = try solve(direction, &pass.report)
         }
         let (rate, momentum) = (solution.coefficients[0], solution.coefficients.dropFirst().first ?? 0)

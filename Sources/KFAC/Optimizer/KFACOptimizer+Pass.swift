@@ -8,6 +8,8 @@ extension KFACOptimizer {
         var gradient: [Tensor]
         /// That of the parameters without a block.
         var firstOrderGradient: [Tensor] = []
+        /// The gradients, before any regularisation, of blocks whose batch has few rows, by the blocks' numbers.
+        var thinGradients: [Int: ThinGradient] = [:]
         /// The loss of the whole batch with its graph, where that is needed on.
         var loss: Loss?
     }
@@ -26,6 +28,7 @@ extension KFACOptimizer {
             part: 0, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch)
         ) { try run(.part(0)) }
         if batch.parts > 1 {
+            pass.thinGradients = [:]
             var lossSum = pass.report.lossTensor * Double(examples)
             pass.gradient = pass.gradient.map { $0 * Double(examples) }
             for part in 1..<batch.parts {
@@ -96,7 +99,7 @@ extension KFACOptimizer {
     ) throws -> (pass: Pass, examples: Int) {
         let clock = ContinuousClock()
         let start = clock.now
-        let (loss, uses) = estimates ? try recordingLayerUses(makeLoss) : (try makeLoss(), [])
+        let (loss, uses) = try recordingLayerUses(makeLoss)
         let mean = loss.mean
         guard mean.scalar.isFinite else { throw OptimizerError.lossNotFinite(step: stepCount) }
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
@@ -114,17 +117,41 @@ extension KFACOptimizer {
             }
         }
         var gradient: [Tensor] = []
+        var thinGradients: [Int: ThinGradient] = [:]
         if stepCount >= configuration.burnIn {
-            gradient = try report.time(.backward) {
-                try requireReached(
-                    gradientsIfReached(
-                        of: [mean], withRespectTo: allParameters.map(\.tensor), keepingGraph: keepsGraph),
-                    allParameters)
+            (gradient, thinGradients) = try report.time(.backward) {
+                try gradients(of: mean, uses: uses, blocks: layers.blocks, keepsGraph: keepsGraph)
             }
         }
         self.layers = layers
         if estimates { move(averagesBy: statistics, &report) }
-        return (Pass(report: report, gradient: gradient, loss: keepsGraph ? loss : nil), loss.batchSize)
+        let pass = Pass(
+            report: report, gradient: gradient, thinGradients: thinGradients, loss: keepsGraph ? loss : nil)
+        return (pass, loss.batchSize)
+    }
+
+    /// The gradient, and those blocks' parts of it that are cheaper to precondition in thin form.
+    private func gradients(
+        of mean: Tensor, uses: [LayerUse], blocks: [any CurvatureBlock], keepsGraph: Bool
+    ) throws -> (all: [Tensor], thin: [Int: ThinGradient]) {
+        let all = allParameters
+        let thinUses = blocks.indices.compactMap { index in
+            (blocks[index] as? KroneckerBlock)?.thinUse(among: uses).map { (block: index, use: $0) }
+        }
+        let gradients = gradientsIfReached(
+            of: [mean], withRespectTo: all.map(\.tensor) + thinUses.map(\.use.preActivation),
+            keepingGraph: keepsGraph)
+        let dense = try requireReached(Array(gradients.prefix(all.count)), all)
+        let numbers = Dictionary(uniqueKeysWithValues: all.enumerated().map { ($0.element.tensor.id, $0.offset) })
+        var thin: [Int: ThinGradient] = [:]
+        for ((index, use), gradient) in zip(thinUses, gradients.dropFirst(all.count)) {
+            guard let gradient else { continue }
+            let block = blocks[index]
+            let candidate = ThinGradient(use, hasBias: block.parameters.count > 1, gradient: gradient)
+            let whole = block.vector(from: block.parameters.map { dense[numbers[$0.tensor.id]!] })
+            if candidate.isEqual(to: whole.reshaped([candidate.outputs.shape[1], -1])) { thin[index] = candidate }
+        }
+        return (dense, thin)
     }
 
     private func move(
@@ -141,6 +168,9 @@ extension KFACOptimizer {
                 let weight = regularization(of: parameter).l2
                 // Not in place: gradients of different parameters may share their memory.
                 if weight != 0 { pass.gradient[index] = pass.gradient[index] + parameter.tensor * weight }
+            }
+            pass.thinGradients = pass.thinGradients.filter { index, _ in
+                layers.blocks[index].parameters.allSatisfy { regularization(of: $0).l2 == 0 }
             }
         }
         pass.report.regularization = regularizationTerm

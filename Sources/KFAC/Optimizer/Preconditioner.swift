@@ -98,11 +98,16 @@ struct Preconditioner {
     ///   - blocks: All blocks.
     ///   - positions: For each block, where its parameters are among the gradients.
     ///   - gradients: In the parameters' order; those of no block stay as they are.
-    func apply(_ blocks: [any CurvatureBlock], positions: [[Int]], to gradients: [Tensor]) -> [Tensor] {
+    ///   - thin: Blocks' gradients in thin form, by the blocks' numbers.
+    func apply(
+        _ blocks: [any CurvatureBlock], positions: [[Int]], to gradients: [Tensor], thin: [Int: ThinGradient]
+    ) -> [Tensor] {
         var updates = gradients
         for (index, block) in blocks.enumerated() {
             guard let stored = inverses[index] else { continue }
-            let results = block.apply(stored.inverse, to: positions[index].map { gradients[$0] })
+            let results =
+                thin[index].flatMap { (block as? KroneckerBlock)?.apply(stored.inverse, to: $0) }
+                ?? block.apply(stored.inverse, to: positions[index].map { gradients[$0] })
             for (position, result) in zip(positions[index], results) { updates[position] = result }
         }
         return updates
