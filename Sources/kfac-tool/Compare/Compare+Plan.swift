@@ -1,4 +1,5 @@
 import ArgumentParser
+import KFAC
 import Torch
 import Training
 
@@ -19,7 +20,8 @@ extension Compare {
                 seed: runOptions.tuningSeed),
             steps: runOptions.steps, seeds: (1...UInt64(runOptions.seeds)).map { $0 },
             batchSize: runOptions.batchSize(for: source.name), evaluationPeriod: runOptions.testPeriod,
-            evaluationLimit: runOptions.testLimit, metric: try metric(of: problem), targets: runOptions.targets)
+            evaluationLimit: runOptions.testLimit, averaging: runOptions.average.map { .exponential(decay: $0) },
+            metric: try metric(of: problem), targets: runOptions.targets)
     }
 
     /// What is the same for all methods, besides the problem itself.

@@ -37,6 +37,12 @@ struct ComparisonRunOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Test a running average of the parameters with this decay, 0.95 for one, in their place, of all methods.",
+            valueName: "decay"))
+    var average: Double?
+
+    @Option(
+        help: ArgumentHelp(
             "By what to choose settings and to compare. (default: test-error where the problem has one, else "
                 + "test-accuracy, else test-loss)"))
     var metric: ComparisonMetric?
@@ -64,6 +70,7 @@ struct ComparisonRunOptions: ParsableArguments {
             ("--test-limit", testLimit),
         ]
         for case (let option, let count?) in counts { try check(option, count, in: 1...1_000_000) }
+        try checkDecay("--average", average)
         for target in targets where targets.count(where: { $0 == target }) > 1 {
             throw ValidationError("--target \(target) is given twice.")
         }

@@ -55,9 +55,7 @@ struct RunOptions: ParsableArguments {
         if epochs != nil, steps != nil {
             throw ValidationError("--epochs and --steps both say how long to train: give one of them.")
         }
-        if let average, !(average >= 0 && average < 1) {
-            throw ValidationError("--average must be at least 0 and less than 1; \(average) was given.")
-        }
+        try checkDecay("--average", average)
         if output == "" { throw ValidationError("--output needs the path of a folder; an empty text was given.") }
     }
 
@@ -75,6 +73,12 @@ struct RunOptions: ParsableArguments {
             // A batch that grows is to have its full size, not what happens to be left.
             partialBatch: batchGrowth == nil ? .keep : .drop, generator: generator)
     }
+}
+
+/// Refuses a decay that no running average can have.
+func checkDecay(_ option: String, _ decay: Double?) throws {
+    guard let decay, !(decay >= 0 && decay < 1) else { return }
+    throw ValidationError("\(option) must be at least 0 and less than 1; \(decay) was given.")
 }
 
 /// Checks that the number of an option lies in a range.

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import KFAC
 import Testing
 
 @testable import Training
@@ -20,6 +21,8 @@ import Testing
         ({ $0.batchSize = .growing(from: 5, steps: 9) }, "batch size: 5 there, from 5 to all in 9 steps now"),
         ({ $0.evaluationPeriod = 5 }, "evaluation period: 4 there, 5 now"),
         ({ $0.evaluationLimit = 2 }, "examples of a test: all there, 2 now"),
+        ({ $0.averaging = .exponential(decay: 0.5) }, "tested: parameters there, average of parameters, decay 0.5 now"),
+        ({ $0.averaging = .uniform(from: 3) }, "tested: parameters there, mean of parameters from step 3 now"),
         ({ $0.metric = .testLoss }, "metric: test error there, test loss now"),
         ({ $0.targets = [.value(0.5)] }, "targets: 0.5, best:adam there, 0.5 now"),
         ({ $0.targets = [] }, "targets: 0.5, best:adam there, none now"),

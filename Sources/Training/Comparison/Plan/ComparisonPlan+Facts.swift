@@ -1,4 +1,5 @@
 import Datasets
+import KFAC
 
 extension ComparisonPlan {
     /// All of the plan as names and values, for people.
@@ -13,7 +14,8 @@ extension ComparisonPlan {
             Setting("batch size", batchSizeText), Setting("steps", "\(steps)"),
             Setting("seeds", seeds.map { "\($0)" }.joined(separator: ", ")),
             Setting("evaluation period", "\(evaluationPeriod)"),
-            Setting("examples of a test", evaluationLimit.map { "\($0)" } ?? "all"), Setting("metric", metric.title),
+            Setting("examples of a test", evaluationLimit.map { "\($0)" } ?? "all"),
+            Setting("tested", testedText), Setting("metric", metric.title),
             Setting("targets", targets.isEmpty ? "none" : targets.map(\.description).joined(separator: ", ")),
             Setting("trials", "\(tuning.trials)"), Setting("steps of a trial", "\(tuning.steps)"),
             Setting("seed of the trials", "\(tuning.seed)"),
@@ -26,6 +28,14 @@ extension ComparisonPlan {
         switch batchSize {
         case .constant(let size): "\(size)"
         case .growing(let first, let steps): "from \(first) to all in \(steps) steps"
+        }
+    }
+
+    private var testedText: String {
+        switch averaging {
+        case nil: "parameters"
+        case .exponential(let decay)?: "average of parameters, decay \(decay)"
+        case .uniform(let first)?: "mean of parameters from step \(first)"
         }
     }
 

@@ -1,4 +1,5 @@
 public import Datasets
+public import KFAC
 
 /// All that a comparison is to do, decided before it begins.
 ///
@@ -64,6 +65,8 @@ public struct ComparisonPlan: Sendable, Hashable, Codable {
     public var evaluationPeriod: Int
     /// The number of test examples that the model is tested on; nil for all of them.
     public var evaluationLimit: Int?
+    /// Which average of the parameters over the steps is tested in their place; nil for the parameters themselves.
+    public var averaging: ParameterAverage.Rule?
     /// The metric by which settings are chosen and targets reached.
     public var metric: ComparisonMetric
     /// What is to be reached.
@@ -72,8 +75,8 @@ public struct ComparisonPlan: Sendable, Hashable, Codable {
     /// Creates a plan.
     public init(
         subject: Subject, methods: [ComparisonMethod], tuning: Tuning, steps: Int, seeds: [UInt64],
-        batchSize: BatchSize,
-        evaluationPeriod: Int, evaluationLimit: Int? = nil, metric: ComparisonMetric,
+        batchSize: BatchSize, evaluationPeriod: Int, evaluationLimit: Int? = nil,
+        averaging: ParameterAverage.Rule? = nil, metric: ComparisonMetric,
         targets: [ComparisonTarget] = []
     ) {
         self.subject = subject
@@ -84,6 +87,7 @@ public struct ComparisonPlan: Sendable, Hashable, Codable {
         self.batchSize = batchSize
         self.evaluationPeriod = evaluationPeriod
         self.evaluationLimit = evaluationLimit
+        self.averaging = averaging
         self.metric = metric
         self.targets = targets
     }

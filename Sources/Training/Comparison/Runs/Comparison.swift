@@ -82,7 +82,8 @@ public struct Comparison {
                 // A batch that grows is to have its full size, not what happens to be left.
                 partialBatch: plan.batchSize.isConstant ? .keep : .drop, generator: generators.batches),
             optimizerName: run.method, sinks: [recorder], cancellation: cancellation,
-            evaluationPeriod: plan.evaluationPeriod, evaluationLimit: plan.evaluationLimit)
+            evaluationPeriod: plan.evaluationPeriod, evaluationLimit: plan.evaluationLimit,
+            averaging: plan.averaging)
         do {
             let summary = try trainer.run(problem, with: optimizer)
             if case .interrupted = summary.outcome { return nil }
