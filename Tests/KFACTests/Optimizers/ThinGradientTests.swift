@@ -81,7 +81,9 @@ import Torch
     }
 
     /// Which layers are taken in thin form: used once, with a batch of fewer rows.
-    @Test(arguments: [(2, Extra.nothing, [true, true]), (20, .nothing, [false, false]), (2, .secondUse, [false, true])])
+    @Test(arguments: [
+        (2, Extra.nothing, [true, true]), (20, .nothing, [false, false]), (2, .secondUse, [false, true]),
+    ])
     func layersWithFewRowsAreThin(rows: Int, extra: Extra, isThin: [Bool]) throws {
         let network = network(Case())
         let x = randomTensor([rows, 21], seed: 5)
