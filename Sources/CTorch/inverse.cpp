@@ -1,6 +1,7 @@
 // Inverses of symmetric positive-definite matrices.
 #include "aten_moments.h"
 #include "gemm.h"
+#include "include/ct_linalg.h"
 #include "include/ct_moments.h"
 #include "interleave.h"
 #include "support.h"
@@ -102,6 +103,25 @@ template <class T> void damped_inverse(const at::Tensor &matrix, double damping,
             " is not positive-definite: its leading minor of order ", failures[group], " is not");
 }
 
+/// x <- (L L^T)^-1 x for the vectors that are the rows of x, [count, n], or its columns, [n, count].
+template <class T> void solve(const T *lower, int64_t n, T *x, int64_t count, bool are_rows) {
+    const auto &routine = lapack<T>().solve;
+    auto share = quotient_up(count, std::max<int64_t>(1, task_threads()));
+    for_each_task(quotient_up(count, std::max<int64_t>(1, share)), [&](int64_t task) {
+        auto first = task * share;
+        int vectors = std::min(share, count - first), order = n, all = count;
+        T one = 1;
+        // By columns, L is the upper triangle U of a matrix U^T U, rows of x are columns, and columns are rows.
+        if (are_rows) {
+            routine("L", "U", "T", "N", &order, &vectors, &one, lower, &order, x + first * n, &order);
+            routine("L", "U", "N", "N", &order, &vectors, &one, lower, &order, x + first * n, &order);
+        } else {
+            routine("R", "U", "N", "N", &vectors, &order, &one, lower, &order, x + first, &all);
+            routine("R", "U", "T", "N", &vectors, &order, &one, lower, &order, x + first, &all);
+        }
+    });
+}
+
 } // namespace
 } // namespace ct
 
@@ -115,5 +135,40 @@ kt_status kt_damped_inverse(kt_tensor matrix, double damping, kt_tensor *out) {
         AT_DISPATCH_FLOATING_TYPES(
             source.scalar_type(), "damped inverse", [&] { damped_inverse<scalar_t>(batch, damping, result); });
         *out = give(source.dim() == 2 ? result.squeeze(0) : result);
+    });
+}
+
+kt_status kt_damped_cholesky(kt_tensor matrix, double damping, kt_tensor *out) {
+    return guarded([&] {
+        auto source = borrow(matrix);
+        auto factor = at::empty(source.sizes(), source.options()).copy_(source);
+        if (damping != 0) at::diagonal(factor).add_(damping);
+        AT_DISPATCH_FLOATING_TYPES(source.scalar_type(), "damped Cholesky factor", [&] {
+            auto failure = factorize(factor.mutable_data_ptr<scalar_t>(), factor.size(0));
+            TORCH_CHECK_LINALG(
+                failure == 0, "the matrix is not positive-definite: its leading minor of order ", failure, " is not");
+        });
+        *out = give(factor.tril_());
+    });
+}
+
+kt_status kt_cholesky_solve(kt_tensor right, kt_tensor factor, kt_tensor *out) {
+    return guarded([&] {
+        auto b = borrow(right), lower = borrow(factor);
+        bool is_simple = has_gemm() && b.dim() == 2 && lower.dim() == 2 && lower.is_contiguous() && b.device().is_cpu()
+            && lower.device().is_cpu() && lower.size(0) == lower.size(1) && lower.size(0) == b.size(0)
+            && b.numel() > 0 && b.scalar_type() == lower.scalar_type() && at::isFloatingType(b.scalar_type())
+            && !b.requires_grad() && !lower.requires_grad();
+        if (!is_simple) {
+            *out = give(at::cholesky_solve(b, lower));
+            return;
+        }
+        bool are_rows = b.t().is_contiguous() && !b.is_contiguous();
+        auto x = are_rows ? b.t().clone() : b.clone(at::MemoryFormat::Contiguous);
+        AT_DISPATCH_FLOATING_TYPES(b.scalar_type(), "Cholesky solve", [&] {
+            solve(
+                lower.const_data_ptr<scalar_t>(), lower.size(0), x.mutable_data_ptr<scalar_t>(), b.size(1), are_rows);
+        });
+        *out = give(are_rows ? x.t() : x);
     });
 }

@@ -12,10 +12,6 @@ kt_status kt_cholesky_inverse(kt_tensor factor, kt_tensor *out) {
     return guarded([&] { *out = give(at::cholesky_inverse(borrow(factor))); });
 }
 
-kt_status kt_cholesky_solve(kt_tensor right, kt_tensor factor, kt_tensor *out) {
-    return guarded([&] { *out = give(at::cholesky_solve(borrow(right), borrow(factor))); });
-}
-
 kt_status kt_solve(kt_tensor matrix, kt_tensor right, kt_tensor *out) {
     return guarded([&] { *out = give(at::linalg_solve(borrow(matrix), borrow(right))); });
 }

@@ -7,7 +7,7 @@ import Torch
 /// Every structure of a symmetric operator against its own dense matrix.
 @Suite struct OperatorTests {
     enum Structure: String, CaseIterable {
-        case dense, eigen, diagonal, kronecker, kroneckerEigen, lowRank, lowRankWide, lowRankPower
+        case dense, choleskyInverse, eigen, diagonal, kronecker, kroneckerEigen, lowRank, lowRankWide, lowRankPower
 
         func make() throws -> any SymmetricOperator {
             let a = DenseOperator(randomPositiveDefinite(4, seed: 1))
@@ -16,6 +16,7 @@ import Torch
             let lowRank = LowRankOperator(columns: randomTensor([6, 2], seed: 4), damping: 0.3)
             return switch self {
             case .dense: a
+            case .choleskyInverse: CholeskyInverseOperator(lower: try a.matrix.cholesky(), scale: 1.5)
             case .eigen: try EigenOperator(diagonalizing: a)
             case .diagonal: diagonal
             case .kronecker: KroneckerOperator(a, diagonal)
@@ -60,6 +61,25 @@ import Torch
         expectClose(try factor.solve(factor.apply(x)), x, relative: 1e-9, absolute: 1e-10, "L⁻¹ L x")
         expectClose(
             try factor.solveTransposed(factor.applyTransposed(x)), x, relative: 1e-9, absolute: 1e-10, "L⁻ᵀ Lᵀ x")
+    }
+
+    /// An inverse for few vectors is applied by solving; with which of the two cannot be told from the results.
+    @Test(arguments: [DType.float64, .float32], [(1, true), (40, true), (41, false), (Int.max, false)])
+    func inversesForFewVectors(dtype: DType, case: (count: Int, solves: Bool)) throws {
+        let matrix = randomPositiveDefinite(40, seed: 6)
+        let operation = DenseOperator(matrix.to(dtype))
+        let inverse = try operation.dampedInverse(0.3, vectorCount: `case`.count)
+        #expect((inverse is CholeskyInverseOperator) == `case`.solves)
+        let expected = try (matrix + Tensor.identity(40, dtype: .float64) * 0.3).inverse()
+        let tolerance = dtype == .float64 ? 1e-10 : 1e-4
+        for count in [1, 2, 7, 130] {
+            let x = randomTensor([40, count], seed: 7)
+            for layout in [x, x.transposed().copy().transposed(), randomTensor([2, 40, count], seed: 8)[1]] {
+                expectClose(
+                    inverse.apply(layout.to(dtype)).to(.float64), expected.matmul(layout), relative: tolerance,
+                    absolute: tolerance, "\(count) vectors")
+            }
+        }
     }
 
     @Test func exactDampingOfAProduct() throws {

@@ -73,6 +73,9 @@ kt_status kt_symmetric_product(kt_tensor target, kt_tensor vectors, double beta,
 /// (matrix + damping * I)^-1 for a symmetric positive-definite matrix, or for each of several, [groups, n, n].
 kt_status kt_damped_inverse(kt_tensor matrix, double damping, kt_tensor *out);
 
+/// The lower-triangular L with L L^T = matrix + damping * I, on the CPU.
+kt_status kt_damped_cholesky(kt_tensor matrix, double damping, kt_tensor *out);
+
 KT_END
 
 #endif

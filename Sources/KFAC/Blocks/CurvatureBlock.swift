@@ -25,6 +25,9 @@ public protocol CurvatureBlock: AnyObject {
     /// The inverse of the damped curvature of the current statistics.
     func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
 
+    /// The inverse of the damped curvature in the form that is the cheapest when it is applied so many times.
+    func inverseCurvature(damping: Double, applications: Int) throws(LinearAlgebraError) -> any SymmetricOperator
+
     /// What computes the inverse of the damped curvature of the current statistics, at any time and on any thread.
     ///
     /// The statistics are copied, so that the average can move on meanwhile.
@@ -45,6 +48,13 @@ extension CurvatureBlock {
 
     public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         try curvature(damping: damping).inverse()
+    }
+
+    /// The same form for any number of applications.
+    public func inverseCurvature(
+        damping: Double, applications: Int
+    ) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try inverseCurvature(damping: damping)
     }
 
     public func inverseUpdate(

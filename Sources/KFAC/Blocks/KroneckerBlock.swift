@@ -60,12 +60,24 @@ public final class KroneckerBlock: CurvatureBlock {
     }
 
     public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try inverseCurvature(damping: damping, applications: .max)
+    }
+
+    public func inverseCurvature(
+        damping: Double, applications: Int
+    ) throws(LinearAlgebraError) -> any SymmetricOperator {
         guard !isDampedExactly(damping) else { return try curvature(damping: damping).inverse() }
-        // The factors' inverses, without copies of the factors.
+        // The factors' inverses, without copies of the factors. Each is applied to as many vectors as the other has rows.
         let split = split(damping)
-        let output = try output.average.dampedInverse(split.output)
-        let input = try input.average.dampedInverse(split.input)
-        return product(output, input).scaled(by: 1 / locationCount.value)
+        func inverse(
+            of factor: any FisherFactor, _ damping: Double, other: any FisherFactor
+        ) throws(LinearAlgebraError) -> any SymmetricOperator {
+            let (count, overflows) = applications.multipliedReportingOverflow(by: other.dimension)
+            return try factor.average.dampedInverse(damping, vectorCount: overflows ? .max : count)
+        }
+        return product(
+            try inverse(of: output, split.output, other: input), try inverse(of: input, split.input, other: output)
+        ).scaled(by: 1 / locationCount.value)
     }
 
     private func split(_ damping: Double) -> FactoredDamping {

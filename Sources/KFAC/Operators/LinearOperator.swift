@@ -39,6 +39,9 @@ public protocol SymmetricOperator: LinearOperator {
     /// The inverse of ``damped(by:)``, without keeping that.
     func dampedInverse(_ damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
 
+    /// The inverse of ``damped(by:)`` in the form that is the cheapest for so many vectors.
+    func dampedInverse(_ damping: Double, vectorCount: Int) throws(LinearAlgebraError) -> any SymmetricOperator
+
     /// The real power, by eigenvalues; those below zero, which are due to rounding, count as zero.
     func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator
 
@@ -62,6 +65,13 @@ extension SymmetricOperator {
     /// The inverse of the damped matrix.
     public func dampedInverse(_ damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         try damped(by: damping).inverse()
+    }
+
+    /// The inverse of the damped matrix, in the same form for any number of vectors.
+    public func dampedInverse(
+        _ damping: Double, vectorCount: Int
+    ) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try dampedInverse(damping)
     }
 }
 

@@ -38,6 +38,17 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
         }
     }
 
+    /// How many steps use the inverses of a step, as far as can be told before.
+    func applications(atStep step: Int) -> Int {
+        switch self {
+        case .together(let period, let initially), .background(let period, _, let initially):
+            // At the first steps each has inverses of its own.
+            step + 1 < initially ? 1 : period - step % period
+        case .roundRobin(let period, let initially): step + 1 < initially ? 1 : period
+        case .whenStale(_, let age, let initially): step + 1 < initially ? 1 : age
+        }
+    }
+
     /// Why the schedule cannot be followed; nil where it can.
     var defect: String? {
         switch self {

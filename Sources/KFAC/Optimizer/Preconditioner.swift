@@ -61,9 +61,10 @@ struct Preconditioner {
             pending = Pending(update: InverseUpdate(tasks), blocks: due, step: step, useAt: step + delay)
         } else {
             pending = nil
+            let applications = schedule.applications(atStep: step)
             for index in due {
                 let inverse = attempt { () throws(LinearAlgebraError) in
-                    try blocks[index].inverseCurvature(damping: damping)
+                    try blocks[index].inverseCurvature(damping: damping, applications: applications)
                 }
                 inverses[index] = Stored(
                     inverse: try unwrap(inverse, block: blocks[index], step: step), step: step,

@@ -228,4 +228,36 @@ import Torch
         }
         #expect(Set(ends).count == 3)
     }
+
+    /// Steps that use an inverse, counted from the schedule itself.
+    @Test(arguments: [
+        InverseSchedule.together(every: 4), .together(every: 3, initially: 0), .together(every: 1),
+        .together(every: 7, initially: 5),
+    ])
+    func applicationsAreCounted(schedule: InverseSchedule) {
+        for step in 0..<20 where !schedule.due(atStep: step, count: 1).isEmpty {
+            let next = ((step + 1)...).first { !schedule.due(atStep: $0, count: 1).isEmpty }!
+            #expect(schedule.applications(atStep: step) == next - step, "step \(step)")
+        }
+    }
+
+    /// An inverse for one application is that for many, in another form where one factor outweighs the other.
+    @Test(arguments: [true, false]) func inversesForFewApplications(hasBias: Bool) throws {
+        let layer = TestLayer([5, 30], hasBias: hasBias, seed: 11)
+        let block = try #require(
+            KroneckerBlock(
+                weight: NamedParameter("w", layer.weight), bias: layer.bias.map { NamedParameter("b", $0) },
+                operation: .linear))
+        let use = recordingLayerUses { layer(randomTensor([50, 30], seed: 12)) }.uses
+        block.updateStatistics(
+            BlockStatistics(uses: use, gradients: [[randomTensor([50, 5], seed: 13)]], batchSize: 50, decay: 0.9))
+        let once = try block.inverseCurvature(damping: 0.1, applications: 1)
+        #expect((once as? KroneckerOperator)?.right is CholeskyInverseOperator)
+        #expect((once as? KroneckerOperator)?.left is DenseOperator)
+        let gradient = layer.parameters.map { randomTensor($0.shape, seed: 14) }
+        let often = try block.inverseCurvature(damping: 0.1)
+        for (a, b) in zip(block.apply(once, to: gradient), block.apply(often, to: gradient)) {
+            expectClose(a, b, relative: 1e-10, absolute: 1e-11)
+        }
+    }
 }
