@@ -28,21 +28,27 @@ template <class T> void transpose_tile(const T *from, int64_t from_step, T *to, 
 /// to[column * to_step + row] <- from[row * from_step + column].
 template <class T>
 void transpose(const T *from, int64_t from_step, int64_t rows, int64_t columns, T *to, int64_t to_step) {
-    // Tiles as large as a cache line: each line is read and written once.
+    // Tiles as large as a cache line, by way of a copy: each line is read once and written once, at a time. Lines of
+    // neighbouring rows may share a place in the cache, and would drive one another out of it.
     constexpr int64_t tile = 16;
+    alignas(64) T copy[tile * tile];
     for (int64_t r = 0; r < rows; r += tile) {
-        auto height = std::min(tile, rows - r);
+        auto height = std::min(tile, rows - r), full_height = height / 4 * 4;
         for (int64_t c = 0; c < columns; c += tile) {
-            auto width = std::min(tile, columns - c);
+            auto width = std::min(tile, columns - c), full_width = width / 4 * 4;
             auto source = from + r * from_step + c;
-            auto target = to + c * to_step + r;
-            auto full_height = height / 4 * 4, full_width = width / 4 * 4;
             for (int64_t y = 0; y < full_height; y += 4)
                 for (int64_t x = 0; x < full_width; x += 4)
-                    transpose_tile(source + y * from_step + x, from_step, target + x * to_step + y, to_step);
+                    transpose_tile(source + y * from_step + x, from_step, copy + x * tile + y, tile);
             for (int64_t y = 0; y < height; ++y)
                 for (auto x = y < full_height ? full_width : 0; x < width; ++x)
-                    target[x * to_step + y] = source[y * from_step + x];
+                    copy[x * tile + y] = source[y * from_step + x];
+            auto target = to + c * to_step + r;
+            if (height == tile) {
+                for (int64_t x = 0; x < width; ++x) std::memcpy(target + x * to_step, copy + x * tile, sizeof(T) * tile);
+            } else {
+                for (int64_t x = 0; x < width; ++x) std::copy_n(copy + x * tile, height, target + x * to_step);
+            }
         }
     }
 }

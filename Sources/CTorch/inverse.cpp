@@ -72,8 +72,8 @@ template <class T> void multiply_triangle(const T *triangle, int64_t n, T *out) 
         add_outer_products<T>(
             part.rows, part.columns, n - part.row, 1, rows + part.row, n, rows + part.column, n, 0,
             out + part.row * n + part.column, n);
+        mirror(part, out, n);
     });
-    mirror_lower(out, n, n);
 }
 
 template <class T> void damped_inverse(const at::Tensor &matrix, double damping, at::Tensor &out) {

@@ -62,8 +62,8 @@ template <class T> void by_tiles(const Target<T> &target, const Vectors<T> &vect
             part.rows, part.columns, vectors.count(), target.alpha, vectors.start + part.row, vectors.step(),
             vectors.start + part.column, vectors.step(), target.beta,
             target.start + part.row * target.step + part.column, target.step);
+        mirror(part, target.start, target.step);
     });
-    mirror_lower(target.start, target.step, vectors.n);
 }
 
 /// Many vectors: each share of them has a sum of its own, to which it adds those that fit the cache at a time.
@@ -87,18 +87,18 @@ template <class T> void by_shares(const Target<T> &target, const Vectors<T> &vec
                     start + (share * n + part.row) * n + part.column, n);
         }
     });
-    constexpr int64_t height = 16;
-    for_each_task(quotient_up(n, height), [&](int64_t block) {
-        for (auto i = block * height; i < std::min(n, (block + 1) * height); ++i) {
+    for_each_task(parts.size(), [&](int64_t number) {
+        const auto &part = parts[number];
+        for (auto i = part.row; i < part.row + part.rows; ++i) {
             auto line = target.start + i * target.step;
-            for (int64_t j = 0; j <= i; ++j) {
+            for (auto j = part.column; j < part.column + part.columns; ++j) {
                 T sum = 0;
                 for (int64_t share = 0; share < shares; ++share) sum += start[(share * n + i) * n + j];
                 line[j] = target.beta == 0 ? target.alpha * sum : target.beta * line[j] + target.alpha * sum;
             }
         }
+        mirror(part, target.start, target.step);
     });
-    mirror_lower(target.start, target.step, n);
 }
 
 template <class T> void symmetric_product(at::Tensor &target, const at::Tensor &vectors, T beta, T alpha) {

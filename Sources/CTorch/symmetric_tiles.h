@@ -14,13 +14,15 @@ struct Tile {
     int64_t row, rows, column, columns;
 };
 
-/// Cuts the lower triangle into strips of rows that end at the diagonal, and these into tiles.
+/// Cuts the lower triangle into strips of rows that end at the diagonal, and these into tiles, the last of which has all of
+/// the square on the diagonal: what mirrors a tile touches no other one.
 inline std::vector<Tile> lower_tiles(int64_t n, int64_t height, int64_t width) {
     std::vector<Tile> result;
     for (int64_t row = 0; row < n; row += height) {
         auto rows = std::min(height, n - row);
-        for (int64_t column = 0; column < row + rows; column += width)
-            result.push_back({row, rows, column, std::min(width, row + rows - column)});
+        int64_t column = 0;
+        for (; row - column > width; column += width) result.push_back({row, rows, column, width});
+        result.push_back({row, rows, column, row + rows - column});
     }
     return result;
 }
@@ -29,19 +31,14 @@ inline std::vector<Tile> lower_tiles(int64_t n, int64_t height, int64_t width) {
 /// products run well at.
 inline int64_t strip_height(int64_t n) { return std::clamp<int64_t>(quotient_up(quotient_up(n, 8), 16) * 16, 16, 256); }
 
-/// Copies the lower triangle to the upper one.
-template <class T> void mirror_lower(T *matrix, int64_t step, int64_t n) {
-    constexpr int64_t tile = 64;
-    auto count = quotient_up(n, tile);
-    auto row = [&](int64_t number) {
-        // The longest rows first: the last task to end is a short one.
-        auto i = (count - 1 - number) * tile, height = std::min(tile, n - i);
-        for (int64_t j = 0; j < i; j += tile)
-            transpose(matrix + i * step + j, step, height, tile, matrix + j * step + i, step);
-        for (int64_t k = i; k < i + height; ++k)
-            for (auto j = i; j < k; ++j) matrix[j * step + k] = matrix[k * step + j];
-    };
-    for_each_task(count, row);
+/// Copies a tile of the lower triangle to its place in the upper one: best while it is in the cache.
+template <class T> void mirror(const Tile &tile, T *matrix, int64_t step) {
+    auto below = std::clamp<int64_t>(tile.row - tile.column, 0, tile.columns);
+    transpose(
+        matrix + tile.row * step + tile.column, step, tile.rows, below, matrix + tile.column * step + tile.row, step);
+    for (auto i = tile.row; i < tile.row + tile.rows; ++i)
+        for (auto j = tile.column + below; j < std::min(i, tile.column + tile.columns); ++j)
+            matrix[j * step + i] = matrix[i * step + j];
 }
 
 } // namespace ct
