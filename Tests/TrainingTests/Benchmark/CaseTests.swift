@@ -45,7 +45,7 @@ import Testing
         #expect(try names("input-factor-s") == ["input-factor-strided/128x64x16x16"])
         // A whole name means its case, whatever else begins with it.
         #expect(try names("step/autoencoder") == ["step/autoencoder"])
-        #expect(try names("step/auto", "step").count == 6)
+        #expect(try names("step/auto", "step").count == 7)
     }
 
     @Test(arguments: ["", "input-factors", "step/resnet21", "nverse"]) func unknownPatternsListWhatThereIs(

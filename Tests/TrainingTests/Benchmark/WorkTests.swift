@@ -67,6 +67,8 @@ import TorchNN
         #expect(Work.symmetricProduct(dimension: 5, rows: 7) == Work(flops: 175, bytes: 4 * 60))
         #expect(Work.inverse(dimension: 10) == Work(flops: 1000, bytes: 400))
         #expect(Work.preconditioning(outputs: 2, inputs: 3) == Work(flops: 60, bytes: 4 * 25))
+        #expect(Work.preconditioning(outputs: 2, inputs: 3, rows: 1) == Work(flops: 38, bytes: 4 * 25))
+        #expect(Work.preconditioning(outputs: 2, inputs: 3, rows: 2) == Work(flops: 60, bytes: 4 * 25))
     }
 
     @Test func theBoundIsTheGreaterOfBoth() {

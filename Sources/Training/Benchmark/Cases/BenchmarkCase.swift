@@ -50,7 +50,7 @@ public enum BenchmarkCase: Sendable, Hashable {
             .preconditioning(outputs: 512, inputs: 4609), .preconditioning(outputs: 64, inputs: 577),
             .preconditioning(outputs: 1000, inputs: 1001),
         ]
-        + [.convNet, .resNet(depth: 20), .resNet18, .vggSmall, .autoencoder, .autoencoderFractions].map {
+        + [.convNet, .resNet(depth: 20), .resNet18, .vggSmall, .perceptron, .autoencoder, .autoencoderFractions].map {
             .step($0, batchSize: $0.batchSize)
         }
 }

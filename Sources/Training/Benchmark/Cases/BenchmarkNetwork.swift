@@ -12,15 +12,18 @@ public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
     case resNet18
     /// ``TorchNN/VGGSmall`` on 28×28 pixels.
     case vggSmall
+    /// ``TorchNN/MultilayerPerceptron`` of 784-2048-2048-10: layers wider than a batch has examples.
+    case perceptron
     /// ``TorchNN/Autoencoder`` of 784 pixels, with the quadratic model, inverses and the adaptation of the damping every
     /// five steps: the settings of the 2015 paper as kfac-jax has them.
     case autoencoder
     /// The same with statistics on an eighth of the batch and the quadratic model on a quarter, as in the paper.
     case autoencoderFractions
 
-    /// Parses "convnet", "resnet18", "vgg-small", "autoencoder", "autoencoder-fractions", or "resnet20" of any depth.
+    /// Parses "convnet", "resnet18", "vgg-small", "perceptron", "autoencoder", "autoencoder-fractions", or "resnet20" of any
+    /// depth.
     public init?(_ description: String) {
-        let named = [Self.convNet, .resNet18, .vggSmall, .autoencoder, .autoencoderFractions]
+        let named = [Self.convNet, .resNet18, .vggSmall, .perceptron, .autoencoder, .autoencoderFractions]
         let narrow = stride(from: 8, through: 1202, by: 6).map { Self.resNet(depth: $0) }
         guard let network = (named + narrow).first(where: { $0.description == description }) else { return nil }
         self = network
@@ -33,6 +36,7 @@ public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
         case .resNet(let depth): "resnet\(depth)"
         case .resNet18: "resnet18"
         case .vggSmall: "vgg-small"
+        case .perceptron: "perceptron"
         case .autoencoder: "autoencoder"
         case .autoencoderFractions: "autoencoder-fractions"
         }
@@ -42,7 +46,7 @@ public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
     public var batchSize: Int {
         switch self {
         case .convNet: 256
-        case .resNet: 128
+        case .resNet, .perceptron: 128
         case .resNet18: 32
         case .vggSmall: 64
         case .autoencoder, .autoencoderFractions: 1000
@@ -70,6 +74,7 @@ extension BenchmarkNetwork {
         case .resNet(let depth): return ResNet(depth: depth, using: &generator)
         case .resNet18: return ResNet.resNet18(using: &generator)
         case .vggSmall: return VGGSmall(using: &generator)
+        case .perceptron: return MultilayerPerceptron([784, 2048, 2048, 10], activation: .relu, using: &generator)
         case .autoencoder, .autoencoderFractions:
             return Autoencoder(weight: .xavierUniform(), using: &generator)
         }
@@ -82,7 +87,7 @@ extension BenchmarkNetwork {
             switch self {
             case .convNet, .vggSmall: [batchSize, 1, 28, 28]
             case .resNet, .resNet18: [batchSize, 3, 32, 32]
-            case .autoencoder, .autoencoderFractions: [batchSize, 784]
+            case .perceptron, .autoencoder, .autoencoderFractions: [batchSize, 784]
             }
         if isAutoencoder {
             let images = generator.uniform(shape)

@@ -52,6 +52,6 @@ struct LayerWork {
     /// The inverses of both factors.
     var inverses: Work { .inverse(dimension: coordinates) + .inverse(dimension: outputs) }
 
-    /// The inverses applied to the gradient.
-    var preconditioning: Work { .preconditioning(outputs: outputs, inputs: coordinates) }
+    /// The inverses applied to the gradient, which has at most the rank of its rows.
+    var preconditioning: Work { .preconditioning(outputs: outputs, inputs: coordinates, rows: rows) }
 }

@@ -61,8 +61,12 @@ extension Work {
 
     /// A gradient [m, n] between the inverses of the layer's two factors: 2 m n (m + n) flops; both inverses and the
     /// gradient are read, and the result is written.
-    public static func preconditioning(outputs m: Int, inputs n: Int) -> Work {
+    ///
+    /// - Parameter rows: The rank r of the gradient, where it is known: 2 r (m² + n² + m n) flops if that is less.
+    public static func preconditioning(outputs m: Int, inputs n: Int, rows: Int? = nil) -> Work {
         let (m, n) = (Double(m), Double(n))
-        return Work(flops: 2 * m * n * (m + n), bytes: 4 * (n * n + m * m + 2 * m * n))
+        let dense = 2 * m * n * (m + n)
+        let flops = rows.map { min(dense, 2 * Double($0) * (m * m + n * n + m * n)) } ?? dense
+        return Work(flops: flops, bytes: 4 * (n * n + m * m + 2 * m * n))
     }
 }
