@@ -75,10 +75,13 @@ extension KFACOptimizer {
     }
 
     /// For each block, where its parameters are among all.
-    var blockPositions: [[Int]] {
+    var blockPositions: [[Int]] { positions(of: layers.blocks) }
+
+    /// For each of some blocks, where its parameters are among all.
+    func positions(of blocks: [any CurvatureBlock]) -> [[Int]] {
         let numbers = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
-        return layers.blocks.map { block in block.parameters.map { numbers[$0.tensor.id]! } }
+        return blocks.map { block in block.parameters.map { numbers[$0.tensor.id]! } }
     }
 
     /// The direction, what it is to be multiplied by, and what is reported of the clipping.

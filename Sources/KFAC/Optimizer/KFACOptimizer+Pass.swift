@@ -8,7 +8,7 @@ extension KFACOptimizer {
         var gradient: [Tensor]
         /// That of the parameters without a block.
         var firstOrderGradient: [Tensor] = []
-        /// The gradients, before any regularisation, of blocks whose batch has few rows, by the blocks' numbers.
+        /// The gradients of blocks whose batch has few rows, by the blocks' numbers.
         var thinGradients: [Int: ThinGradient] = [:]
         /// The loss of the whole batch with its graph, where that is needed on.
         var loss: Loss?
@@ -25,15 +25,15 @@ extension KFACOptimizer {
             sharePhases = phases
         }
         var (pass, examples) = try take(
-            part: 0, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch)
+            part: 0, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch),
+            thins: thinsGradients(of: batch)
         ) { try run(.part(0)) }
         if batch.parts > 1 {
-            pass.thinGradients = [:]
             var lossSum = pass.report.lossTensor * Double(examples)
             pass.gradient = pass.gradient.map { $0 * Double(examples) }
             for part in 1..<batch.parts {
                 let (other, count) = try take(
-                    part: part, estimates: isStatisticsStep && !takesShare, keepsGraph: false
+                    part: part, estimates: isStatisticsStep && !takesShare, keepsGraph: false, thins: false
                 ) { try run(.part(part)) }
                 for (sum, gradient) in zip(pass.gradient, other.gradient) {
                     sum.add(inPlace: gradient, scale: Double(count))
@@ -69,6 +69,13 @@ extension KFACOptimizer {
         return pass
     }
 
+    /// Whether gradients of few rows are preconditioned in thin form: those of a whole batch, not of its parts or a sum
+    /// over steps.
+    private func thinsGradients(of batch: Batch) -> Bool {
+        if case .momentumOfGradients = configuration.rule { return false }
+        return batch.parts == 1
+    }
+
     private var isStatisticsStep: Bool { stepCount % configuration.statisticsPeriod == 0 }
 
     private func statisticsOfShare(_ run: (BatchPart) throws -> Loss) throws -> (
@@ -95,11 +102,11 @@ extension KFACOptimizer {
 
     /// The gradient of one part of the batch, whose statistics go into the running averages.
     private func take(
-        part: Int, estimates: Bool, keepsGraph: Bool, _ makeLoss: () throws -> Loss
+        part: Int, estimates: Bool, keepsGraph: Bool, thins: Bool, _ makeLoss: () throws -> Loss
     ) throws -> (pass: Pass, examples: Int) {
         let clock = ContinuousClock()
         let start = clock.now
-        let (loss, uses) = try recordingLayerUses(makeLoss)
+        let (loss, uses) = estimates || thins ? try recordingLayerUses(makeLoss) : (try makeLoss(), [])
         let mean = loss.mean
         guard mean.scalar.isFinite else { throw OptimizerError.lossNotFinite(step: stepCount) }
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
@@ -120,7 +127,7 @@ extension KFACOptimizer {
         var thinGradients: [Int: ThinGradient] = [:]
         if stepCount >= configuration.burnIn {
             (gradient, thinGradients) = try report.time(.backward) {
-                try gradients(of: mean, uses: uses, blocks: layers.blocks, keepsGraph: keepsGraph)
+                try gradients(of: mean, uses: thins ? uses : [], blocks: layers.blocks, keepsGraph: keepsGraph)
             }
         }
         self.layers = layers
@@ -135,20 +142,23 @@ extension KFACOptimizer {
         of mean: Tensor, uses: [LayerUse], blocks: [any CurvatureBlock], keepsGraph: Bool
     ) throws -> (all: [Tensor], thin: [Int: ThinGradient]) {
         let all = allParameters
-        let thinUses = blocks.indices.compactMap { index in
-            (blocks[index] as? KroneckerBlock)?.thinUse(among: uses).map { (block: index, use: $0) }
+        let thinUses = blocks.indices.compactMap { index -> (block: Int, use: LayerUse)? in
+            guard let block = blocks[index] as? KroneckerBlock,
+                block.parameters.allSatisfy({ regularization(of: $0).l2 == 0 })
+            else { return nil }
+            return block.thinUse(among: uses).map { (block: index, use: $0) }
         }
         let gradients = gradientsIfReached(
             of: [mean], withRespectTo: all.map(\.tensor) + thinUses.map(\.use.preActivation),
             keepingGraph: keepsGraph)
         let dense = try requireReached(Array(gradients.prefix(all.count)), all)
-        let numbers = Dictionary(uniqueKeysWithValues: all.enumerated().map { ($0.element.tensor.id, $0.offset) })
+        let positions = positions(of: blocks)
         var thin: [Int: ThinGradient] = [:]
         for ((index, use), gradient) in zip(thinUses, gradients.dropFirst(all.count)) {
             guard let gradient else { continue }
             let block = blocks[index]
             let candidate = ThinGradient(use, hasBias: block.parameters.count > 1, gradient: gradient)
-            let whole = block.vector(from: block.parameters.map { dense[numbers[$0.tensor.id]!] })
+            let whole = block.vector(from: positions[index].map { dense[$0] })
             if candidate.isEqual(to: whole.reshaped([candidate.outputs.shape[1], -1])) { thin[index] = candidate }
         }
         return (dense, thin)
@@ -168,9 +178,6 @@ extension KFACOptimizer {
                 let weight = regularization(of: parameter).l2
                 // Not in place: gradients of different parameters may share their memory.
                 if weight != 0 { pass.gradient[index] = pass.gradient[index] + parameter.tensor * weight }
-            }
-            pass.thinGradients = pass.thinGradients.filter { index, _ in
-                layers.blocks[index].parameters.allSatisfy { regularization(of: $0).l2 == 0 }
             }
         }
         pass.report.regularization = regularizationTerm
