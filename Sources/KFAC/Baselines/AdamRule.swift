@@ -40,3 +40,17 @@ final class AdamRule: GradientRule {
         }
     }
 }
+
+extension AdamRule {
+    func save(to snapshot: inout Snapshot) {
+        snapshot.set("updateCount", updateCount)
+        snapshot.set("mean", means, of: parameters)
+        snapshot.set("square", squares, of: parameters)
+    }
+
+    func restore(from reader: SnapshotReader) {
+        reader.integer("updateCount") { self.updateCount = $0 }
+        reader.tensors("mean", into: means, of: parameters)
+        reader.tensors("square", into: squares, of: parameters)
+    }
+}

@@ -29,4 +29,18 @@ public class FirstOrderOptimizer: Optimizer {
         stepCount += 1
         return report
     }
+
+    public func state() -> Snapshot {
+        var snapshot = Snapshot()
+        snapshot.set("stepCount", stepCount)
+        snapshot.under("rule") { rule.save(to: &$0) }
+        return snapshot
+    }
+
+    public func load(_ state: Snapshot) throws(SnapshotError) {
+        let reader = SnapshotReader(state, of: "the optimizer")
+        reader.integer("stepCount") { self.stepCount = $0 }
+        rule.restore(from: reader.under("rule"))
+        try reader.finish()
+    }
 }

@@ -19,4 +19,10 @@ protocol GradientRule: AnyObject {
     ///   - report: Takes the times of the phases and the number of refreshed inverses.
     /// - Throws: ``OptimizerError``; neither parameters nor state have changed then.
     func update(_ gradients: [Tensor], step: Int, report: inout StepReport) throws(OptimizerError)
+
+    /// Stores what the rule remembers, by the parameters' names.
+    func save(to snapshot: inout Snapshot)
+
+    /// Reads what ``save(to:)`` stored.
+    func restore(from reader: SnapshotReader)
 }

@@ -72,3 +72,15 @@ final class MuonRule: GradientRule {
         }
     }
 }
+
+extension MuonRule {
+    func save(to snapshot: inout Snapshot) {
+        snapshot.set("mean", means, of: matrices.map { parameters[$0] })
+        snapshot.under("adam") { adam.save(to: &$0) }
+    }
+
+    func restore(from reader: SnapshotReader) {
+        reader.tensors("mean", into: means, of: matrices.map { parameters[$0] })
+        adam.restore(from: reader.under("adam"))
+    }
+}

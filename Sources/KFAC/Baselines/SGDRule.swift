@@ -35,3 +35,9 @@ final class SGDRule: GradientRule {
         }
     }
 }
+
+extension SGDRule {
+    func save(to snapshot: inout Snapshot) { snapshot.set("velocity", velocities, of: parameters) }
+
+    func restore(from reader: SnapshotReader) { reader.tensors("velocity", into: velocities, of: parameters) }
+}

@@ -153,3 +153,35 @@ final class SOAPRule: GradientRule {
         }
     }
 }
+
+extension SOAPRule {
+    func save(to snapshot: inout Snapshot) {
+        snapshot.set("updateCount", updateCount)
+        for (parameter, state) in zip(parameters, states) {
+            snapshot.under(parameter.name) { snapshot in
+                snapshot.set("mean", state.mean)
+                snapshot.set("square", state.square)
+                for (axis, moment) in state.moments.enumerated() {
+                    if let moment { snapshot.set("moment\(axis)", moment) }
+                    if let basis = state.bases[axis] { snapshot.set("basis\(axis)", basis) }
+                }
+            }
+        }
+    }
+
+    func restore(from reader: SnapshotReader) {
+        reader.integer("updateCount") { self.updateCount = $0 }
+        for (index, parameter) in parameters.enumerated() {
+            let (reader, state) = (reader.under(parameter.name), states[index])
+            reader.tensor("mean", like: state.mean) { self.states[index].mean = $0 }
+            reader.tensor("square", like: state.square) { self.states[index].square = $0 }
+            for (axis, moment) in state.moments.enumerated() {
+                guard let moment else { continue }
+                reader.tensor("moment\(axis)", like: moment) { self.states[index].moments[axis] = $0 }
+                // There is no basis before the first step.
+                guard reader.contains("basis\(axis)") else { continue }
+                reader.tensor("basis\(axis)", like: moment) { self.states[index].bases[axis] = $0 }
+            }
+        }
+    }
+}

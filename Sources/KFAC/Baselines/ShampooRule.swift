@@ -174,3 +174,39 @@ final class ShampooRule: GradientRule {
         }
     }
 }
+
+extension ShampooRule {
+    func save(to snapshot: inout Snapshot) {
+        snapshot.set("updateCount", updateCount)
+        for (parameter, state) in zip(parameters, states) {
+            snapshot.under(parameter.name) { snapshot in
+                snapshot.set("velocity", state.velocity)
+                snapshot.set("square", state.square)
+                for (axis, moment) in state.moments.enumerated() {
+                    snapshot.set("moment\(axis)", moment)
+                    switch state.roots[axis] {
+                    case .identity: break
+                    case .diagonal(let root), .matrix(let root): snapshot.set("root\(axis)", root)
+                    }
+                }
+            }
+        }
+    }
+
+    func restore(from reader: SnapshotReader) {
+        reader.integer("updateCount") { self.updateCount = $0 }
+        for (index, parameter) in parameters.enumerated() {
+            let (reader, state) = (reader.under(parameter.name), states[index])
+            reader.tensor("velocity", into: state.velocity)
+            reader.tensor("square", into: state.square)
+            for (axis, moment) in state.moments.enumerated() {
+                reader.tensor("moment\(axis)", like: moment) { self.states[index].moments[axis] = $0 }
+                // Until the first roots, directions stay as they are.
+                guard reader.contains("root\(axis)") else { continue }
+                reader.tensor("root\(axis)", like: moment) {
+                    self.states[index].roots[axis] = $0.rank == 1 ? .diagonal($0) : .matrix($0)
+                }
+            }
+        }
+    }
+}

@@ -35,6 +35,12 @@ public protocol CurvatureBlock: AnyObject {
         damping: Double
     ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator
 
+    /// Stores the running averages.
+    func save(to snapshot: inout Snapshot)
+
+    /// Reads what ``save(to:)`` stored.
+    func restore(from reader: SnapshotReader)
+
     /// Tensors in the shapes of the parameters as one vector, [dimension, 1].
     func vector(from tensors: [Tensor]) -> Tensor
 

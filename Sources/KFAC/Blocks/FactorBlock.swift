@@ -42,6 +42,10 @@ public final class FactorBlock: CurvatureBlock {
         try factor.average.damped(by: damping)
     }
 
+    public func save(to snapshot: inout Snapshot) { snapshot.under("factor") { factor.save(to: &$0) } }
+
+    public func restore(from reader: SnapshotReader) { factor.restore(from: reader.under("factor")) }
+
     public func vector(from tensors: [Tensor]) -> Tensor {
         Tensor.concatenate(tensors.map { $0.flattened() }).expanded(at: 1)
     }

@@ -119,6 +119,18 @@ public final class KroneckerBlock: CurvatureBlock {
         return KroneckerOperator(left, right)
     }
 
+    public func save(to snapshot: inout Snapshot) {
+        snapshot.under("input") { input.save(to: &$0) }
+        snapshot.under("output") { output.save(to: &$0) }
+        snapshot.under("locations") { locationCount.save(to: &$0) }
+    }
+
+    public func restore(from reader: SnapshotReader) {
+        input.restore(from: reader.under("input"))
+        output.restore(from: reader.under("output"))
+        locationCount.restore(from: reader.under("locations")) { self.locationCount = $0 }
+    }
+
     public func vector(from tensors: [Tensor]) -> Tensor {
         weightAndBiasVector(from: tensors)
     }
@@ -148,13 +160,23 @@ extension CurvatureBlock {
 
 /// The mean number of locations of an example, averaged over batches by their decayed numbers of examples.
 struct LocationCount {
-    private(set) var value = 1.0
-    private var totalWeight = 0.0
+    fileprivate(set) var value = 1.0
+    fileprivate var totalWeight = 0.0
 
     /// Moves the average by a batch.
     mutating func update(_ count: Double, decay: Double, weight: Double) {
         totalWeight = decay * totalWeight + weight
         value += (count - value) * weight / totalWeight
+    }
+
+    func save(to snapshot: inout Snapshot) {
+        snapshot.set("value", value)
+        snapshot.set("totalWeight", totalWeight)
+    }
+
+    func restore(from reader: SnapshotReader, _ take: @escaping (LocationCount) -> Void) {
+        guard let value = reader.number("value"), let weight = reader.number("totalWeight") else { return }
+        reader.whenFitting { take(LocationCount(value: value, totalWeight: weight)) }
     }
 }
 

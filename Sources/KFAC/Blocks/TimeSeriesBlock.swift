@@ -116,6 +116,18 @@ public final class TimeSeriesBlock: CurvatureBlock {
         return 1 / (sum + Double(stepCount))
     }
 
+    public func save(to snapshot: inout Snapshot) {
+        snapshot.under("input") { input.save(to: &$0) }
+        snapshot.under("output") { output.save(to: &$0) }
+        snapshot.set("stepCount", stepCount)
+    }
+
+    public func restore(from reader: SnapshotReader) {
+        input.restore(from: reader.under("input"))
+        output.restore(from: reader.under("output"))
+        reader.integer("stepCount") { self.stepCount = max(1, $0) }
+    }
+
     public func vector(from tensors: [Tensor]) -> Tensor { weightAndBiasVector(from: tensors) }
 
     public func tensors(from vector: Tensor) -> [Tensor] { weightAndBiasTensors(from: vector) }

@@ -39,6 +39,12 @@ public class DiagonalFactor: FisherFactor {
         movingAverage.update(with: sources.dropFirst().reduce(first, +), decay: decay, weight: weight)
     }
 
+    public func save(to snapshot: inout Snapshot) { movingAverage.save(to: &snapshot) }
+
+    public func restore(from reader: SnapshotReader) {
+        movingAverage.restore(from: reader) { self.movingAverage = $0 }
+    }
+
     /// The power −½ of the current average, damped.
     public func inverseCholeskyOperator(damping: Double) throws(FactorError) -> any LinearOperator {
         try powerOperator(-0.5, damping: damping)

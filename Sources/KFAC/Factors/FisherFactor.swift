@@ -1,4 +1,4 @@
-import Torch
+public import Torch
 
 /// A symmetric positive semi-definite matrix that is estimated by a running average over batches.
 ///
@@ -51,6 +51,12 @@ public protocol FisherFactor: AnyObject {
 
     /// The inverse of the Cholesky factor for a registered damping.
     func inverseCholeskyOperator(damping: Double) throws(FactorError) -> any LinearOperator
+
+    /// Stores the running averages; not what was computed of them, which ``updateInverses()`` computes again.
+    func save(to snapshot: inout Snapshot)
+
+    /// Reads what ``save(to:)`` stored.
+    func restore(from reader: SnapshotReader)
 }
 
 extension FisherFactor {

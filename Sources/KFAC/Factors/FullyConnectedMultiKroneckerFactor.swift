@@ -80,6 +80,16 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
         }
     }
 
+    public override func save(to snapshot: inout Snapshot) {
+        super.save(to: &snapshot)
+        snapshot.under("lag") { lagAverage.save(to: &$0) }
+    }
+
+    public override func restore(from reader: SnapshotReader) {
+        super.restore(from: reader)
+        lagAverage.restore(from: reader.under("lag")) { self.lagAverage = $0 }
+    }
+
     /// Asks for the matrices of option 1 to be kept by ``updateInverses()``.
     public func registerSymmetricLag(damping: Double) {
         guard symmetricLags[damping] == nil else { return }

@@ -76,6 +76,12 @@ public class InverseProvidingFactor: FisherFactor {
         }
     }
 
+    public func save(to snapshot: inout Snapshot) { movingAverage.save(to: &snapshot) }
+
+    public func restore(from reader: SnapshotReader) {
+        movingAverage.restore(from: reader) { self.movingAverage = $0 }
+    }
+
     /// Computes all registered matrices from the current statistics.
     ///
     /// One Cholesky factorisation for each damping (about n³ flops for an inverse), or one eigendecomposition for all

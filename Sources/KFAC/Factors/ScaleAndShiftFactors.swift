@@ -111,6 +111,12 @@ public final class ScaleAndShiftUnitwiseFactor: FisherFactor {
     /// The number of batches that the average has seen.
     public var updateCount: Int { movingAverage.updateCount }
 
+    public func save(to snapshot: inout Snapshot) { movingAverage.save(to: &snapshot) }
+
+    public func restore(from reader: SnapshotReader) {
+        movingAverage.restore(from: reader) { self.movingAverage = $0 }
+    }
+
     /// Moves the average by a batch; the parameters are those of
     /// ``ScaleAndShiftFullFactor/update(inputs:outputGradients:decay:weight:)``.
     public func update(inputs: [Tensor], outputGradients: [[Tensor]], decay: Double, weight: Double? = nil) {

@@ -103,5 +103,15 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
         meanAverage.update(with: batchMean, decay: decay, weight: weight)
     }
 
+    public func save(to snapshot: inout Snapshot) {
+        snapshot.under("covariance") { covarianceAverage.save(to: &$0) }
+        snapshot.under("mean") { meanAverage.save(to: &$0) }
+    }
+
+    public func restore(from reader: SnapshotReader) {
+        covarianceAverage.restore(from: reader.under("covariance")) { self.covarianceAverage = $0 }
+        meanAverage.restore(from: reader.under("mean")) { self.meanAverage = $0 }
+    }
+
     private var positions: Int { kernel.reduce(1, *) }
 }

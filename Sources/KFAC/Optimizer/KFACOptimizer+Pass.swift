@@ -88,6 +88,7 @@ extension KFACOptimizer {
         let middle = clock.now
         // Kept once nothing can fail any more: a step that fails leaves no trace.
         var layers = self.layers
+        if unreadState != nil { try read(into: &layers, uses, batchSize: loss.batchSize) }
         let statistics = try layers.statistics(
             of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
             decay: configuration.statisticsDecay, using: &generator)
@@ -106,7 +107,8 @@ extension KFACOptimizer {
     ) throws -> (pass: Pass, examples: Int) {
         let clock = ContinuousClock()
         let start = clock.now
-        let (loss, uses) = estimates || thins ? try recordingLayerUses(makeLoss) : (try makeLoss(), [])
+        let records = estimates || thins || unreadState != nil
+        let (loss, uses) = records ? try recordingLayerUses(makeLoss) : (try makeLoss(), [])
         let mean = loss.mean
         guard mean.scalar.isFinite else { throw OptimizerError.lossNotFinite(step: stepCount) }
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
@@ -114,6 +116,7 @@ extension KFACOptimizer {
         report.phases.append((.forward, start.duration(to: clock.now).seconds))
 
         var layers = self.layers
+        if unreadState != nil { try read(into: &layers, uses, batchSize: loss.batchSize) }
         var statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
         if estimates {
             statistics = try report.time(.curvatureBackward) {
@@ -135,6 +138,13 @@ extension KFACOptimizer {
         let pass = Pass(
             report: report, gradient: gradient, thinGradients: thinGradients, loss: keepsGraph ? loss : nil)
         return (pass, loss.batchSize)
+    }
+
+    /// Finds the layers again after a state was loaded, and gives them theirs.
+    private func read(into layers: inout LayerCollection, _ uses: [LayerUse], batchSize: Int) throws {
+        try layers.plan(for: uses, batchSize: batchSize)
+        try readState(of: layers)
+        self.layers = layers
     }
 
     /// The gradient, and those blocks' parts of it that are cheaper to precondition in thin form.

@@ -16,14 +16,14 @@ public final class KFACOptimizer: Optimizer {
     public var configuration: Configuration {
         didSet { requireFollowable(configuration) }
     }
-    public private(set) var stepCount = 0
+    public internal(set) var stepCount = 0
 
     /// What the natural gradient moves: the parameters that have a block.
-    private(set) var parameters: [NamedParameter]
+    var parameters: [NamedParameter]
     /// What moves the others.
     var firstOrder: (parameters: [NamedParameter], rule: any GradientRule)?
     /// Those that the choices name, before it is known which others have no block.
-    private let namedFirstOrder: [NamedParameter]
+    let namedFirstOrder: [NamedParameter]
     var layers: LayerCollection
     var generator: RandomGenerator
     var velocities: [Tensor]
@@ -34,6 +34,8 @@ public final class KFACOptimizer: Optimizer {
     var adaptedDamping: Double?
     /// γ², where it is searched for.
     var searchedDamping: Double?
+    /// What was loaded and waits for the next step, which shows what layers there are.
+    var unreadState: Snapshot?
 
     /// Creates an optimiser of those of the given parameters that require a gradient and are not excluded.
     ///

@@ -74,6 +74,18 @@ struct LayerCollection {
         return statistics
     }
 
+    /// Finds the blocks without a batch's statistics, from the uses of a run of the model.
+    mutating func plan(for uses: [LayerUse], batchSize: Int) throws {
+        if !isPlanned { try updatePlan(uses, batchSize: batchSize) }
+    }
+
+    /// The same choices, to find the blocks again.
+    func unplanned() -> LayerCollection {
+        var layers = self
+        (layers.blocks, layers.plan, layers.unknown, layers.isPlanned) = ([], [], [], false)
+        return layers
+    }
+
     /// What to tell the user of the blocks: one message for all parameters without an approximation of their own.
     var messages: [String] {
         let names = unknown.flatMap { $0.parameters.map { parameters[$0].name } }

@@ -27,6 +27,19 @@ public protocol Optimizer: AnyObject {
     /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before.
     @discardableResult
     func step(examples count: Int, _ loss: (_ range: Range<Int>) throws -> Loss) throws -> StepReport
+
+    /// Copies everything that the steps to come depend on, but for the parameters and the configuration.
+    ///
+    /// An optimiser of the same parameters with the same configuration that ``load(_:)`` takes it goes on as this one
+    /// does, bit for bit on the same machine with the same number of threads. Costs a copy of the memory; updates of
+    /// inverses in the background are waited for.
+    func state() -> Snapshot
+
+    /// Takes over the state of another optimiser; its parameters are to be loaded, too.
+    ///
+    /// - Throws: ``Torch/SnapshotError`` where the state is that of another method, of other parameters or of another
+    ///   configuration; this optimiser is then as before.
+    func load(_ state: Snapshot) throws(SnapshotError)
 }
 
 extension Optimizer {

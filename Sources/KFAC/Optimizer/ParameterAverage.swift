@@ -83,6 +83,18 @@ public final class ParameterAverage {
         return try body()
     }
 
+    /// Stores the averages and their number of updates.
+    public func save(to snapshot: inout Snapshot) {
+        snapshot.set("updateCount", updateCount)
+        snapshot.set("average", averages.map(\.tensor), of: averages)
+    }
+
+    /// Reads what ``save(to:)`` stored.
+    public func restore(from reader: SnapshotReader) {
+        reader.integer("updateCount") { self.updateCount = $0 }
+        reader.tensors("average", into: averages.map(\.tensor), of: averages)
+    }
+
     private func put(_ values: [Tensor]) {
         withoutGradients {
             for (parameter, value) in zip(parameters, values) { parameter.tensor.assign(value) }

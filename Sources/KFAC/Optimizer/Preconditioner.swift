@@ -138,6 +138,76 @@ private func attempt<Value>(_ body: () throws(LinearAlgebraError) -> Value) -> R
     do throws(LinearAlgebraError) { return .success(try body()) } catch { return .failure(error) }
 }
 
+extension Preconditioner {
+    /// Stores all inverses; waits for those that another thread is computing.
+    func save(to snapshot: inout Snapshot, blocks: [any CurvatureBlock]) {
+        for (block, stored) in zip(blocks, inverses) {
+            guard let stored else { continue }
+            snapshot.under("stored.\(block.name)") { snapshot in
+                snapshot.set("matrix", stored.inverse)
+                snapshot.set("step", stored.step)
+            }
+        }
+        guard let pending else { return }
+        snapshot.under("pending") { snapshot in
+            snapshot.set("step", pending.step)
+            snapshot.set("useAt", pending.useAt)
+            for (index, result) in zip(pending.blocks, pending.update.results()) {
+                snapshot.under("results.\(blocks[index].name)") { snapshot in
+                    switch result {
+                    case .success(let inverse): snapshot.set("matrix", inverse)
+                    case .failure(let error):
+                        snapshot.set("operation", error.operation)
+                        snapshot.set("reason", error.reason)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads what ``save(to:blocks:)`` stored.
+    func restore(
+        from reader: SnapshotReader, blocks: [any CurvatureBlock], _ take: @escaping (Preconditioner) -> Void
+    ) {
+        var restored = Preconditioner()
+        func matrix(_ reader: SnapshotReader, _ block: any CurvatureBlock) -> (any SymmetricOperator)? {
+            let dimension = block.parameters.reduce(0) { $0 + $1.tensor.count }
+            return reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
+        }
+        if reader.contains("stored") {
+            restored.inverses = blocks.map { block in
+                let reader = reader.under("stored.\(block.name)")
+                // One that failed to come into being is not there.
+                guard reader.contains("matrix"), let inverse = matrix(reader, block), let step = reader.integer("step")
+                else { return nil }
+                return Stored(inverse: inverse, step: step, isNew: false)
+            }
+        }
+        if reader.contains("pending") {
+            let reader = reader.under("pending")
+            var numbers: [Int] = []
+            var results: [Result<any SymmetricOperator, LinearAlgebraError>] = []
+            for (index, block) in blocks.enumerated() {
+                let reader = reader.under("results.\(block.name)")
+                if reader.contains("matrix"), let inverse = matrix(reader, block) {
+                    results.append(.success(inverse))
+                } else if reader.contains("reason"), let operation = reader.text("operation"),
+                    let reason = reader.text("reason")
+                {
+                    results.append(.failure(LinearAlgebraError(operation: operation, shape: [], reason: reason)))
+                } else {
+                    continue
+                }
+                numbers.append(index)
+            }
+            if let step = reader.integer("step"), let useAt = reader.integer("useAt") {
+                restored.pending = Pending(update: InverseUpdate(results), blocks: numbers, step: step, useAt: useAt)
+            }
+        }
+        reader.whenFitting { [restored] in take(restored) }
+    }
+}
+
 /// An update of a block's inverse that can run on any thread: it holds a copy of the statistics.
 typealias InverseTask = @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator
 
@@ -145,6 +215,9 @@ typealias InverseTask = @Sendable () throws(LinearAlgebraError) -> any Symmetric
 private final class InverseUpdate: Sendable {
     private let values: Mutex<[Result<any SymmetricOperator, LinearAlgebraError>]> = Mutex([])
     private let group = DispatchGroup()
+
+    /// Takes results that another one computed.
+    init(_ results: [Result<any SymmetricOperator, LinearAlgebraError>]) { values.withLock { $0 = results } }
 
     init(_ tasks: [InverseTask]) {
         DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in

@@ -65,6 +65,23 @@ public struct MovingAverage: Sendable {
         updateCount += 1
     }
 
+    /// Stores the average and its weights.
+    func save(to snapshot: inout Snapshot) {
+        snapshot.set("value", value)
+        snapshot.set("totalWeight", totalWeight)
+        snapshot.set("updateCount", updateCount)
+    }
+
+    /// Reads the average into its own memory, and gives the average with its weights.
+    func restore(from reader: SnapshotReader, _ take: @escaping (MovingAverage) -> Void) {
+        reader.tensor("value", into: value)
+        guard let weight = reader.number("totalWeight"), let count = reader.integer("updateCount") else { return }
+        var restored = self
+        restored.totalWeight = weight
+        restored.updateCount = count
+        reader.whenFitting { [restored] in take(restored) }
+    }
+
     /// Moves the average by one batch whose value is known.
     mutating func update(with new: Tensor, decay: Double, weight: Double) {
         update(decay: decay, weight: weight) { value, keep, take in

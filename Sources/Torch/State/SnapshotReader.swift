@@ -1,0 +1,222 @@
+/// Puts a snapshot back: first everything is looked up and compared, then everything is written, or nothing.
+///
+///     let reader = SnapshotReader(snapshot, of: "optimizer")
+///     reader.tensor("velocity", into: velocity)
+///     reader.number("damping") { self.damping = $0 }
+///     try reader.finish()
+public final class SnapshotReader {
+    private let all: All
+    private let prefix: String
+
+    /// What the readers of one snapshot share.
+    private final class All {
+        let what: String
+        var tensors: [String: (tensor: Tensor, order: [Int]?)] = [:]
+        var used: Set<String> = []
+        var faults = SnapshotError.Faults()
+        var actions: [() -> Void] = []
+
+        init(_ what: String) { self.what = what }
+    }
+
+    /// Creates a reader.
+    ///
+    /// - Parameter what: What the state is of, for errors: "the optimizer".
+    public init(_ snapshot: Snapshot, of what: String) {
+        all = All(what)
+        prefix = ""
+        for (stored, tensor) in snapshot.tensors {
+            let (name, order) = Snapshot.parse(stored)
+            let fits = order.map { $0.count == tensor.rank } ?? true
+            all.tensors[fits ? name : stored] = (tensor, fits ? order : nil)
+        }
+    }
+
+    private init(_ all: All, prefix: String) {
+        self.all = all
+        self.prefix = prefix
+    }
+
+    private func path(_ name: String) -> String { prefix.isEmpty ? name : "\(prefix).\(name)" }
+
+    /// A reader of what is stored under names that begin with `name`.
+    public func under(_ name: String) -> SnapshotReader { SnapshotReader(all, prefix: path(name)) }
+
+    /// Whether something has this name, or a name that begins with it.
+    public func contains(_ name: String) -> Bool {
+        let path = path(name)
+        return all.tensors[path] != nil || all.tensors.keys.contains { $0.hasPrefix("\(path).") }
+    }
+
+    /// The first parts of the names here, in order.
+    public var names: [String] {
+        let start = prefix.isEmpty ? "" : "\(prefix)."
+        let own = all.tensors.keys.filter { $0.hasPrefix(start) }.map { $0.dropFirst(start.count) }
+        return Set(own.map { String($0.prefix { $0 != "." }) }).sorted()
+    }
+
+    /// Writes a stored tensor into one of the same shape and type.
+    public func tensor(_ name: String, into target: Tensor) {
+        tensor(name, like: target) { stored in withoutGradients { target.assign(stored) } }
+    }
+
+    /// Gives a stored tensor of the shape and type of another, as it lay in memory, on the other's device.
+    public func tensor(_ name: String, like target: Tensor, _ take: @escaping (Tensor) -> Void) {
+        guard let stored = look(up: name) else { return }
+        guard stored.shape == target.shape, stored.dtype == target.dtype else {
+            note(name, expected: "\(target.dtype)\(target.shape)", found: stored)
+            return
+        }
+        let moved = stored.to(target.device)
+        all.actions.append { take(moved) }
+    }
+
+    /// A stored tensor as it lay in memory, of any shape; nil, and a fault, where there is none of this type.
+    public func tensor(_ name: String, dtype: DType, device: Device) -> Tensor? {
+        guard let stored = look(up: name) else { return nil }
+        guard stored.dtype == dtype else {
+            note(name, expected: "\(dtype)", found: stored)
+            return nil
+        }
+        return stored.to(device)
+    }
+
+    /// Gives a stored number.
+    public func number(_ name: String, _ take: @escaping (Double) -> Void) {
+        guard let number = number(name) else { return }
+        all.actions.append { take(number) }
+    }
+
+    /// Gives a stored whole number.
+    public func integer(_ name: String, _ take: @escaping (Int) -> Void) {
+        guard let number = integer(name) else { return }
+        all.actions.append { take(number) }
+    }
+
+    /// A stored number; nil, and a fault, where there is none.
+    public func number(_ name: String) -> Double? {
+        one(name, .float64).map { $0.array(of: Double.self)[0] }
+    }
+
+    /// A stored whole number, not negative; nil, and a fault, where there is none.
+    public func integer(_ name: String) -> Int? {
+        guard let number = one(name, .int64).map({ $0.array(of: Int.self)[0] }) else { return nil }
+        guard number >= 0 else {
+            fault("'\(path(name))' is \(number), a number from 0 was expected")
+            return nil
+        }
+        return number
+    }
+
+    /// Stored bytes; nil, and a fault, where there are none.
+    public func bytes(_ name: String) -> [UInt8]? {
+        guard let stored = look(up: name) else { return nil }
+        guard stored.dtype == .uint8, stored.rank == 1 else {
+            note(name, expected: "bytes", found: stored)
+            return nil
+        }
+        return stored.array(of: UInt8.self)
+    }
+
+    /// A stored text; nil, and a fault, where there is none.
+    public func text(_ name: String) -> String? { bytes(name).map { String(decoding: $0, as: UTF8.self) } }
+
+    /// Puts a random generator to where it stood; its device stays.
+    public func generator(
+        _ name: String, like generator: RandomGenerator, _ take: @escaping (RandomGenerator) -> Void
+    ) {
+        guard let state = bytes(name) else { return }
+        guard state.count == generator.state.count else {
+            fault("'\(path(name))' has \(state.count) bytes, \(generator.state.count) were expected")
+            return
+        }
+        var restored = generator
+        restored.state = state
+        let final = restored
+        all.actions.append { take(final) }
+    }
+
+    /// Does something once all is known to fit.
+    public func whenFitting(_ action: @escaping () -> Void) { all.actions.append(action) }
+
+    /// Notes something else that does not fit.
+    public func fault(_ text: String) { all.faults.others.append(text) }
+
+    /// Ignores what is stored under names that begin with `name`.
+    public func skip(_ name: String) {
+        let path = path(name)
+        for name in all.tensors.keys where name == path || name.hasPrefix("\(path).") { all.used.insert(name) }
+    }
+
+    /// Writes everything, where everything fits.
+    ///
+    /// - Throws: ``SnapshotError`` where something is missing, nobody asked for something, or something has another shape
+    ///   or type; nothing was written then.
+    public func finish() throws(SnapshotError) {
+        var faults = all.faults
+        faults.unexpected = all.tensors.keys.filter { !all.used.contains($0) }.sorted()
+        guard faults.isEmpty else { throw SnapshotError(what: all.what, faults: faults) }
+        for action in all.actions { action() }
+        all.actions = []
+    }
+
+    private func look(up name: String) -> Tensor? {
+        let path = path(name)
+        guard let (tensor, order) = all.tensors[path] else {
+            all.faults.missing.append(path)
+            return nil
+        }
+        all.used.insert(path)
+        guard let order else { return tensor }
+        // Back from the order of memory.
+        var inverse = order
+        for (position, axis) in order.enumerated() { inverse[axis] = position }
+        return tensor.permuted(inverse)
+    }
+
+    private func one(_ name: String, _ dtype: DType) -> Tensor? {
+        guard let stored = look(up: name) else { return nil }
+        guard stored.dtype == dtype, stored.count == 1 else {
+            note(name, expected: "\(dtype)[1]", found: stored)
+            return nil
+        }
+        return stored
+    }
+
+    private func note(_ name: String, expected: String, found: Tensor) {
+        all.faults.mismatched.append("'\(path(name))' (expected \(expected), found \(found.dtype)\(found.shape))")
+    }
+}
+
+/// Why a snapshot does not belong to what it is put back into.
+public struct SnapshotError: Error, Hashable, CustomStringConvertible {
+    /// What does not fit.
+    struct Faults: Hashable {
+        var missing: [String] = []
+        var unexpected: [String] = []
+        var mismatched: [String] = []
+        var others: [String] = []
+
+        var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty && others.isEmpty }
+    }
+
+    /// What the state was to be put into.
+    public let what: String
+    let faults: Faults
+
+    /// What does not fit, and what to do.
+    public var description: String {
+        var texts: [String] = []
+        func note(_ fault: String, _ entries: [String]) {
+            guard !entries.isEmpty else { return }
+            let rest = entries.count > 3 ? " and \(entries.count - 3) more" : ""
+            texts.append("\(fault)\(entries.sorted().prefix(3).joined(separator: ", "))\(rest)")
+        }
+        note("it lacks ", faults.missing.map { "'\($0)'" })
+        note("nothing here is called ", faults.unexpected.map { "'\($0)'" })
+        note("of another shape or type is ", faults.mismatched)
+        note("", faults.others)
+        return "the saved state does not fit \(what): \(texts.joined(separator: "; ")); "
+            + "use the model and the settings that it was saved with"
+    }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import TestSupport
+import Testing
+import Torch
+import TorchNN
+
+@testable import KFAC
+
+/// A run that goes on from a saved state ends in the same bits as one that was never interrupted.
+@Suite struct ResumeTests {
+    enum Method: CaseIterable {
+        case sgd, nesterov, adam, shampoo, shampooSum, soap, muon
+        case kfac, momentumOfGradients, quadraticModel, gammaSearch, adaptiveDamping, exactDamping
+        case background, roundRobin, whenStale, sparseStatistics, shareOfBatch, burnIn, firstOrder, empirical
+
+        func callAsFunction(_ parameters: [NamedParameter]) -> any Optimizer {
+            switch self {
+            case .sgd: SGD(parameters, configuration: .init(learningRate: 0.05, weightDecay: 0.01))
+            case .nesterov: SGD(parameters, configuration: .init(learningRate: 0.05, nesterov: true))
+            case .adam: Adam(parameters, configuration: .init(learningRate: 0.01))
+            case .shampoo: Shampoo(parameters, configuration: .init(period: 3, start: 2))
+            case .shampooSum:
+                Shampoo(parameters, configuration: .init(accumulation: .sum, period: 2, start: 0, grafting: .none))
+            case .soap: SOAP(parameters, configuration: .init(period: 3))
+            case .muon: Muon(parameters)
+            default: KFACOptimizer(parameters, configuration: configuration, generator: RandomGenerator(seed: 3))
+            }
+        }
+
+        private var configuration: KFACOptimizer.Configuration {
+            var configuration = KFACOptimizer.Configuration(
+                rule: .fixed(learningRate: .linear(from: 0.1, to: 0, steps: 20)), damping: 0.1,
+                inverses: .together(every: 4))
+            switch self {
+            case .momentumOfGradients: configuration.rule = .momentumOfGradients(learningRate: 0.1, momentum: 0.9)
+            case .quadraticModel, .gammaSearch, .adaptiveDamping:
+                configuration.rule = .quadraticModel(QuadraticModelRule())
+                if self == .gammaSearch { configuration.preconditionerDamping = .adaptive(GammaSearch(interval: 3)) }
+                if self == .adaptiveDamping {
+                    configuration.damping = .adaptive(LevenbergMarquardt(initial: 1, interval: 2))
+                    configuration.regularization = Regularization(l2: 1e-3)
+                }
+            case .exactDamping: configuration.factors.dampingSplit = .exact
+            case .background: configuration.inverses = .background(every: 4, after: 3, initially: 2)
+            case .roundRobin: configuration.inverses = .roundRobin(every: 3)
+            case .whenStale: configuration.inverses = .whenStale(beyond: 0.05, atMost: 5)
+            case .sparseStatistics: configuration.statisticsPeriod = 3
+            case .shareOfBatch: configuration.statisticsFraction = 0.5
+            case .burnIn: configuration.burnIn = 3
+            case .firstOrder:
+                configuration.layers.unknown = .firstOrder
+                configuration.layers.firstOrder = ["kernels.3"]
+                configuration.firstOrderRule = .adam(Adam.Configuration(learningRate: 0.01))
+            case .empirical: configuration.estimation = .empirical
+            default: break
+            }
+            return configuration
+        }
+
+        /// The networks that the method can take.
+        var networks: [ResumeNetwork] {
+            switch self {
+            case .firstOrder: [.convolutions]
+            default: ResumeNetwork.allCases
+            }
+        }
+    }
+
+    static let cases: [(Method, ResumeNetwork)] = Method.allCases.flatMap { method in
+        method.networks.map { (method, $0) }
+    }
+
+    @Test(arguments: cases) func sameBits(method: Method, network: ResumeNetwork) throws {
+        let steps = 9
+        let whole = try runWithResumption(network, steps: steps, resumingBefore: nil) { method($0) }
+        // Before the first step, while averages are young, with inverses in progress, with old ones.
+        for resumption in network == .perceptron ? [0, 1, 3, 6, 8] : [1, 6] {
+            let resumed = try runWithResumption(network, steps: steps, resumingBefore: resumption) { method($0) }
+            #expect(resumed == whole, "resumed before step \(resumption)")
+        }
+    }
+
+    /// That the bits tell: with the model's state alone, a run ends elsewhere.
+    @Test(arguments: [Method.nesterov, .adam, .shampoo, .soap, .muon, .kfac])
+    func theStateMatters(method: Method) throws {
+        let whole = try runWithResumption(.perceptron, steps: 6, resumingBefore: nil) { method($0) }
+        let subject = ResumeNetwork.perceptron.make()
+        // A new optimiser from the third step on.
+        for steps in [0..<3, 3..<6] {
+            let optimizer = method(subject.parameters)
+            for step in steps { try optimizer.step(examples: ResumeSubject.batchSize) { subject.loss(step, $0) } }
+        }
+        #expect(subject.bits != whole)
+    }
+
+    @Test func aStateOfAnotherMethodIsRefused() throws {
+        let subject = ResumeNetwork.perceptron.make()
+        let adam = Adam(subject.parameters)
+        let error = #expect(throws: SnapshotError.self) { try adam.load(SGD(subject.parameters).state()) }
+        #expect("\(error!)".contains("it lacks 'rule.mean."))
+        #expect("\(error!)".contains("nothing here is called 'rule.velocity."))
+        #expect(adam.stepCount == 0)
+    }
+
+    @Test func aStateOfOtherShapesIsRefused() throws {
+        let small = TestNetwork([3, 4, 2])
+        let large = TestNetwork([3, 5, 2])
+        let state = KFACOptimizer(small.parameters).state()
+        let error = #expect(throws: SnapshotError.self) { try KFACOptimizer(large.parameters).load(state) }
+        #expect("\(error!)".contains("'velocity.layers.0.weight' (expected float64[5, 3], found float64[4, 3])"))
+    }
+
+    /// Layers that are found by other names or approximations are noticed by the next step, which changes nothing.
+    @Test func aStateOfOtherLayersIsRefusedByTheNextStep() throws {
+        let subject = ResumeNetwork.perceptron.make()
+        let optimizer = KFACOptimizer(subject.parameters)
+        try optimizer.step { subject.loss(0) }
+        let other = KFACOptimizer(
+            subject.parameters,
+            configuration: .init(layers: LayerChoices(kinds: [.linear: .diagonal])))
+        try other.load(optimizer.state())
+        let before = subject.bits
+        let error = #expect(throws: SnapshotError.self) { try other.step { subject.loss(1) } }
+        #expect("\(error!)".contains("the model's layers"))
+        #expect(subject.bits == before)
+    }
+
+    /// A state that was loaded and not used yet can be saved again.
+    @Test func aLoadedStateCanBeSaved() throws {
+        let subject = ResumeNetwork.perceptron.make()
+        let optimizer = KFACOptimizer(subject.parameters)
+        try optimizer.step { subject.loss(0) }
+        let state = optimizer.state()
+        let other = KFACOptimizer(subject.parameters)
+        try other.load(state)
+        #expect(other.state().tensors.keys.sorted() == state.tensors.keys.sorted())
+        #expect(other.stepCount == 1)
+    }
+}
