@@ -120,17 +120,35 @@ public struct BatchSampler: Sendable {
         public var dealt: Int
         /// The generator before it draws the order of that epoch.
         public var generator: [UInt8]
+
+        /// Puts a state together.
+        public init(step: Int, epoch: Int, dealt: Int, generator: [UInt8]) {
+            self.step = step
+            self.epoch = epoch
+            self.dealt = dealt
+            self.generator = generator
+        }
+    }
+
+    /// Why a sampler of this data cannot stand there; nil where it can.
+    ///
+    /// For states from files, which must not trap.
+    public func defect(of state: State) -> String? {
+        guard state.epoch >= 0, state.step >= state.epoch, (0..<count).contains(state.dealt) else {
+            return "batch \(state.step) in epoch \(state.epoch) after \(state.dealt) examples is no place in a data set "
+                + "of \(count)"
+        }
+        guard state.generator.count == epochState.count else {
+            return "the order's generator has \(state.generator.count) bytes, \(epochState.count) were expected"
+        }
+        return nil
     }
 
     /// Where the sampler stands.
     public var state: State {
         get { State(step: step, epoch: epoch, dealt: dealt, generator: epochState) }
         set {
-            guard newValue.epoch >= 0, newValue.step >= newValue.epoch, (0..<count).contains(newValue.dealt) else {
-                fatalError(
-                    "BatchSampler.state: batch \(newValue.step), epoch \(newValue.epoch), after \(newValue.dealt) of "
-                        + "\(count) examples")
-            }
+            if let defect = defect(of: newValue) { fatalError("BatchSampler.state: \(defect)") }
             step = newValue.step
             epoch = newValue.epoch
             dealt = newValue.dealt

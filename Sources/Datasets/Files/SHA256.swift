@@ -1,5 +1,5 @@
 /// The hash function SHA-256 (FIPS 180-4), fed piece by piece.
-struct SHA256 {
+package struct SHA256 {
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
@@ -8,14 +8,17 @@ struct SHA256 {
     private var byteCount: UInt64 = 0
 
     /// Hashes bytes and writes the digest in hexadecimal.
-    static func hexDigest(of bytes: [UInt8]) -> String {
+    package static func hexDigest(of bytes: [UInt8]) -> String {
         var hash = SHA256()
         hash.update(bytes)
         return hash.hexDigest()
     }
 
+    /// Starts an empty message.
+    package init() {}
+
     /// Takes more bytes.
-    mutating func update(_ bytes: [UInt8]) {
+    package mutating func update(_ bytes: [UInt8]) {
         byteCount += UInt64(bytes.count)
         bytes.withUnsafeBytes { bytes in
             var rest = bytes[...]
@@ -34,7 +37,7 @@ struct SHA256 {
     }
 
     /// Ends the message and writes the digest in hexadecimal.
-    consuming func hexDigest() -> String {
+    package consuming func hexDigest() -> String {
         let bitCount = byteCount * 8
         let zeros = (119 - Int(byteCount % 64)) % 64
         let length = (0..<8).map { UInt8(truncatingIfNeeded: bitCount >> (56 - 8 * $0)) }

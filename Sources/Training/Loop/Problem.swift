@@ -33,9 +33,29 @@ public protocol Problem {
     ///
     /// - Parameter limit: The number of test examples, positive; nil or more than there are for all of them.
     func evaluate(limit: Int?) -> Score
+
+    /// Copies the model's state by name: parameters, buffers, generators. By default the parameters.
+    func state() -> [String: Tensor]
+
+    /// Writes a state into the model.
+    ///
+    /// - Throws: An error that names what does not fit; nothing was written then.
+    func load(state: [String: Tensor]) throws
 }
 
 extension Problem {
+    /// The parameters.
+    public func state() -> [String: Tensor] {
+        Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.tensor.detached().copy()) })
+    }
+
+    /// Writes the parameters.
+    public func load(state: [String: Tensor]) throws {
+        let reader = SnapshotReader(Snapshot(tensors: state), of: "the model")
+        for parameter in parameters { reader.tensor(parameter.name, into: parameter.tensor) }
+        try reader.finish()
+    }
+
     /// No error.
     public var errorName: String? { nil }
 

@@ -36,6 +36,8 @@ public struct RunSummary: Sendable, Hashable, Codable {
     public var trainingSeconds = 0.0
     /// The time that the tests of the model took, in seconds.
     public var evaluationSeconds = 0.0
+    /// The time that checkpoints took, in seconds.
+    public var checkpointSeconds = 0.0
     /// Where the time of the steps went, in the order in which the parts run.
     public var phases: [PhaseTime] = []
 

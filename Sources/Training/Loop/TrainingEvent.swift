@@ -2,7 +2,8 @@ import KFAC
 
 /// Something that happens in a run, with all there is to say of it.
 ///
-/// In a run that begins, `runStart` comes first and `runEnd` last, whatever happens in between.
+/// In a run that begins, or goes on from a checkpoint, `runStart` comes first and `runEnd` last, whatever happens in
+/// between.
 public enum TrainingEvent: Sendable {
     /// The run begins.
     case runStart(RunStart)
@@ -14,6 +15,8 @@ public enum TrainingEvent: Sendable {
     case evaluation(Evaluation)
     /// An epoch was completed.
     case epochEnd(EpochResult)
+    /// A checkpoint was written.
+    case checkpoint(CheckpointResult)
     /// The run ends.
     case runEnd(RunSummary)
 
@@ -31,6 +34,8 @@ public enum TrainingEvent: Sendable {
         public var testExamples: Int
         /// What the error of a test's score is called; nil where there is none.
         public var errorName: String?
+        /// The number of steps that were done before, where the run goes on from a checkpoint.
+        public var resumedSteps: Int?
         /// The number of epochs to do; nil where the run is over after a number of steps instead.
         public var epochs: Int?
         /// The number of steps to do.
@@ -57,6 +62,8 @@ public enum TrainingEvent: Sendable {
         public var epoch: Int
         /// The number of steps of this run in it.
         public var steps: Int
+        /// The number of them that were done before, where the run goes on from a checkpoint in the middle of it.
+        public var resumedSteps: Int?
     }
 
     /// What one step did.
@@ -139,6 +146,18 @@ public enum TrainingEvent: Sendable {
         public var seconds: Double
     }
 
+    /// What was written of a run.
+    public struct CheckpointResult: Sendable, Hashable, Codable {
+        /// The number of steps done so far.
+        public var steps: Int
+        /// The folder of the checkpoint.
+        public var path: String
+        /// Its size, in bytes.
+        public var byteCount: Int
+        /// The time taken, in seconds.
+        public var seconds: Double
+    }
+
     /// What an epoch did.
     public struct EpochResult: Sendable, Hashable, Codable {
         /// The epoch, from 1.
@@ -156,4 +175,12 @@ public enum TrainingEvent: Sendable {
 public protocol EventSink: AnyObject {
     /// Takes an event; an error ends the run.
     func receive(_ event: TrainingEvent) throws
+
+    /// The number of bytes that the events so far came to in a file that a resumed run continues; nil by default.
+    var byteCount: Int? { get }
+}
+
+extension EventSink {
+    /// None.
+    public var byteCount: Int? { nil }
 }

@@ -2,7 +2,8 @@ import Foundation
 
 /// Writes the events of a run to a file, one JSON object a line.
 ///
-/// Each object has the field `event` (`run_start`, `epoch_start`, `step`, `evaluation`, `epoch_end`, `run_end`) and the
+/// Each object has the field `event` (`run_start`, `epoch_start`, `step`, `evaluation`, `epoch_end`,
+/// `checkpoint`, `run_end`) and the
 /// fields of that event's payload in ``TrainingEvent``, in snake case; what does not apply is left out. Times are in
 /// seconds, losses are means in nats, and numbers that JSON lacks are the texts "NaN", "Infinity" and "-Infinity". The
 /// score of an evaluation and the outcome of a run are objects of their own; an outcome has the `status` `completed`,
@@ -14,14 +15,31 @@ public final class MetricsFile: EventSink {
     private let file: FileHandle
     private let encoder = JSONEncoder()
 
-    /// Creates the file.
+    /// The number of bytes in the file.
+    public private(set) var byteCount: Int?
+
+    /// Creates the file, or goes on with one.
     ///
-    /// - Throws: ``RunFolderError`` where it exists or cannot be created.
-    public init(path: String) throws(RunFolderError) {
+    /// The file is locked as long as this writes to it, so that no other run goes on with it meanwhile.
+    ///
+    /// - Parameter keptByteCount: Goes on after so many bytes of a file that is there, or creates it; what follows them
+    ///   is dropped. nil for a new file.
+    /// - Throws: ``RunFolderError`` where it exists, cannot be written, or another process writes to it.
+    public init(path: String, keptByteCount: Int? = nil) throws(RunFolderError) {
         self.path = path
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o666)
+        let exclusive = keptByteCount == nil ? O_EXCL : 0
+        let descriptor = open(path, O_WRONLY | O_CREAT | exclusive | O_APPEND | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw .notWritable(path, reason: String(cString: strerror(errno))) }
         file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw .busy(path) }
+        var size = Int(lseek(descriptor, 0, SEEK_END))
+        if let keptByteCount, keptByteCount < size {
+            guard ftruncate(descriptor, keptByteCount) == 0 else {
+                throw .notWritable(path, reason: String(cString: strerror(errno)))
+            }
+            size = keptByteCount
+        }
+        byteCount = size
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
@@ -36,6 +54,7 @@ public final class MetricsFile: EventSink {
         case .step(let result): try write("step", result)
         case .evaluation(let evaluation): try write("evaluation", evaluation)
         case .epochEnd(let result): try write("epoch_end", result)
+        case .checkpoint(let result): try write("checkpoint", result)
         case .runEnd(let summary): try write("run_end", summary)
         }
     }
@@ -48,5 +67,6 @@ public final class MetricsFile: EventSink {
         do { try file.write(contentsOf: line) } catch {
             throw RunFolderError.notWritable(path, reason: "a line could not be added (is the disk full?)")
         }
+        byteCount = (byteCount ?? 0) + line.count
     }
 }

@@ -27,7 +27,7 @@ public struct RunFolder {
 
         let created = try Self.createFolders(path)
         do {
-            do { try content.write(to: URL(fileURLWithPath: configuration)) } catch {
+            do { try content.write(to: URL(fileURLWithPath: configuration), options: .atomic) } catch {
                 throw RunFolderError.notWritable(configuration, reason: Self.reason(error))
             }
             metrics = try MetricsFile(path: path + "/metrics.jsonl")
@@ -35,6 +35,15 @@ public struct RunFolder {
             try? files.removeItem(atPath: created ?? configuration)
             throw error
         }
+    }
+
+    /// Goes on with the run in a folder.
+    ///
+    /// - Parameter keptByteCount: The number of bytes of `metrics.jsonl` that are kept; the run repeats what follows.
+    /// - Throws: ``RunFolderError`` where another process writes to it, or it cannot be written.
+    public init(resuming path: String, keptByteCount: Int) throws(RunFolderError) {
+        self.path = path
+        metrics = try MetricsFile(path: path + "/metrics.jsonl", keptByteCount: keptByteCount)
     }
 
     /// A path in `folder` that nothing has yet: `problem-optimizer-20260131-235959`, with a number where needed.
@@ -86,6 +95,8 @@ public struct RunFolder {
 public enum RunFolderError: Error, Hashable, CustomStringConvertible {
     /// The folder holds another run.
     case holdsRun(String)
+    /// Another process writes to the run.
+    case busy(String)
     /// The system refuses to create or write something.
     case notWritable(String, reason: String)
 
@@ -93,6 +104,7 @@ public enum RunFolderError: Error, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .holdsRun(let path): "\(path) already holds a run: give another folder for the output"
+        case .busy(let path): "\(path) is being written by another process: wait for its end, or stop it"
         case .notWritable(let path, let reason):
             "\(path) cannot be written: \(reason): give another folder for the output"
         }

@@ -79,6 +79,10 @@ public struct ImageClassification: Problem {
         Loss(Categorical(logits: model(batch.images)), targets: batch.labels)
     }
 
+    public func state() -> [String: Tensor] { model.state() }
+
+    public func load(state: [String: Tensor]) throws { try model.load(state: state) }
+
     /// Computes the mean cross-entropy and the accuracy on test images.
     public func evaluate(limit: Int?) -> Score {
         let test = limit.map(task.test.prefix) ?? task.test

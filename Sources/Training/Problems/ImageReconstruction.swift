@@ -56,6 +56,10 @@ public struct ImageReconstruction: Problem {
     /// Computes the cross-entropy of the reconstructed pixels, in nats per image.
     public func loss(of batch: Tensor) -> Loss { Loss(Bernoulli(logits: model(batch)), targets: batch) }
 
+    public func state() -> [String: Tensor] { model.state() }
+
+    public func load(state: [String: Tensor]) throws { try model.load(state: state) }
+
     /// Computes the mean cross-entropy and squared error, Σ (sigmoid(logit) − pixel)², of test images.
     public func evaluate(limit: Int?) -> Score {
         let test = limit.map(task.test.prefix) ?? task.test

@@ -30,10 +30,11 @@ public final class ProgressReport: EventSink {
         switch event {
         case .runStart(let start):
             self.start = start
+            steps = start.resumedSteps ?? 0
             tell(Text.opening(start))
         case .epochStart(let epoch):
             self.epoch = epoch
-            stepsInEpoch = 0
+            stepsInEpoch = epoch.resumedSteps ?? 0
         case .step(let step):
             if let messages = step.messages { tell(messages) }
             show(step)
@@ -47,6 +48,7 @@ public final class ProgressReport: EventSink {
         case .epochEnd(let result):
             guard let start, start.epochs != nil else { break }
             tell([Text.epoch(result, of: start, evaluation?.steps == result.steps ? evaluation : nil)])
+        case .checkpoint: break
         case .runEnd(let summary):
             bar.erase()
             terminal.write(Text.lines(Text.summary(summary, errorName: start?.errorName, terminal) + footer))
@@ -116,6 +118,11 @@ struct TimeEstimate {
     func secondsLeft(_ start: TrainingEvent.RunStart) -> Double {
         let perStep = steps > 0 ? stepSeconds / Double(steps) : 0
         let perEvaluation = evaluations > 0 ? evaluationSeconds / Double(evaluations) : 0
-        return Double(start.steps - steps) * perStep + Double(start.evaluations - evaluations) * perEvaluation
+        let stepsLeft = start.steps - (start.resumedSteps ?? 0) - steps
+        // How many tests came before a checkpoint was not counted here: they are spread evenly.
+        let testsLeft =
+            start.resumedSteps == nil
+            ? start.evaluations - evaluations : start.evaluations * stepsLeft / max(1, start.steps)
+        return Double(stepsLeft) * perStep + Double(testsLeft) * perEvaluation
     }
 }

@@ -9,7 +9,7 @@ enum Text {
             "\(start.problem): \(start.trainingExamples) examples to learn from, \(start.testExamples) to be tested on",
             "\(start.optimizer): \(start.parameterCount) parameters, \(length(start)), \(size) examples a step",
             "\(start.device), \(count(start.threads, "thread")), libtorch \(start.libtorch)",
-        ]
+        ] + (start.resumedSteps.map { ["resumed after \(count($0, "step"))"] } ?? [])
     }
 
     private static func length(_ start: TrainingEvent.RunStart) -> String {

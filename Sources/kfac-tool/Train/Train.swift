@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Foundation
 import KFAC
 import Torch
 import Training
@@ -19,8 +20,10 @@ struct Train: ParsableCommand {
             The model is tested after each epoch. All batches and all random numbers follow from the seed: the same \
             command, with the same number of threads, gives the same numbers.
 
-            A run leaves a folder with its settings (config.json) and, one JSON object a line, all that happened \
-            (metrics.jsonl). Ctrl-C ends it after the step in progress, with a summary so far; a second Ctrl-C at once.
+            A run leaves a folder with its settings (config.json), all that happened, one JSON object a line \
+            (metrics.jsonl), and checkpoints. Ctrl-C or SIGTERM ends it after the step in progress, with a checkpoint \
+            and the exit status 75; a second one at once. A resumed run ends in the same bits as one that was never \
+            stopped.
 
             Examples:
               kfac train
@@ -28,14 +31,51 @@ struct Train: ParsableCommand {
               kfac train --damping 0.03 --inverse-period 20 --output runs/trial
               kfac train --problem fashion-mnist-autoencoder --steps 500 --batch-growth 500 --test-period 20
               kfac train --data ~/datasets/mnist --device cuda
+              kfac train --resume runs/trial
             """)
 
     @OptionGroup(title: "Problem") var problemOptions: ProblemOptions
     @OptionGroup(title: "Optimizer") var optimizerOptions: OptimizerOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
+    @OptionGroup(title: "Checkpoints") var checkpointOptions: CheckpointOptions
     @OptionGroup(title: "Machine") var machineOptions: MachineOptions
 
+    /// The exit status of a run that was stopped and can be resumed: EX_TEMPFAIL of sysexits.h.
+    static let resumableStatus: Int32 = 75
+
     func run() throws {
+        // Options of the process, without the names of program and command.
+        let given = Array(CommandLine.arguments.dropFirst(2))
+        guard let path = checkpointOptions.resume else { return try train(arguments: given) }
+        guard runOptions.output == nil else {
+            throw ValidationError("--resume goes on in the run's own folder: leave --output out.")
+        }
+        let point = try ResumePoint(path)
+        point.notes.forEach(Self.warn)
+        // What is given besides must not change the run, which is checked against the checkpoint's settings.
+        let command = try Train.parse(point.arguments + Self.withoutResume(given))
+        try command.train(arguments: point.arguments, from: point)
+    }
+
+    private static func withoutResume(_ arguments: [String]) -> [String] {
+        var rest: [String] = []
+        var skipsNext = false
+        for argument in arguments {
+            if skipsNext {
+                skipsNext = false
+            } else if argument == "--resume" {
+                skipsNext = true
+            } else if !argument.hasPrefix("--resume=") {
+                rest.append(argument)
+            }
+        }
+        return rest
+    }
+
+    /// Tells something on the standard error.
+    private static func warn(_ text: String) { FileHandle.standardError.write(Data("note: \(text)\n".utf8)) }
+
+    private func train(arguments: [String], from point: ResumePoint? = nil) throws {
         let clock = ContinuousClock()
         let start = clock.now
         try machineOptions.prepareRuntime()
@@ -46,31 +86,61 @@ struct Train: ParsableCommand {
         let length = runOptions.length(of: source.name)
         let setup = optimizerOptions.setup(
             steps: length.steps(of: sampler), problem: source.name, layers: problem.layerChoices)
+        let settings = Settings(
+            arguments: arguments, source: source, options: problemOptions, optimizer: setup, run: runOptions)
 
         // From here on there is something to lose.
         Interruption.watch()
         let name = optimizerOptions.optimizer.rawValue
-        let path = runOptions.output ?? RunFolder.unusedPath(problem: source.name.rawValue, optimizer: name)
-        let folder = try RunFolder(
-            path: path,
-            settings: Settings(source: source, options: problemOptions, optimizer: setup, run: runOptions))
-        let progress = ProgressReport(
-            to: .standardOutput(), isQuiet: runOptions.quiet, footer: ["metrics: \(path)/metrics.jsonl"])
+        let path =
+            point?.runPath ?? runOptions.output
+            ?? RunFolder.unusedPath(problem: source.name.rawValue, optimizer: name)
+        let checkpoint = point?.checkpoint
+        let plan = checkpointOptions.plan(
+            runPath: path, settings: try settings.compared(), changeable: Settings.changeable)
         let trainer = Trainer(
             length: length, sampler: sampler, optimizerName: name,
-            setUpSeconds: start.duration(to: clock.now) / .seconds(1), sinks: [folder.metrics, progress],
-            cancellation: .bySignals(), evaluationPeriod: runOptions.testPeriod,
-            evaluationLimit: runOptions.testLimit,
-            averaging: runOptions.average.map { .exponential(decay: $0) })
-        let summary = try trainer.run(
-            problem, with: setup.make(problem.parameters, generator: generators.optimizer))
-        if case .interrupted(let signal) = summary.outcome { throw ExitCode(128 + (signal ?? 0)) }
+            setUpSeconds: start.duration(to: clock.now) / .seconds(1), cancellation: .bySignals(),
+            evaluationPeriod: runOptions.testPeriod, evaluationLimit: runOptions.testLimit,
+            averaging: runOptions.average.map { .exponential(decay: $0) }, checkpoints: plan)
+        if let checkpoint { try trainer.check(checkpoint, problem: problem) }
+        let folder =
+            try point.map {
+                try RunFolder(
+                    resuming: $0.runPath, keptByteCount: checkpoint?.manifest.progress.metricsByteCount ?? 0)
+            } ?? RunFolder(path: path, settings: settings)
+        if let manifest = checkpoint?.manifest { noteMachine(manifest) }
+        let progress = ProgressReport(
+            to: .standardOutput(), isQuiet: runOptions.quiet, footer: ["metrics: \(path)/metrics.jsonl"])
+        var recorded = trainer
+        recorded.sinks = [folder.metrics, progress]
+        let summary = try recorded.run(
+            problem, with: setup.make(problem.parameters, generator: generators.optimizer), from: checkpoint)
+        guard case .interrupted(let signal) = summary.outcome else { return }
+        guard plan != nil else { throw ExitCode(128 + (signal ?? 0)) }
+        print("resume with: kfac train --resume \(path)")
+        throw ExitCode(Self.resumableStatus)
+    }
+
+    /// Tells where a resumed run may differ in its last bits.
+    private func noteMachine(_ manifest: CheckpointManifest) {
+        if manifest.threads != Runtime.threadCount {
+            Self.warn(
+                "the checkpoint was written with \(manifest.threads) threads, this is run with "
+                    + "\(Runtime.threadCount): results may differ in their last bits")
+        }
+        if manifest.libtorch != Runtime.version {
+            Self.warn(
+                "the checkpoint was written with libtorch \(manifest.libtorch), this is \(Runtime.version): results "
+                    + "may differ in their last bits")
+        }
     }
 }
 
 /// What `config.json` says.
 private struct Settings: Encodable {
     var version = KFACTool.version
+    let arguments: [String]
     let problem: ProblemName
     let dataset: String?
     let trainingExamples: Int
@@ -90,7 +160,8 @@ private struct Settings: Encodable {
     let threads: Int
     let libtorch: String
 
-    init(source: ProblemSource, options: ProblemOptions, optimizer: OptimizerSetup, run: RunOptions) {
+    init(arguments: [String], source: ProblemSource, options: ProblemOptions, optimizer: OptimizerSetup, run: RunOptions) {
+        self.arguments = arguments
         problem = source.name
         dataset = source.dataset
         trainingExamples = source.trainingCount
@@ -109,5 +180,13 @@ private struct Settings: Encodable {
         device = "\(source.device)"
         threads = Runtime.threadCount
         libtorch = Runtime.version
+    }
+
+    /// What may differ between a run and its resumption.
+    static let changeable: Set<String> = ["version", "threads", "libtorch"]
+
+    /// What a checkpoint is compared by.
+    func compared() throws -> [String: String] {
+        try CheckpointSettings.flattened(self).filter { !$0.key.hasPrefix("arguments") }
     }
 }

@@ -38,7 +38,7 @@ final class PointRecorder: EventSink {
         switch event {
         case .step(let step): note(step)
         case .evaluation(let evaluation): try note(evaluation.score)
-        case .runStart, .epochStart, .epochEnd, .runEnd: break
+        case .runStart, .epochStart, .epochEnd, .checkpoint, .runEnd: break
         }
         mark = (clock.now, processorSeconds())
     }

@@ -136,6 +136,10 @@ public struct PoissonProblem: Problem {
         return variance * Loss(Normal(mean: prediction, variance: variance), targets: targets)
     }
 
+    public func state() -> [String: Tensor] { model.state() }
+
+    public func load(state: [String: Tensor]) throws { try model.load(state: state) }
+
     public func evaluate(limit: Int?) -> Score {
         let test = test.part(0..<min(limit ?? testCount, testCount))
         return withoutGradients {

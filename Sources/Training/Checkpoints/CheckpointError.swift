@@ -1,0 +1,30 @@
+/// Why a checkpoint could not be read, used or written.
+public enum CheckpointError: Error, Hashable, CustomStringConvertible {
+    /// There is nothing to go on from.
+    case notFound(String)
+    /// A file is missing, unreadable or not what was written.
+    case damaged(String, reason: String)
+    /// The checkpoint has another format.
+    case otherFormat(String, found: Int)
+    /// The checkpoint is of another run.
+    case otherSettings(String, difference: String)
+    /// The system refuses to write something.
+    case notWritable(String, reason: String)
+
+    /// One sentence: what was wrong, where, and what to do.
+    public var description: String {
+        switch self {
+        case .notFound(let path):
+            "there is no checkpoint in \(path): give the folder of a run, or of a checkpoint in it"
+        case .damaged(let path, let reason):
+            "the checkpoint \(path) is damaged: \(reason): resume from another one"
+        case .otherFormat(let path, let found):
+            "the checkpoint \(path) has the format \(found), this version reads "
+                + "\(CheckpointManifest.currentFormat): use the version that wrote it"
+        case .otherSettings(let path, let difference):
+            "the checkpoint \(path) is of another run: \(difference): leave those options out, or start a new run"
+        case .notWritable(let path, let reason):
+            "the checkpoint \(path) cannot be written: \(reason): the last one stands; make room, then resume from it"
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// When and where checkpoints of a run are written.
+///
+/// One is written at the end of a run, too, however it ends but by an error.
+public struct CheckpointPlan: Sendable {
+    /// Where they are written, and how many are kept.
+    public var folder: CheckpointFolder
+    /// The number of steps between checkpoints; nil for none after a number of steps.
+    public var period: Int?
+    /// The time between checkpoints, in seconds; nil for none after a time.
+    ///
+    /// They take none of a run's results: only when it can be resumed depends on the time.
+    public var interval: Double?
+    /// Whether one is written after each test that had the best score so far.
+    public var keepsBest: Bool
+    /// What was chosen for the run; a resumed run must have chosen the same. See ``CheckpointSettings``.
+    public var settings: [String: String]
+    /// The paths of settings that a resumed run may choose otherwise.
+    public var changeableSettings: Set<String>
+
+    /// Creates a plan; by default a checkpoint every five minutes.
+    public init(
+        folder: CheckpointFolder, period: Int? = nil, interval: Double? = 300, keepsBest: Bool = true,
+        settings: [String: String] = [:], changeableSettings: Set<String> = []
+    ) {
+        guard period ?? 1 > 0, interval ?? 1 > 0 else {
+            fatalError("CheckpointPlan: a checkpoint each \(period ?? 1) steps or \(interval ?? 1) seconds")
+        }
+        self.folder = folder
+        self.period = period
+        self.interval = interval
+        self.keepsBest = keepsBest
+        self.settings = settings
+        self.changeableSettings = changeableSettings
+    }
+}

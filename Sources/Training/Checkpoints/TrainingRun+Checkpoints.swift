@@ -1,0 +1,87 @@
+import Datasets
+import KFAC
+import Torch
+
+extension TrainingRun {
+    /// Writes a checkpoint where a number of steps, a time or the best score so far asks for one.
+    mutating func writeCheckpointIfDue() throws {
+        guard let plan = trainer.checkpoints, summary.steps > lastCheckpoint.steps else { return }
+        let isBest = plan.keepsBest && progress.best?.steps == summary.steps
+        let isPeriod = plan.period.map { summary.steps.isMultiple(of: $0) } ?? false
+        let isTime = plan.interval.map { lastCheckpoint.time.duration(to: clock.now) >= .seconds($0) } ?? false
+        if isBest || isPeriod || isTime { try writeCheckpoint() }
+    }
+
+    /// Writes where the run stands.
+    mutating func writeCheckpoint() throws {
+        guard let plan = trainer.checkpoints else { return }
+        let start = clock.now
+        let (path, byteCount) = try plan.folder.write(checkpoint(plan))
+        let seconds = start.duration(to: clock.now) / .seconds(1)
+        summary.checkpointSeconds += seconds
+        lastCheckpoint = (summary.steps, clock.now)
+        try send(
+            .checkpoint(
+                TrainingEvent.CheckpointResult(
+                    steps: summary.steps, path: path, byteCount: byteCount, seconds: seconds)))
+    }
+
+    private func checkpoint(_ plan: CheckpointPlan) -> Checkpoint {
+        var state = Snapshot()
+        state.set("optimizer", optimizer.state())
+        let position = sampler.state
+        state.set("sampler.generator", position.generator)
+        if let average { state.under("average") { average.save(to: &$0) } }
+        var progress = progress
+        progress.samplerStep = position.step
+        progress.samplerEpoch = position.epoch
+        progress.samplerDealt = position.dealt
+        progress.metricsByteCount = trainer.sinks.lazy.compactMap(\.byteCount).first
+        let device = problem.parameters.first?.tensor.device ?? .cpu
+        let manifest = CheckpointManifest(
+            problem: problem.name, optimizer: trainer.optimizerName, device: "\(device)", threads: Runtime.threadCount,
+            libtorch: Runtime.version, settings: plan.settings, progress: progress)
+        return Checkpoint(manifest: manifest, model: problem.state(), state: state)
+    }
+
+    /// Puts everything to where a checkpoint was written.
+    mutating func restore(_ checkpoint: Checkpoint) throws {
+        try trainer.check(checkpoint, problem: problem)
+        let manifest = checkpoint.manifest
+        let reader = SnapshotReader(checkpoint.state, of: "the run")
+        reader.skip("optimizer")
+        let generator = reader.bytes("sampler.generator") ?? []
+        if let average { average.restore(from: reader.under("average")) }
+        let position = BatchSampler.State(
+            step: manifest.progress.samplerStep, epoch: manifest.progress.samplerEpoch,
+            dealt: manifest.progress.samplerDealt, generator: generator)
+        if let defect = sampler.defect(of: position) { reader.fault(defect) }
+        try reader.finish()
+        try problem.load(state: checkpoint.model)
+        try optimizer.load(checkpoint.state.part("optimizer"))
+        sampler.state = position
+        progress = manifest.progress
+        progress.summary.outcome = .completed
+        progress.summary.setUpSeconds += trainer.setUpSeconds
+        lastCheckpoint = (summary.steps, clock.now)
+    }
+}
+
+extension Trainer {
+    /// Makes sure that a checkpoint is one of a run like this: of this problem, this method and these settings.
+    ///
+    /// - Throws: ``CheckpointError/otherSettings(_:difference:)``, which names the differences.
+    public func check(_ checkpoint: Checkpoint, problem: some Problem) throws {
+        let manifest = checkpoint.manifest
+        let own = ["problem": problem.name, "optimizer": optimizerName]
+        let theirs = ["problem": manifest.problem, "optimizer": manifest.optimizer]
+        var difference: String?
+        if let checkpoints {
+            difference = CheckpointSettings.difference(
+                stored: manifest.settings, current: checkpoints.settings, ignoring: checkpoints.changeableSettings)
+        }
+        difference = difference ?? CheckpointSettings.difference(stored: theirs, current: own, ignoring: [])
+        guard let difference else { return }
+        throw CheckpointError.otherSettings(checkpoints?.folder.path ?? "that was given", difference: difference)
+    }
+}

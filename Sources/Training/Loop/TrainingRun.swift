@@ -1,0 +1,174 @@
+import Datasets
+import KFAC
+import Torch
+
+/// A run in progress.
+struct TrainingRun<P: Problem> {
+    let trainer: Trainer
+    let problem: P
+    let optimizer: any Optimizer
+    var sampler: BatchSampler
+    /// How far the run is.
+    var progress: TrainingProgress
+    let average: ParameterAverage?
+    /// When the last checkpoint was written, and after how many steps.
+    var lastCheckpoint: (steps: Int, time: ContinuousClock.Instant)
+    let clock = ContinuousClock()
+
+    init(trainer: Trainer, problem: P, optimizer: any Optimizer) {
+        self.trainer = trainer
+        self.problem = problem
+        self.optimizer = optimizer
+        sampler = trainer.sampler
+        average = trainer.averaging.map { ParameterAverage(problem.parameters, rule: $0) }
+        progress = TrainingProgress()
+        progress.summary.setUpSeconds = trainer.setUpSeconds
+        lastCheckpoint = (0, clock.now)
+    }
+
+    var summary: RunSummary {
+        get { progress.summary }
+        set { progress.summary = newValue }
+    }
+
+    func send(_ event: TrainingEvent) throws {
+        for sink in trainer.sinks { try sink.receive(event) }
+    }
+
+    private var start: TrainingEvent.RunStart {
+        // The whole run's, wherever this part of it begins.
+        let sampler = trainer.sampler
+        let length = trainer.length
+        let steps = length.steps(of: sampler)
+        let size = sampler.batchSize
+        let evaluations = trainer.evaluationPeriod.map { (steps + $0 - 1) / $0 } ?? length.epochs ?? 1
+        let device = problem.parameters.first?.tensor.device ?? .cpu
+        return TrainingEvent.RunStart(
+            problem: problem.name, optimizer: trainer.optimizerName,
+            parameterCount: problem.parameters.reduce(0) { $0 + $1.tensor.count },
+            trainingExamples: problem.trainingCount,
+            testExamples: min(trainer.evaluationLimit ?? .max, problem.testCount), errorName: problem.errorName,
+            resumedSteps: summary.steps > 0 ? summary.steps : nil,
+            epochs: length.epochs, steps: steps, stepsPerEpoch: size.isConstant ? sampler.batchesLeft() : nil,
+            batchSize: size(sampler.step, of: sampler.count),
+            lastBatchSize: size.isConstant ? nil : size(sampler.step + steps - 1, of: sampler.count),
+            evaluations: evaluations, device: "\(device)", threads: Runtime.threadCount, libtorch: Runtime.version)
+    }
+
+    /// Does all steps, or as many as nobody objects to, and leaves a checkpoint of where it ends.
+    mutating func run() throws -> RunSummary.Outcome {
+        let start = start
+        try send(.runStart(start))
+        if progress.epochSteps > 0 { try tellEpoch() }
+        let outcome = try steps(of: start)
+        if trainer.checkpoints != nil, lastCheckpoint.steps < summary.steps {
+            summary.outcome = outcome
+            try writeCheckpoint()
+        }
+        return outcome
+    }
+
+    /// Between any two rounds, ``progress`` and the states of model, optimiser and sampler are all that counts.
+    private mutating func steps(of start: TrainingEvent.RunStart) throws -> RunSummary.Outcome {
+        while true {
+            if let outcome = try completeStep(of: start) { return outcome }
+            try writeCheckpointIfDue()
+            if summary.steps == start.steps { return .completed }
+            if let outcome = trainer.cancellation.outcome { return outcome }
+            if progress.epochSteps == 0 { try openEpoch(of: start) }
+            try step()
+        }
+    }
+
+    private mutating func openEpoch(of start: TrainingEvent.RunStart) throws {
+        progress.epoch += 1
+        progress.epochSteps = min(sampler.batchesLeft(), start.steps - summary.steps)
+        (progress.epochStepsDone, progress.epochExamples) = (0, 0)
+        (progress.epochLoss, progress.epochSeconds) = (0, 0)
+        try tellEpoch()
+    }
+
+    private func tellEpoch() throws {
+        let done = progress.epochStepsDone
+        try send(
+            .epochStart(
+                TrainingEvent.EpochStart(
+                    epoch: progress.epoch, steps: progress.epochSteps, resumedSteps: done > 0 ? done : nil)))
+    }
+
+    /// Does what is due after a step and was not done yet: a test, the end of the epoch.
+    private mutating func completeStep(of start: TrainingEvent.RunStart) throws -> RunSummary.Outcome? {
+        guard progress.epochStepsDone > 0 else { return nil }
+        let isEpochEnd = progress.epochStepsDone == progress.epochSteps
+        if isEvaluationDue(of: start, isEpochEnd: isEpochEnd), summary.lastEvaluation?.steps != summary.steps {
+            if let outcome = trainer.cancellation.outcome { return outcome }
+            try evaluate()
+        }
+        guard isEpochEnd else { return nil }
+        if let outcome = trainer.cancellation.outcome { return outcome }
+        // Whether the epoch is over, or only the run.
+        if sampler.dealt == 0 {
+            summary.epochs += 1
+            try send(
+                .epochEnd(
+                    TrainingEvent.EpochResult(
+                        epoch: progress.epoch, steps: summary.steps,
+                        loss: progress.epochLoss / Double(progress.epochExamples), seconds: progress.epochSeconds)))
+        }
+        (progress.epochSteps, progress.epochStepsDone) = (0, 0)
+        return nil
+    }
+
+    /// Whether the model is to be tested after the step that was just done.
+    private func isEvaluationDue(of start: TrainingEvent.RunStart, isEpochEnd: Bool) -> Bool {
+        if summary.steps == start.steps { return true }
+        guard let period = trainer.evaluationPeriod else { return isEpochEnd && start.epochs != nil }
+        return summary.steps.isMultiple(of: period)
+    }
+
+    private mutating func step() throws {
+        let start = clock.now
+        let indices = sampler.next()
+        let batch = problem.trainingBatch(at: indices)
+        let dataSeconds = start.duration(to: clock.now) / .seconds(1)
+        let report = try optimizer.step(examples: indices.count) { range in
+            problem.loss(of: problem.part(range, of: batch))
+        }
+        average?.update()
+        let loss = report.loss
+        let seconds = start.duration(to: clock.now) / .seconds(1)
+
+        summary.steps += 1
+        summary.examples += indices.count
+        summary.lastLoss = loss
+        summary.trainingSeconds += seconds
+        summary.add(dataSeconds, to: "data")
+        for (phase, seconds) in report.phases { summary.add(seconds, to: phase.rawValue) }
+        progress.epochStepsDone += 1
+        progress.epochExamples += indices.count
+        progress.epochLoss += loss * Double(indices.count)
+        progress.epochSeconds += seconds
+
+        let result = TrainingEvent.StepResult(
+            epoch: progress.epoch, step: report.step, examples: indices.count, loss: loss,
+            learningRate: report.learningRate, momentum: report.momentum, damping: report.damping,
+            clipping: report.clipping, refreshedInverses: report.refreshedInverses,
+            messages: report.messages.isEmpty ? nil : report.messages, seconds: seconds,
+            details: report.damping == nil ? nil : TrainingEvent.StepResult.Details(report))
+        try send(.step(result))
+        guard loss.isFinite else { throw OptimizerError.lossNotFinite(step: report.step) }
+    }
+
+    private mutating func evaluate() throws {
+        let start = clock.now
+        let limit = trainer.evaluationLimit
+        let score = average?.withAverages { problem.evaluate(limit: limit) } ?? problem.evaluate(limit: limit)
+        let seconds = start.duration(to: clock.now) / .seconds(1)
+        let evaluation = TrainingEvent.Evaluation(
+            epoch: progress.epoch, steps: summary.steps, score: score, seconds: seconds)
+        summary.evaluationSeconds += seconds
+        summary.lastEvaluation = evaluation
+        if progress.best.map({ score.isBetter(than: $0.score) }) ?? true { progress.best = evaluation }
+        try send(.evaluation(evaluation))
+    }
+}
