@@ -55,13 +55,16 @@ let package = Package(
         .target(name: "Torch", dependencies: ["CTorch"], swiftSettings: swiftSettings),
         // Layers, initialisers, models.
         .target(name: "TorchNN", dependencies: ["Torch"], swiftSettings: swiftSettings),
+        // Hashes of files; optimised in debug builds, too, where they would take longer than all else.
+        .target(
+            name: "Checksums", swiftSettings: swiftSettings + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         // Files in, batches out.
-        .target(name: "Datasets", dependencies: ["Torch"], swiftSettings: swiftSettings),
+        .target(name: "Datasets", dependencies: ["Torch", "Checksums"], swiftSettings: swiftSettings),
         // Curvature: knows operations and parameters, not models.
         .target(name: "KFAC", dependencies: ["Torch"], swiftSettings: swiftSettings),
         // The loop, its events, metrics and reports.
         .target(
-            name: "Training", dependencies: ["KFAC", "TorchNN", "Datasets", "Torch"],
+            name: "Training", dependencies: ["KFAC", "TorchNN", "Datasets", "Torch", "Checksums"],
             swiftSettings: swiftSettings),
         // The command `kfac`. Not named so: beside `KFAC` that would collide on file systems that ignore case.
         .executableTarget(
@@ -74,16 +77,18 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "TorchNNTests", dependencies: ["TorchNN", "TestSupport"], swiftSettings: swiftSettings),
+            name: "TorchNNTests", dependencies: ["TorchNN", "TestSupport"], resources: [.copy("Golden")],
+            swiftSettings: swiftSettings),
         .testTarget(
-            name: "DatasetsTests", dependencies: ["Datasets", "TestSupport"], swiftSettings: swiftSettings),
+            name: "DatasetsTests", dependencies: ["Datasets", "Checksums", "TestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "KFACTests", dependencies: ["KFAC", "TorchNN", "TestSupport"],
             resources: [.copy("Golden")], swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "ToolTests", dependencies: ["kfac-tool", "TestSupport"], exclude: ["Snapshots"],
+            name: "ToolTests", dependencies: ["kfac-tool", "Training", "TestSupport"], exclude: ["Snapshots"],
             swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],

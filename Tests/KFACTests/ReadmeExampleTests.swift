@@ -58,6 +58,39 @@ import TorchNN
         #expect(reports[29].loss < reports[0].loss)
     }
 
+    @Test func aStateIsSavedAndRestored() throws {
+        // README
+        func save(_ model: some Module, _ optimizer: some Optimizer) -> [Safetensors] {
+            [Safetensors(tensors: model.state()), Safetensors(tensors: optimizer.state().tensors)]
+        }
+
+        func restore(_ model: some Module, _ optimizer: some Optimizer, from files: [Safetensors]) throws {
+            try model.load(state: files[0].tensors)
+            try optimizer.load(Snapshot(tensors: files[1].tensors))
+        }
+        // README
+
+        func make() -> (MultilayerPerceptron, KFACOptimizer) {
+            var generator = RandomGenerator(seed: 1)
+            let model = MultilayerPerceptron([6, 5, 3], using: &generator)
+            return (model, KFACOptimizer(model.namedParameters))
+        }
+        func step(_ model: MultilayerPerceptron, _ optimizer: KFACOptimizer) throws {
+            let x = randomTensor([8, 6], dtype: .float32)
+            try optimizer.step { Loss(Categorical(logits: model(x)), targets: Tensor([0, 1, 2, 0, 1, 2, 0, 1])) }
+        }
+        let (model, optimizer) = make()
+        try step(model, optimizer)
+        let files = save(model, optimizer)
+        try step(model, optimizer)
+        let (other, otherOptimizer) = make()
+        try restore(other, otherOptimizer, from: files)
+        try step(other, otherOptimizer)
+        for (parameter, twin) in zip(model.parameters, other.parameters) {
+            #expect(parameter.array(of: Float.self) == twin.array(of: Float.self))
+        }
+    }
+
     @Test func areTheOnesInTheReadme() throws {
         func lines(_ text: some StringProtocol) -> [String] {
             text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
@@ -68,9 +101,10 @@ import TorchNN
         let text = try String(contentsOf: readme, encoding: .utf8)
         let blocks = text.components(separatedBy: "```swift\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
         let source = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "        // README\n")
-        try #require(blocks.count == 3 && source.count == 5)
-        // The second block names the package, which the consumer's manifest tries out.
-        #expect(lines(blocks[0]) == lines(source[1]))
-        #expect(lines(blocks[2]) == lines(source[3]))
+        try #require(blocks.count == 4 && source.count == 7)
+        // The third block names the package, which the consumer's manifest tries out.
+        #expect(lines(blocks[0]) == lines(source[5]))
+        #expect(lines(blocks[1]) == lines(source[1]))
+        #expect(lines(blocks[3]) == lines(source[3]))
     }
 }

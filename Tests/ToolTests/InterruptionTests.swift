@@ -32,15 +32,16 @@ import Testing
             #expect(hasStep)
             kill(running.identifier, signal)
         }
-        #expect(result.status == 128 + signal)
+        #expect(result.status == 75)
         #expect(result.errors == "")
         #expect(result.lines.contains { $0.hasPrefix("interrupted: ") })
-        #expect(result.lines.last == "metrics: run/metrics.jsonl")
+        #expect(result.lines.suffix(2) == ["metrics: run/metrics.jsonl", "resume with: kfac train --resume run"])
         let metrics = try Metric.read(folder("run/metrics.jsonl"))
         #expect(metrics.last?.event == "run_end")
         #expect(metrics.last?.outcome?.status == "interrupted")
         #expect(metrics.last?.outcome?.signal == Int(signal))
         #expect(metrics.last?.steps == metrics.count { $0.event == "step" })
+        #expect(metrics.suffix(2).first?.event == "checkpoint")
     }
 
     @Test func aSecondSignalEndsTheRunAtOnce() throws {

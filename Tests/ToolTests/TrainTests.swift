@@ -20,7 +20,9 @@ import Testing
 
         let metrics = try Metric.read(folder("run/metrics.jsonl"))
         let epoch = ["epoch_start", "step", "step", "step", "step", "evaluation", "epoch_end"]
-        #expect(metrics.map(\.event) == ["run_start"] + epoch + epoch + ["run_end"])
+        let events = metrics.map(\.event)
+        #expect(events.filter { $0 != "checkpoint" } == ["run_start"] + epoch + epoch + ["run_end"])
+        #expect(events.suffix(2) == ["checkpoint", "run_end"])
         let steps = metrics.filter { $0.event == "step" }
         #expect(steps.map(\.step) == Array(0..<8))
         #expect(steps.map(\.epoch) == [1, 1, 1, 1, 2, 2, 2, 2])

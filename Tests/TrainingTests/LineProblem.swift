@@ -60,6 +60,7 @@ final class Recorder: EventSink {
             case .step(let step): "step \(step.step)"
             case .evaluation(let evaluation): "evaluation \(evaluation.epoch)"
             case .epochEnd(let result): "epoch end \(result.epoch)"
+            case .checkpoint(let checkpoint): "checkpoint \(checkpoint.steps)"
             case .runEnd: "run end"
             }
         }

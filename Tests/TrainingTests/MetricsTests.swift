@@ -50,7 +50,7 @@ import Torch
                 #"{"event":"evaluation","epoch":1,"score":{"accuracy":0.5,"examples":5,"loss":2},"seconds":0.25,"#
                     + #""steps":3}"#,
                 #"{"event":"epoch_end","epoch":1,"loss":0.5,"seconds":0.5,"steps":3}"#,
-                #"{"event":"run_end","epochs":0,"evaluation_seconds":0,"examples":0,"#
+                #"{"event":"run_end","checkpoint_seconds":0,"epochs":0,"evaluation_seconds":0,"examples":0,"#
                     + #""outcome":{"signal":2,"status":"interrupted"},"phases":[{"phase":"data","seconds":0.5}],"#
                     + #""set_up_seconds":0,"steps":0,"training_seconds":0}"#,
             ])

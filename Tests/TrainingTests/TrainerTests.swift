@@ -172,6 +172,8 @@ import Training
                 }
                 return try step { try loss(0..<count) }
             }
+            func state() -> Snapshot { inner.state() }
+            func load(_ state: Snapshot) throws(SnapshotError) { try inner.load(state) }
         }
         let optimizer = PartLooker(optimizer)
         try trainer(steps: 1).run(problem, with: optimizer)

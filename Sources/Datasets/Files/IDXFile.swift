@@ -1,3 +1,4 @@
+import Checksums
 public import Torch
 
 /// An array of unsigned bytes from a file in the IDX format: the format of MNIST and of its relatives.

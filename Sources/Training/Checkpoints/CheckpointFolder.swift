@@ -1,4 +1,4 @@
-import Datasets
+import Checksums
 import Foundation
 import Torch
 

@@ -41,6 +41,14 @@ public protocol Problem {
     ///
     /// - Throws: An error that names what does not fit; nothing was written then.
     func load(state: [String: Tensor]) throws
+
+    /// Copies the weights under the names by which other programs know them. By default the state.
+    func weights() -> [String: Tensor]
+
+    /// Writes weights from another program, or from ``weights()``, into the model.
+    ///
+    /// - Throws: An error that names what does not fit; nothing was written then.
+    func load(weights: [String: Tensor]) throws
 }
 
 extension Problem {
@@ -55,6 +63,12 @@ extension Problem {
         for parameter in parameters { reader.tensor(parameter.name, into: parameter.tensor) }
         try reader.finish()
     }
+
+    /// The state.
+    public func weights() -> [String: Tensor] { state() }
+
+    /// Loads the state.
+    public func load(weights: [String: Tensor]) throws { try load(state: weights) }
 
     /// No error.
     public var errorName: String? { nil }

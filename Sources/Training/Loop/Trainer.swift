@@ -1,4 +1,5 @@
 public import Datasets
+public import Foundation
 public import KFAC
 import Torch
 
@@ -28,6 +29,11 @@ public struct Trainer {
     public var averaging: ParameterAverage.Rule?
     /// When and where checkpoints are written; nil for none.
     public var checkpoints: CheckpointPlan?
+
+    /// Where the weights of a complete run are written, under the names of ``Problem/weights()``; nil for nowhere.
+    ///
+    /// Those that were tested: the averaged ones where there is an average.
+    public var weightsFile: URL?
 
     /// Creates a trainer.
     ///

@@ -1,4 +1,5 @@
 import Datasets
+import Foundation
 import KFAC
 import Torch
 
@@ -65,6 +66,12 @@ struct TrainingRun<P: Problem> {
             summary.outcome = outcome
             try writeCheckpoint()
         }
+        if outcome == .completed, let file = trainer.weightsFile {
+            let weights = average?.withAverages { problem.weights() } ?? problem.weights()
+            do { try Safetensors(tensors: weights, metadata: ["format": "pt"]).write(to: file) } catch {
+                throw RunFolderError.notWritable(file.path, reason: RunFolder.reason(error))
+            }
+        }
         return outcome
     }
 
@@ -74,8 +81,8 @@ struct TrainingRun<P: Problem> {
             if let outcome = try completeStep(of: start) { return outcome }
             try writeCheckpointIfDue()
             if summary.steps == start.steps { return .completed }
-            if let outcome = trainer.cancellation.outcome { return outcome }
             if progress.epochSteps == 0 { try openEpoch(of: start) }
+            if let outcome = trainer.cancellation.outcome { return outcome }
             try step()
         }
     }

@@ -83,6 +83,10 @@ public struct ImageClassification: Problem {
 
     public func load(state: [String: Tensor]) throws { try model.load(state: state) }
 
+    public func weights() -> [String: Tensor] { model.pyTorchWeights() }
+
+    public func load(weights: [String: Tensor]) throws { try model.load(pyTorchWeights: weights) }
+
     /// Computes the mean cross-entropy and the accuracy on test images.
     public func evaluate(limit: Int?) -> Score {
         let test = limit.map(task.test.prefix) ?? task.test

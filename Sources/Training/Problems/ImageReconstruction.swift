@@ -60,6 +60,10 @@ public struct ImageReconstruction: Problem {
 
     public func load(state: [String: Tensor]) throws { try model.load(state: state) }
 
+    public func weights() -> [String: Tensor] { model.pyTorchWeights() }
+
+    public func load(weights: [String: Tensor]) throws { try model.load(pyTorchWeights: weights) }
+
     /// Computes the mean cross-entropy and squared error, Σ (sigmoid(logit) − pixel)², of test images.
     public func evaluate(limit: Int?) -> Score {
         let test = limit.map(task.test.prefix) ?? task.test

@@ -35,6 +35,12 @@ struct RunOptions: ParsableArguments {
             valueName: "decay"))
     var average: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            "Begin with the weights of this safetensors file, under PyTorch's names for the model or its own.",
+            valueName: "file"))
+    var initialWeights: String?
+
     @Option(help: "What the initial weights, the batches and the sampled targets follow from.")
     var seed: UInt64 = 0
 

@@ -21,7 +21,7 @@ struct Train: ParsableCommand {
             command, with the same number of threads, gives the same numbers.
 
             A run leaves a folder with its settings (config.json), all that happened, one JSON object a line \
-            (metrics.jsonl), and checkpoints. Ctrl-C or SIGTERM ends it after the step in progress, with a checkpoint \
+            (metrics.jsonl), checkpoints, and the weights under PyTorch's names (weights.safetensors). Ctrl-C or SIGTERM ends it after the step in progress, with a checkpoint \
             and the exit status 75; a second one at once. A resumed run ends in the same bits as one that was never \
             stopped.
 
@@ -82,6 +82,8 @@ struct Train: ParsableCommand {
         let source = try ProblemSource(problemOptions, device: machineOptions.device)
         var generators = RunGenerators(seed: runOptions.seed, device: machineOptions.device)
         let problem = source.problem(using: &generators.parameters)
+        // A checkpoint has weights of its own.
+        if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
         let sampler = runOptions.sampler(of: source, generator: generators.batches)
         let length = runOptions.length(of: source.name)
         let setup = optimizerOptions.setup(
@@ -114,12 +116,21 @@ struct Train: ParsableCommand {
             to: .standardOutput(), isQuiet: runOptions.quiet, footer: ["metrics: \(path)/metrics.jsonl"])
         var recorded = trainer
         recorded.sinks = [folder.metrics, progress]
+        recorded.weightsFile = URL(fileURLWithPath: "\(path)/weights.safetensors")
         let summary = try recorded.run(
             problem, with: setup.make(problem.parameters, generator: generators.optimizer), from: checkpoint)
         guard case .interrupted(let signal) = summary.outcome else { return }
         guard plan != nil else { throw ExitCode(128 + (signal ?? 0)) }
         print("resume with: kfac train --resume \(path)")
         throw ExitCode(Self.resumableStatus)
+    }
+
+    private func load(_ file: String, into problem: any Problem) throws {
+        let weights: [String: Tensor]
+        do { weights = try Safetensors(contentsOf: URL(fileURLWithPath: file)).tensors } catch {
+            throw ToolError((error as? SafetensorsError)?.description ?? "\(file) cannot be read: give a file of weights")
+        }
+        do { try problem.load(weights: weights) } catch { throw ToolError("\(file): \(error)") }
     }
 
     /// Tells where a resumed run may differ in its last bits.
@@ -155,6 +166,7 @@ private struct Settings: Encodable {
     let testPeriod: Int?
     let testLimit: Int?
     let average: Double?
+    let initialWeights: String?
     let seed: UInt64
     let device: String
     let threads: Int
@@ -176,6 +188,7 @@ private struct Settings: Encodable {
         testPeriod = run.testPeriod
         testLimit = run.testLimit
         average = run.average
+        initialWeights = run.initialWeights
         seed = run.seed
         device = "\(source.device)"
         threads = Runtime.threadCount

@@ -140,6 +140,10 @@ public struct PoissonProblem: Problem {
 
     public func load(state: [String: Tensor]) throws { try model.load(state: state) }
 
+    public func weights() -> [String: Tensor] { model.pyTorchWeights() }
+
+    public func load(weights: [String: Tensor]) throws { try model.load(pyTorchWeights: weights) }
+
     public func evaluate(limit: Int?) -> Score {
         let test = test.part(0..<min(limit ?? testCount, testCount))
         return withoutGradients {

@@ -1,0 +1,295 @@
+import Foundation
+import TestSupport
+import Testing
+import Torch
+import Training
+
+/// A run that was stopped goes on as if it had not been, and says what is wrong where it cannot.
+@Suite struct ResumeTests {
+    let folder = TemporaryFolder()
+
+    /// A run of 24 steps on 40 points.
+    static let arguments = [
+        "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "24", "--test-limit",
+        "20", "--threads", "1",
+    ]
+
+    private func run(_ arguments: [String], output: String) throws -> Tool.Result {
+        try Tool.run(arguments + ["--output", output], in: folder)
+    }
+
+    /// The bytes of the last checkpoint.
+    private func lastState(_ run: String) throws -> [Data] {
+        let path = try #require(CheckpointFolder(path: folder("\(run)/checkpoints")).paths.last)
+        return try ["model", "state"].map {
+            try Data(contentsOf: URL(fileURLWithPath: "\(path)/\($0).safetensors"))
+        }
+    }
+
+    /// What happened in a run, without the times.
+    private func events(_ run: String) throws -> [String] {
+        try String(contentsOfFile: folder("\(run)/metrics.jsonl"), encoding: .utf8).split(separator: "\n").compactMap {
+            var json = try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+            guard let event = json["event"] as? String, ["step", "evaluation", "epoch_end"].contains(event) else {
+                return nil
+            }
+            json["seconds"] = nil
+            if var details = json["details"] as? [String: Any] {
+                details["phases"] = nil
+                json["details"] = details
+            }
+            return String(decoding: try JSONSerialization.data(withJSONObject: json, options: .sortedKeys), as: UTF8.self)
+        }
+    }
+
+    static let methods: [[String]] = [
+        ["--optimizer", "sgd", "--learning-rate", "0.001"], ["--optimizer", "adam"], ["--optimizer", "adamw"],
+        ["--optimizer", "shampoo"], ["--optimizer", "soap"], ["--optimizer", "muon"], ["--optimizer", "kfac"],
+        ["--optimizer", "kfac", "--step-rule", "quadratic-model", "--damping-rule", "adaptive"],
+        ["--optimizer", "kfac", "--inverse-schedule", "background", "--average", "0.9", "--epochs", "12"],
+        ["--optimizer", "kfac", "--batch-growth", "10", "--test-period", "5"],
+    ]
+
+    /// Stopped after ten steps, in the way of a failure: the checkpoints that follow are taken away.
+    @Test(arguments: methods.indices) func theSameBitsForEveryMethod(index: Int) throws {
+        var arguments = Self.arguments + Self.methods[index]
+        if arguments.contains("--epochs") {
+            let steps = arguments.firstIndex(of: "--steps")!
+            arguments.removeSubrange(steps...steps + 1)
+        }
+        let all = try run(arguments + ["--checkpoint-period", "10", "--keep-checkpoints", "9"], output: "run")
+        #expect(all.status == 0, "\(all.errors)")
+        let (state, whole) = (try lastState("run"), try events("run"))
+        #expect(whole.count >= 24)
+        for path in CheckpointFolder(path: folder("run/checkpoints")).paths where !path.hasSuffix("-00000010") {
+            try FileManager.default.removeItem(atPath: path)
+        }
+        let resumed = try Tool.run(["train", "--resume", "run"], in: folder)
+        #expect(resumed.status == 0, "\(resumed.errors)")
+        #expect(resumed.errors == "")
+        #expect(resumed.lines.contains("resumed after 10 steps"))
+        #expect(try lastState("run") == state)
+        #expect(try events("run") == whole)
+    }
+
+    @Test func aCompleteRunHasNothingLeftToDo() throws {
+        _ = try run(Self.arguments, output: "run")
+        let (state, whole) = (try lastState("run"), try events("run"))
+        let resumed = try Tool.run(["train", "--resume", "run/"], in: folder)
+        #expect(resumed.status == 0)
+        #expect(resumed.lines.contains { $0.hasPrefix("completed: ") })
+        #expect(try lastState("run") == state)
+        #expect(try events("run") == whole)
+    }
+
+    @Test func aRunWithoutACheckpointBeginsAgain() throws {
+        _ = try run(Self.arguments, output: "run")
+        let (state, whole) = (try lastState("run"), try events("run"))
+        try FileManager.default.removeItem(atPath: folder("run/checkpoints"))
+        let resumed = try Tool.run(["train", "--resume", "run"], in: folder)
+        #expect(resumed.status == 0)
+        #expect(resumed.errors == "note: run has no checkpoint yet: the run begins again\n")
+        #expect(try lastState("run") == state)
+        #expect(try events("run") == whole)
+    }
+
+    @Test func theLastOnesAndTheBestAreKept() throws {
+        let result = try run(
+            Self.arguments + ["--checkpoint-period", "5", "--keep-checkpoints", "3", "--test-period", "6"],
+            output: "run")
+        #expect(result.status == 0, "\(result.errors)")
+        let folder = CheckpointFolder(path: folder("run/checkpoints"))
+        let steps = folder.paths.map { Int($0.suffix(8))! }
+        #expect(steps.suffix(3) == [18, 20, 24] || steps.suffix(3) == [15, 20, 24])
+        let best = try folder.paths.map { try CheckpointFolder.read($0).manifest.progress.best!.steps }.last!
+        #expect(steps.contains(best))
+        #expect(steps.count <= 4)
+    }
+
+    /// Runs and leaves two checkpoints.
+    private func runOnce() throws {
+        let result = try run(Self.arguments + ["--checkpoint-period", "10"], output: "run")
+        #expect(result.status == 0, "\(result.errors)")
+    }
+
+    private func resume(_ arguments: [String] = []) throws -> Tool.Result {
+        try Tool.run(["train", "--resume", "run"] + arguments, in: folder)
+    }
+
+    @Test func aDamagedCheckpointIsPassedOver() throws {
+        try runOnce()
+        let state = try lastState("run")
+        let path = folder("run/checkpoints/step-00000024/state.safetensors")
+        var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        bytes[bytes.count / 2] ^= 1
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let result = try resume()
+        #expect(result.status == 0)
+        #expect(
+            result.errors == """
+                note: the checkpoint run/checkpoints/step-00000024 is damaged: state.safetensors is not what was \
+                written: resume from another one
+                note: the run goes on from run/checkpoints/step-00000020 instead
+
+                """)
+        #expect(try lastState("run") == state)
+    }
+
+    @Test func whenAllAreDamagedTheRunIsNot() throws {
+        try runOnce()
+        for path in CheckpointFolder(path: folder("run/checkpoints")).paths {
+            try Data("{}".utf8).write(to: URL(fileURLWithPath: "\(path)/manifest.json"))
+        }
+        let metrics = try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl")))
+        let result = try resume()
+        #expect(result.status == 1)
+        #expect(result.errors.hasPrefix("Error: the checkpoint run/checkpoints/step-00000024 is damaged: "))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl"))) == metrics)
+    }
+
+    @Test func anotherFormatIsRefused() throws {
+        try runOnce()
+        let folder = CheckpointFolder(path: folder("run/checkpoints"))
+        var checkpoint = try folder.readLatest().checkpoint
+        checkpoint.manifest.format = 2
+        checkpoint.manifest.progress.summary.steps = 23
+        try folder.write(checkpoint)
+        let result = try Tool.run(["train", "--resume", "run/checkpoints/step-00000023"], in: self.folder)
+        #expect(result.status == 1)
+        #expect(
+            result.errors == """
+                Error: the checkpoint run/checkpoints/step-00000023 has the format 2, this version reads 1: use the \
+                version that wrote it
+
+                """)
+    }
+
+    static let differences: [([String], String)] = [
+        (["--learning-rate", "0.3"], "optimizer.rule.fixed.learning_rate.linear.from is 0.1 there and 0.3 here"),
+        (["--seed", "3"], "seed is 0 there and 3 here"),
+        (["--optimizer", "adam"], "optimizer."),
+        (["--batch-size", "10"], "batch_size is 20 there and 10 here"),
+        (["--train-limit", "41"], "training_examples is 40 there and 41 here"),
+    ]
+
+    @Test(arguments: differences.indices) func otherOptionsAreRefused(index: Int) throws {
+        let (options, difference) = Self.differences[index]
+        try runOnce()
+        let before = try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl")))
+        let result = try resume(options)
+        #expect(result.status == 1)
+        #expect(result.errors.hasPrefix("Error: the checkpoint run/checkpoints is of another run: "), "\(result.errors)")
+        #expect(result.errors.contains(difference), "\(result.errors)")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl"))) == before)
+    }
+
+    /// A checkpoint of another model, put into this run's folder.
+    @Test func anotherModelsCheckpointIsRefused() throws {
+        try runOnce()
+        let folder = CheckpointFolder(path: folder("run/checkpoints"))
+        var checkpoint = try folder.readLatest().checkpoint
+        checkpoint.model["layers.0.weight"] = Tensor.zeros([64, 4])
+        checkpoint.manifest.progress.summary.steps = 23
+        try folder.write(checkpoint)
+        let result = try Tool.run(["train", "--resume", "run/checkpoints/step-00000023"], in: self.folder)
+        #expect(result.status == 1)
+        #expect(result.errors.contains("layers.0.weight"), "\(result.errors)")
+    }
+
+    @Test func oneRunIsResumedOnlyOnce() throws {
+        let arguments = Self.arguments + ["--output", "run", "--checkpoint-period", "1"]
+        let steps = arguments.firstIndex(of: "--steps")! + 1
+        var long = arguments
+        long[steps] = "100000"
+        _ = try Tool.run(long, in: folder) { running in
+            while running.isRunning, CheckpointFolder(path: folder("run/checkpoints")).paths.isEmpty {
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+            let other = try resume()
+            #expect(other.status == 1)
+            #expect(
+                other.errors == """
+                    Error: run/metrics.jsonl is being written by another process: wait for its end, or stop it
+
+                    """)
+            kill(running.identifier, SIGKILL)
+        }
+    }
+
+    /// What a full disk gives: no file may grow beyond a limit that the checkpoint's exceed.
+    @Test func aFullDiskLeavesTheLastCheckpoint() throws {
+        try runOnce()
+        let (state, whole) = (try lastState("run"), try events("run"))
+        let checkpoints = CheckpointFolder(path: folder("run/checkpoints"))
+        try FileManager.default.removeItem(atPath: try #require(checkpoints.paths.last))
+        let before = checkpoints.paths
+        let script = "ulimit -f 200; trap '' XFSZ; exec \"$0\" \"$@\""
+        let full = try Tool.run(
+            ["-c", script, Tool.path, "train", "--resume", "run", "--checkpoint-period", "1"], in: folder,
+            program: "/bin/sh")
+        #expect(full.status == 1)
+        #expect(
+            full.errors == """
+                Error: the checkpoint run/checkpoints/step-00000021 cannot be written: File too large: the last one \
+                stands; make room, then resume from it
+
+                """)
+        #expect(full.lines.contains { $0.hasPrefix("failed: ") })
+        // Nothing is half-written, nothing lost.
+        #expect(try FileManager.default.contentsOfDirectory(atPath: checkpoints.path).count == before.count)
+        #expect(checkpoints.paths == before)
+        #expect(try resume().status == 0)
+        #expect(try lastState("run") == state)
+        #expect(try events("run") == whole)
+    }
+
+    @Test func aFolderThatCannotBeWrittenEndsTheRunWithItsReason() throws {
+        try FileManager.default.createDirectory(atPath: folder("run"), withIntermediateDirectories: true)
+        try folder.write([], to: "run/checkpoints")
+        let result = try run(Self.arguments + ["--checkpoint-period", "1"], output: "run")
+        #expect(result.status == 1)
+        #expect(
+            result.errors.hasPrefix("Error: the checkpoint run/checkpoints"), "\(result.errors)")
+        #expect(result.errors.contains("cannot be written"), "\(result.errors)")
+    }
+
+    @Test func dataThatIsGoneIsNamed() throws {
+        try folder.writeImages(training: 30, test: 10)
+        let arguments = ["train", "--data", ".", "--optimizer", "sgd", "--epochs", "1", "--batch-size", "10"]
+        #expect(try run(arguments, output: "run").status == 0)
+        let name = try #require(folder.names.first { $0.hasPrefix("train-images") })
+        try FileManager.default.removeItem(atPath: folder(name))
+        let result = try resume()
+        #expect(result.status == 1)
+        #expect(result.errors.contains("train-images"), "\(result.errors)")
+        #expect(!CheckpointFolder(path: folder("run/checkpoints")).paths.isEmpty)
+    }
+
+    @Test func whatIsNoRunIsRefused() throws {
+        let result = try Tool.run(["train", "--resume", "nothing"], in: folder)
+        #expect(result.status == 1)
+        #expect(
+            result.errors
+                == "Error: there is no checkpoint in nothing: give the folder of a run, or of a checkpoint in it\n")
+        try runOnce()
+        let output = try resume(["--output", "other"])
+        #expect(output.status == 64)
+        #expect(output.errors.hasPrefix("Error: --resume goes on in the run's own folder: leave --output out."))
+    }
+
+    /// The weights of a complete run are a beginning for another one.
+    @Test func weightsAreLeftBehindAndTakenUp() throws {
+        try runOnce()
+        let weights = try Safetensors(contentsOf: URL(fileURLWithPath: folder("run/weights.safetensors"))).tensors
+        #expect(!weights.isEmpty)
+        let result = try run(
+            Self.arguments + ["--initial-weights", "run/weights.safetensors", "--optimizer", "adam"], output: "next")
+        #expect(result.status == 0, "\(result.errors)")
+        let wrong = try Tool.run(
+            ["train", "--problem", "resnet20", "--initial-weights", "run/weights.safetensors", "--output", "wrong"],
+            in: folder)
+        #expect(wrong.status == 1)
+        #expect(wrong.errors.contains("run/weights.safetensors: the state does not fit the model ResNet"))
+        #expect(!folder.names.contains("wrong"))
+    }
+}
