@@ -80,6 +80,11 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
         }
     }
 
+    override func restart() {
+        super.restart()
+        lagAverage.restart()
+    }
+
     /// Asks for the matrices of option 1 to be kept by ``updateInverses()``.
     public func registerSymmetricLag(damping: Double) {
         guard symmetricLags[damping] == nil else { return }

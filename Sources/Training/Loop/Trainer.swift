@@ -57,8 +57,8 @@ public struct Trainer {
     ///
     /// An interrupted run returns its summary so far; the model is not tested after its last step.
     ///
-    /// - Throws: What the optimiser throws, ``KFAC/OptimizerError/lossNotFinite(step:)`` where the loss of a step is
-    ///   infinite or NaN, and what a sink throws. The sinks get the end of the run before.
+    /// - Throws: What the optimiser throws, ``KFAC/OptimizerError/lossNotFinite(step:)`` where the loss of a step that was
+    ///   taken is infinite or NaN, and what a sink throws. The sinks get the end of the run before.
     @discardableResult
     public func run(_ problem: some Problem, with optimizer: any Optimizer) throws -> RunSummary {
         guard sampler.count == problem.trainingCount else {
@@ -139,9 +139,11 @@ private struct Run<P: Problem> {
         for number in 1...steps {
             if let outcome = trainer.cancellation.outcome { return outcome }
             let step = try step(epoch: epoch)
-            result.loss += step.loss * Double(step.examples)
+            if step.loss.isFinite {
+                result.loss += step.loss * Double(step.examples)
+                examples += step.examples
+            }
             result.seconds += step.seconds
-            examples += step.examples
             if isEvaluationDue(of: start, isEpochEnd: number == steps) {
                 if let outcome = trainer.cancellation.outcome { return outcome }
                 try evaluate(epoch: epoch)
@@ -180,6 +182,7 @@ private struct Run<P: Problem> {
         summary.examples += indices.count
         summary.lastLoss = loss
         summary.trainingSeconds += seconds
+        summary.count(report.guards)
         summary.add(dataSeconds, to: "data")
         for (phase, seconds) in report.phases { summary.add(seconds, to: phase.rawValue) }
 
@@ -187,9 +190,10 @@ private struct Run<P: Problem> {
             epoch: epoch, step: report.step, examples: indices.count, loss: loss, learningRate: report.learningRate,
             momentum: report.momentum, damping: report.damping, clipping: report.clipping,
             refreshedInverses: report.refreshedInverses, messages: report.messages.isEmpty ? nil : report.messages,
-            seconds: seconds, details: report.damping == nil ? nil : TrainingEvent.StepResult.Details(report))
+            guards: report.guards.isEmpty ? nil : report.guards, seconds: seconds,
+            details: report.damping == nil ? nil : TrainingEvent.StepResult.Details(report))
         try send(.step(result))
-        guard loss.isFinite else { throw OptimizerError.lossNotFinite(step: report.step) }
+        guard loss.isFinite || result.isRejected else { throw OptimizerError.lossNotFinite(step: report.step) }
         return result
     }
 
