@@ -19,6 +19,21 @@ final class AdamRule: GradientRule {
     var learningRate: Schedule { configuration.learningRate }
     var momentum: Double { configuration.beta1 }
 
+    func isBounded(atStep step: Int) -> Bool {
+        // With a tiny ε, elements without a gradient are 0/0.
+        configuration.epsilon >= 1e-15 && (0..<1).contains(configuration.beta2)
+            && Self.isBounded(
+                rate: configuration.learningRate(step), decay: configuration.weightDecay, momentum: configuration.beta1)
+    }
+
+    func restorePoint() -> () -> Void {
+        let (restore, count) = ([means, squares].restorePoint(), updateCount)
+        return { [self] in
+            restore()
+            updateCount = count
+        }
+    }
+
     func update(_ gradients: [Tensor], step: Int, report: inout StepReport) {
         let rate = configuration.learningRate(step)
         updateCount += 1

@@ -25,4 +25,17 @@ protocol GradientRule: AnyObject {
 
     /// Reads what ``save(to:)`` stored.
     func restore(from reader: SnapshotReader)
+
+    /// Whether gradients whose squares are finite cannot make parameters infinite or NaN at a step, with these settings.
+    func isBounded(atStep step: Int) -> Bool
+
+    /// What puts back all that the rule remembers, but for the parameters, as it is now.
+    func restorePoint() -> () -> Void
+}
+
+extension GradientRule {
+    /// Whether a learning rate and a weight decay are such that many steps of any length stay in the range of numbers.
+    static func isBounded(rate: Double, decay: Double = 0, momentum: Double) -> Bool {
+        abs(rate) <= 1e6 && decay >= 0 && abs(rate) * decay <= 1 && momentum >= 0 && momentum < 1
+    }
 }

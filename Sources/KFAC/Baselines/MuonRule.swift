@@ -36,6 +36,21 @@ final class MuonRule: GradientRule {
     var learningRate: Schedule { configuration.learningRate }
     var momentum: Double { configuration.momentum }
 
+    func isBounded(atStep step: Int) -> Bool {
+        adam.isBounded(atStep: step) && configuration.epsilon >= 1e-15
+            && Self.isBounded(
+                rate: configuration.learningRate(step), decay: configuration.weightDecay,
+                momentum: configuration.momentum)
+    }
+
+    func restorePoint() -> () -> Void {
+        let (own, others) = ([means].restorePoint(), adam.restorePoint())
+        return {
+            own()
+            others()
+        }
+    }
+
     func update(_ gradients: [Tensor], step: Int, report: inout StepReport) throws(OptimizerError) {
         guard unknownNames.isEmpty else { throw OptimizerError.unknownNames(unknownNames) }
         let directions = report.time(.preconditioning) {

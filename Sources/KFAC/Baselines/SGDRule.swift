@@ -15,6 +15,13 @@ final class SGDRule: GradientRule {
     var learningRate: Schedule { configuration.learningRate }
     var momentum: Double { configuration.momentum }
 
+    func isBounded(atStep step: Int) -> Bool {
+        Self.isBounded(
+            rate: configuration.learningRate(step), decay: configuration.weightDecay, momentum: configuration.momentum)
+    }
+
+    func restorePoint() -> () -> Void { [velocities].restorePoint() }
+
     func update(_ gradients: [Tensor], step: Int, report: inout StepReport) {
         let rate = configuration.learningRate(step)
         let (momentum, decay) = (configuration.momentum, configuration.weightDecay)

@@ -49,6 +49,23 @@ final class SOAPRule: GradientRule {
     var learningRate: Schedule { configuration.learningRate }
     var momentum: Double { configuration.beta1 }
 
+    func isBounded(atStep step: Int) -> Bool {
+        configuration.epsilon >= 1e-15 && (0..<1).contains(configuration.beta2)
+            && Self.isBounded(
+                rate: configuration.learningRate(step), decay: configuration.weightDecay, momentum: configuration.beta1)
+    }
+
+    func restorePoint() -> () -> Void {
+        // Means and moments are written in place; what is replaced comes back with the states.
+        let (states, count) = (states, updateCount)
+        let restore = [states.flatMap { [$0.mean, $0.square] + $0.moments.compactMap { $0 } }].restorePoint()
+        return { [self] in
+            restore()
+            self.states = states
+            updateCount = count
+        }
+    }
+
     func update(_ gradients: [Tensor], step: Int, report: inout StepReport) throws(OptimizerError) {
         if updateCount == 0 {
             try report.time(.inverses) { () throws(OptimizerError) in try start(gradients, step: step) }

@@ -55,6 +55,29 @@ final class ShampooRule: GradientRule {
         return steps >= 0 && steps % configuration.period == 0
     }
 
+    func isBounded(atStep step: Int) -> Bool {
+        // Without grafting, the roots decide on the length.
+        guard configuration.grafting != .none, case .average = configuration.accumulation,
+            case .relative(let share) = configuration.ridge, share >= 1e-12
+        else { return false }
+        if case .adam(let beta2, let epsilon) = configuration.grafting, epsilon < 1e-15 || !(0..<1).contains(beta2) {
+            return false
+        }
+        return Self.isBounded(
+            rate: configuration.learningRate(step), decay: configuration.weightDecay, momentum: configuration.momentum)
+    }
+
+    func restorePoint() -> () -> Void {
+        // Moments and velocities are written in place; roots are replaced, and come back with the states.
+        let (states, count) = (states, updateCount)
+        let restore = [states.flatMap { [$0.velocity, $0.square] + $0.moments }].restorePoint()
+        return { [self] in
+            restore()
+            self.states = states
+            updateCount = count
+        }
+    }
+
     func update(_ gradients: [Tensor], step: Int, report: inout StepReport) throws(OptimizerError) {
         if refreshesRoots {
             // Nothing has changed yet where a root fails: the new moments are tensors of their own.

@@ -27,7 +27,7 @@ public final class KroneckerBlock: CurvatureBlock {
 
     let order: Order
     private let update: (BlockStatistics) -> Double
-    private var locationCount = LocationCount()
+    private(set) var locationCount = LocationCount()
 
     /// Which factor the rows of the weight belong to.
     enum Order {
@@ -80,7 +80,7 @@ public final class KroneckerBlock: CurvatureBlock {
         ).scaled(by: 1 / locationCount.value)
     }
 
-    private func split(_ damping: Double) -> FactoredDamping {
+    func split(_ damping: Double) -> FactoredDamping {
         FactoredDamping(
             damping: damping / locationCount.value, split: input.settings.dampingSplit,
             inputMeanDiagonal: input.meanDiagonal, outputMeanDiagonal: output.meanDiagonal)
@@ -97,7 +97,7 @@ public final class KroneckerBlock: CurvatureBlock {
         return { () throws(LinearAlgebraError) in try curvature.damped(by: damping).inverse() }
     }
 
-    private func isDampedExactly(_ damping: Double) -> Bool {
+    func isDampedExactly(_ damping: Double) -> Bool {
         input.settings.dampingSplit == .exact && damping != 0
     }
 
@@ -111,7 +111,7 @@ public final class KroneckerBlock: CurvatureBlock {
     }
 
     /// The Kronecker product in the order of the weight's memory.
-    private func product(_ output: any SymmetricOperator, _ input: any SymmetricOperator) -> any SymmetricOperator {
+    func product(_ output: any SymmetricOperator, _ input: any SymmetricOperator) -> any SymmetricOperator {
         let (left, right) = order == .outputsFirst ? (output, input) : (input, output)
         if let left = left as? GroupedOperator, let right = right as? GroupedOperator {
             return GroupedKroneckerOperator(left, right)

@@ -15,10 +15,10 @@ public final class TimeSeriesBlock: CurvatureBlock {
     /// The closed form.
     public let form: Approximation.TimeSeriesForm
 
-    private let input: FullyConnectedMultiKroneckerFactor
-    private let output: FullyConnectedMultiKroneckerFactor
+    let input: FullyConnectedMultiKroneckerFactor
+    let output: FullyConnectedMultiKroneckerFactor
     /// T of the last batch; all series of a batch have one length.
-    private var stepCount = 1
+    private(set) var stepCount = 1
 
     /// Creates a block for a linear layer.
     ///

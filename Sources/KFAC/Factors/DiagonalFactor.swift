@@ -5,7 +5,7 @@ public import Torch
 /// Nothing is kept besides the average: inverses and powers are those of the current statistics, and need not be
 /// registered. Before the first update the diagonal is ones or zeros, see ``FactorSettings/start``. This is the
 /// original's class of the same name.
-public class DiagonalFactor: FisherFactor {
+public class DiagonalFactor: FisherFactor, RestartableFactor {
     /// How the factor averages and inverts.
     public let settings: FactorSettings
     var movingAverage: MovingAverage
@@ -44,6 +44,8 @@ public class DiagonalFactor: FisherFactor {
     public func restore(from reader: SnapshotReader) {
         movingAverage.restore(from: reader) { self.movingAverage = $0 }
     }
+
+    func restart() { movingAverage.restart() }
 
     /// The power −½ of the current average, damped.
     public func inverseCholeskyOperator(damping: Double) throws(FactorError) -> any LinearOperator {

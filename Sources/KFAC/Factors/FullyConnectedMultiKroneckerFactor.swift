@@ -90,6 +90,11 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
         lagAverage.restore(from: reader.under("lag")) { self.lagAverage = $0 }
     }
 
+    override func restart() {
+        super.restart()
+        lagAverage.restart()
+    }
+
     /// Asks for the matrices of option 1 to be kept by ``updateInverses()``.
     public func registerSymmetricLag(damping: Double) {
         guard symmetricLags[damping] == nil else { return }

@@ -12,7 +12,7 @@ public import Torch
 ///
 /// Subclasses say what a batch's second moment is. This is the original's class of the same name, with what its
 /// successor, `DenseSquareMatrixFactor`, added.
-public class InverseProvidingFactor: FisherFactor {
+public class InverseProvidingFactor: FisherFactor, RestartableFactor {
     /// The number of blocks on the diagonal.
     public let groupCount: Int
 
@@ -127,6 +127,8 @@ public class InverseProvidingFactor: FisherFactor {
         }
         stored = updated
     }
+
+    func restart() { movingAverage.restart() }
 }
 
 // Registration and reading.

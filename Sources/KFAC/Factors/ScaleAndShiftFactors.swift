@@ -73,7 +73,7 @@ public final class ScaleAndShiftDiagonalFactor: DiagonalFactor {
 ///
 /// All functions of the 2x2 matrices are in closed form, so nothing is kept and nothing is ever stale (Osawa et al.
 /// 2019). Neither version of the original has it.
-public final class ScaleAndShiftUnitwiseFactor: FisherFactor {
+public final class ScaleAndShiftUnitwiseFactor: FisherFactor, RestartableFactor {
     /// How the factor averages and inverts.
     public let settings: FactorSettings
     private let layout: ScaleAndShiftLayout
@@ -129,6 +129,8 @@ public final class ScaleAndShiftUnitwiseFactor: FisherFactor {
         movingAverage.update(
             with: moments.dropFirst().reduce(first, +), decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
     }
+
+    func restart() { movingAverage.restart() }
 }
 
 /// Which axes of a tensor scales and shifts have.

@@ -11,7 +11,7 @@ public import Torch
 /// `ConvInputSUAKroneckerFactor` has this order, too, but its blocks apply it to parameters whose channel is last: a
 /// defect. It also averages the covariances about each batch's own mean, which loses how the means differ between
 /// batches; here parts of a batch give what the whole gives.
-public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
+public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor, RestartableFactor {
     /// What becomes of the channels' mean.
     public enum Mean: String, Sendable, Hashable, Codable {
         /// m mᵀ is part of the matrix.
@@ -111,6 +111,11 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
     public func restore(from reader: SnapshotReader) {
         covarianceAverage.restore(from: reader.under("covariance")) { self.covarianceAverage = $0 }
         meanAverage.restore(from: reader.under("mean")) { self.meanAverage = $0 }
+    }
+
+    func restart() {
+        covarianceAverage.restart()
+        meanAverage.restart()
     }
 
     private var positions: Int { kernel.reduce(1, *) }

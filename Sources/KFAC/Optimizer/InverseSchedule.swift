@@ -74,4 +74,6 @@ public struct InverseStatus: Sendable, Hashable, Codable {
     public var isNew: Bool
     /// What a probe found at this step, before an update; nil where none was made (``InverseSchedule/whenStale``).
     public var staleness: Double?
+    /// What took the inverse's place when it failed; nil for the inverse itself.
+    public var repair: InverseRung?
 }

@@ -39,6 +39,9 @@ extension KFACOptimizer {
         /// What moves the parameters that have no block: ``LayerChoices/firstOrder`` and ``LayerChoices/unknown``.
         public var firstOrderRule: FirstOrderRule
 
+        /// What is done about numbers that are of no use.
+        public var guards: Guards
+
         /// Creates a configuration.
         public init(
             rule: StepRule = .fixed(), damping: Damping = 0.1,
@@ -47,7 +50,8 @@ extension KFACOptimizer {
             statisticsFraction: Double = 1, burnIn: Int = 0, inverses: InverseSchedule = .together(every: 10),
             clipping: Clipping = .norm(0.003), regularization: Regularization = Regularization(),
             groups: [ParameterGroup] = [], factors: FactorSettings = FactorSettings(),
-            layers: LayerChoices = LayerChoices(), firstOrderRule: FirstOrderRule = .adam(Adam.Configuration())
+            layers: LayerChoices = LayerChoices(), firstOrderRule: FirstOrderRule = .adam(Adam.Configuration()),
+            guards: Guards = Guards()
         ) {
             self.rule = rule
             self.damping = damping
@@ -65,6 +69,7 @@ extension KFACOptimizer {
             self.factors = factors
             self.layers = layers
             self.firstOrderRule = firstOrderRule
+            self.guards = guards
         }
 
         /// Creates a configuration of the most used choices: momentum after preconditioning, and everything else as by
@@ -96,6 +101,7 @@ extension KFACOptimizer {
             } else if case .adaptive = preconditionerDamping {
                 return "the search for the preconditioner's damping needs the rule .quadraticModel, which compares"
             }
+            if let defect = guards.defect { return defect }
             if burnIn < 0 { return "\(burnIn) steps of burn-in" }
             return inverses.defect.map { "\(inverses): \($0)" }
         }

@@ -27,7 +27,8 @@ extension KFACOptimizer {
         let clock = ContinuousClock()
         let start = clock.now
         let didWork = try preconditioner.update(
-            of: layers.blocks, atStep: updateCount, schedule: configuration.inverses, damping: damping)
+            of: layers.blocks, atStep: updateCount, schedule: configuration.inverses, damping: damping,
+            guards: configuration.guards, watch: &watch)
         if didWork { report.phases.append((.inverses, start.duration(to: clock.now).seconds)) }
     }
 
@@ -42,21 +43,30 @@ extension KFACOptimizer {
             var candidate = preconditioner
             _ = try pass.report.time(.inverses) {
                 try candidate.update(
-                    of: layers.blocks, atStep: updateCount, schedule: .together(every: 1), damping: damping)
+                    of: layers.blocks, atStep: updateCount, schedule: .together(every: 1), damping: damping,
+                    guards: configuration.guards, watch: &watch)
             }
             let (gradient, thin) = (pass.gradient, pass.thinGradients)
             let direction = pass.report.time(.preconditioning) { precondition(gradient, thin: thin, with: candidate) }
-            let (model, coefficients) = try solve(direction, &pass.report)
+            guard let (model, coefficients) = try skippingFailedModels({ try solve(direction, &pass.report) }) else {
+                continue
+            }
             let value = model.value(at: coefficients)
-            if best == nil || value < best!.value {
+            if best == nil || value < best!.value || !best!.value.isFinite {
                 best = (value, damping, candidate)
                 result = (direction, (model, coefficients))
             }
         }
-        searchedDamping = best!.damping
-        pass.report.preconditionerDamping = best!.damping
-        preconditioner = best!.preconditioner
-        return result!
+        guard let best, let result else { throw OptimizerError.quadraticModelFailed(step: stepCount) }
+        searchedDamping = best.damping
+        pass.report.preconditionerDamping = best.damping
+        preconditioner = best.preconditioner
+        return result
+    }
+
+    /// The result, nil where a model has no finite minimum and guards let others take its place.
+    private func skippingFailedModels<Result>(_ body: () throws -> Result) throws -> Result? {
+        do { return try body() } catch OptimizerError.quadraticModelFailed where configuration.guards.isOn { return nil }
     }
 
     private var dueRule: LevenbergMarquardt? {
@@ -138,7 +148,9 @@ extension KFACOptimizer {
         }
         report.actualChange = change
         let prediction = report.predictedChange ?? .nan
-        if rule.rejectsBadSteps, let backup, !(change <= 0) {
+        let isUnusable = configuration.guards.isOn && !change.isFinite
+        if isUnusable || rule.rejectsBadSteps, let backup, isUnusable || !(change <= 0) {
+            if isUnusable { watch.note(.stepRejected(reason: .objectiveNotFinite)) }
             backup.restore(self)
             report.isRejected = true
             adaptedDamping = rule.adapted(damping, actualChange: .nan, predictedChange: prediction)

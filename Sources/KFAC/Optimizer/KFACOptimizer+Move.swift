@@ -131,7 +131,8 @@ extension KFACOptimizer {
                 let others = lastStep == nil ? [] : [momentum(stepCount)]
                 coefficients = [model.minimizer(fixing: others)] + others
             }
-            guard coefficients.allSatisfy(\.isFinite) else {
+            // Nor can anything be multiplied by what single precision does not have.
+            guard coefficients.allSatisfy({ $0.magnitude < 1e30 }) else {
                 throw OptimizerError.quadraticModelFailed(step: stepCount)
             }
             return (model, coefficients)

@@ -46,11 +46,12 @@ extension KFACOptimizer {
             pass.report.lossTensor = lossSum / Double(examples)
         }
         if let shared {
+            let admitted = try admitted(shared.statistics, pass.report)
             layers = shared.layers
             pass.report.phases += sharePhases
-            move(averagesBy: shared.statistics, &pass.report)
+            move(averagesBy: admitted, &pass.report)
         }
-        if stepCount == 0 {
+        if !isSettled, layers.isPlanned {
             pass.report.messages = layers.messages
             let before = allParameters
             settleParameters()
@@ -76,7 +77,10 @@ extension KFACOptimizer {
         return batch.parts == 1
     }
 
-    private var isStatisticsStep: Bool { stepCount % configuration.statisticsPeriod == 0 }
+    /// Whether this step moves the averages; where the first one could not, the next ones make up for it.
+    private var isStatisticsStep: Bool {
+        stepCount % configuration.statisticsPeriod == 0 || !layers.isPlanned && unreadState == nil
+    }
 
     private func statisticsOfShare(_ run: (BatchPart) throws -> Loss) throws -> (
         statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], layers: LayerCollection,
@@ -110,10 +114,13 @@ extension KFACOptimizer {
         let records = estimates || thins || unreadState != nil
         let (loss, uses) = records ? try recordingLayerUses(makeLoss) : (try makeLoss(), [])
         let mean = loss.mean
-        guard mean.scalar.isFinite else { throw OptimizerError.lossNotFinite(step: stepCount) }
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
         report.damping = damping
         report.phases.append((.forward, start.duration(to: clock.now).seconds))
+        guard mean.scalar.isFinite else {
+            guard configuration.guards.isOn else { throw OptimizerError.lossNotFinite(step: stepCount) }
+            throw StepRejection(reason: .lossNotFinite, report: report)
+        }
 
         var layers = self.layers
         if unreadState != nil { try read(into: &layers, uses, batchSize: loss.batchSize) }
@@ -132,6 +139,11 @@ extension KFACOptimizer {
             (gradient, thinGradients) = try report.time(.backward) {
                 try gradients(of: mean, uses: thins ? uses : [], blocks: layers.blocks, keepsGraph: keepsGraph)
             }
+        }
+        try requireFinite(gradient, report)
+        if estimates {
+            let soFar = report
+            statistics = try report.time(.statistics) { try admitted(statistics, soFar) }
         }
         self.layers = layers
         if estimates { move(averagesBy: statistics, &report) }

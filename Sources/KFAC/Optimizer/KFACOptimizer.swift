@@ -36,6 +36,10 @@ public final class KFACOptimizer: Optimizer {
     var searchedDamping: Double?
     /// What was loaded and waits for the next step, which shows what layers there are.
     var unreadState: Snapshot?
+    /// What the guards remember, and did in this step.
+    var watch = GuardWatch()
+    /// Whether it is known which parameters have a block.
+    var isSettled = false
 
     /// Creates an optimiser of those of the given parameters that require a gradient and are not excluded.
     ///
@@ -66,7 +70,8 @@ public final class KFACOptimizer: Optimizer {
 
     /// Gives the parameters that turned out to have no block to the first-order rule; after the first statistics.
     func settleParameters() {
-        guard stepCount == 0, firstOrder == nil else { return }
+        guard !isSettled else { return }
+        isSettled = true
         let settled = Set(layers.withBlocks.map(\.tensor.id))
         let others = parameters.filter { !settled.contains($0.tensor.id) } + namedFirstOrder
         guard !others.isEmpty else { return }
@@ -152,34 +157,49 @@ public final class KFACOptimizer: Optimizer {
     private func step(
         parts: Int, canRunShares: Bool, _ run: (BatchPart) throws -> Loss
     ) throws -> StepReport {
-        let batch = Batch(parts: parts, canRunShares: canRunShares)
+        watch.begin()
+        var report: StepReport
+        do {
+            report = try attemptStep(Batch(parts: parts, canRunShares: canRunShares), run)
+            report = try watch.finish(report, configuration.guards)
+        } catch let rejection as StepRejection {
+            report = try watch.reject(rejection, configuration.guards)
+        }
+        stepCount += 1
+        return report
+    }
+
+    /// - Throws: ``StepRejection`` beside errors.
+    private func attemptStep(_ batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> StepReport {
         var pass = try pass(over: batch, run)
         guard stepCount >= configuration.burnIn else {
             pass.report.isBurnIn = true
-            stepCount += 1
             return pass.report
         }
         let backup = looksBack || firstOrder != nil ? Backup(of: self) : nil
-        let move = try withoutGradients {
-            let move = try chooseMove(&pass, batch, run)
-            try predictChange(of: move, &pass, batch, run)
-            return move
+        let move = try rejectingNumericalErrors(&pass) { pass in
+            try withoutGradients {
+                let move = try chooseMove(&pass, batch, run)
+                try predictChange(of: move, &pass, batch, run)
+                return move
+            }
         }
         pass.report.inverses = preconditioner.status(of: layers.blocks, atStep: updateCount)
         pass.report.refreshedInverses = pass.report.inverses.count { $0.isNew }
-        apply(move, &pass.report)
+        try apply(move, &pass.report)
         do {
             try withoutGradients { try adaptDamping(&pass.report, backup: backup, batch, run) }
             if let firstOrder, !pass.report.isRejected {
                 try withoutGradients {
-                    try firstOrder.rule.update(pass.firstOrderGradient, step: stepCount, report: &pass.report)
+                    try firstOrder.rule.update(
+                        pass.firstOrderGradient, of: firstOrder.parameters, step: stepCount, report: &pass.report,
+                        guards: configuration.guards)
                 }
             }
         } catch {
             backup?.restore(self)
             throw error
         }
-        stepCount += 1
         return pass.report
     }
 
@@ -187,11 +207,13 @@ public final class KFACOptimizer: Optimizer {
     var updateCount: Int { stepCount - configuration.burnIn }
 
     /// θ ← (1 − α w) θ − scale · direction.
-    private func apply(_ move: Move, _ report: inout StepReport) {
+    private func apply(_ move: Move, _ report: inout StepReport) throws {
         report.learningRate = move.learningRate
         report.momentum = move.momentum
         report.clipping = move.clipping
-        report.updateNorm = abs(move.scale) * inner(move.direction, move.direction).squareRoot()
+        let norm = abs(move.scale) * inner(move.direction, move.direction).squareRoot()
+        report.updateNorm = norm
+        try requireFinite(norm, of: move, report)
         report.time(.update) {
             withoutGradients {
                 for (index, parameter) in parameters.enumerated() {

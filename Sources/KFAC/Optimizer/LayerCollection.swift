@@ -15,7 +15,7 @@ struct LayerCollection {
     private var plan: [BlockPlan] = []
     /// The plans for want of a better one.
     private var unknown: [BlockPlan] = []
-    private var isPlanned = false
+    private(set) var isPlanned = false
 
     /// Collects those of the given parameters that are not excluded.
     init(parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings) {

@@ -70,6 +70,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case quadraticModelFailed(step: Int)
     /// A root or an eigenbasis of a parameter's second moments could not be found.
     case preconditionerFailed(parameter: String, step: Int, LinearAlgebraError)
+    /// More steps in a row were rejected than ``Guards/maximumRejections`` allows; the reason is the last one's.
+    case stepsRejected(count: Int, step: Int, reason: RejectionReason)
 
     public var description: String {
         switch self {
@@ -94,6 +96,11 @@ public enum OptimizerError: Error, CustomStringConvertible {
             "the quadratic model has no finite minimum at step \(step): raise the damping"
         case .preconditionerFailed(let parameter, let step, let error):
             "the preconditioner of \(parameter) could not be found at step \(step): \(error); lower the learning rate"
+        case .stepsRejected(let count, let step, let reason):
+            count == 1
+                ? "step \(step) was rejected, as \(reason): lower the learning rate, raise the damping or look at the data"
+                : "\(count) steps in a row were rejected, the last one, step \(step), as \(reason): lower the learning rate, "
+                    + "raise the damping or look at the data"
         }
     }
 }

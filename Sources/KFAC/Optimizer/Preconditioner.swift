@@ -8,6 +8,10 @@ struct Preconditioner {
     private var inverses: [Stored?] = []
     /// What another thread is computing.
     private var pending: Pending?
+    /// The step of the last update; nil before the first.
+    private var lastStep: Int?
+    /// Makes inverses fail, for tests.
+    var fault: InverseFault?
 
     /// An inverse and the step of the statistics that it is of.
     private struct Stored {
@@ -15,6 +19,8 @@ struct Preconditioner {
         let step: Int
         var isNew = true
         var staleness: Double?
+        /// What took its place where it failed.
+        var rung: InverseRung?
     }
 
     private struct Pending {
@@ -22,16 +28,25 @@ struct Preconditioner {
         let blocks: [Int]
         let step: Int
         let useAt: Int
+        let dampings: [Double]
     }
 
     /// Brings the inverses to where the schedule wants them at a step.
     ///
-    /// - Parameter damping: That of new inverses.
+    /// - Parameters:
+    ///   - damping: That of new inverses.
+    ///   - guards: Whether inverses that fail are repaired.
+    ///   - watch: Is told of what the guards do.
     /// - Returns: Whether there was anything to do.
     mutating func update(
-        of blocks: [any CurvatureBlock], atStep step: Int, schedule: InverseSchedule, damping: Double
+        of blocks: [any CurvatureBlock], atStep step: Int, schedule: InverseSchedule, damping: Double, guards: Guards,
+        watch: inout GuardWatch
     ) throws -> Bool {
         var didWork = false
+        // Steps that were rejected may have been due.
+        let missed = (lastStep ?? step - 1) + 1 < step
+        let steps = missed ? (lastStep ?? step) + 1...step : step...step
+        lastStep = step
         if inverses.isEmpty { inverses = blocks.map { _ in nil } }
         for index in inverses.indices {
             inverses[index]?.isNew = false
@@ -40,29 +55,56 @@ struct Preconditioner {
         if let pending, step >= pending.useAt {
             self.pending = nil
             didWork = true
-            for (index, result) in zip(pending.blocks, pending.update.results()) {
-                inverses[index] = Stored(
-                    inverse: try unwrap(result, block: blocks[index], step: pending.step), step: pending.step)
+            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+                if guards.isOn {
+                    let failed = fault?(blocks[index].name, nil) == true
+                    if !failed, case .success(let inverse) = result, inverse.isFinite {
+                        inverses[index] = Stored(inverse: inverse, step: pending.step)
+                    } else {
+                        let ladder = ladder(blocks[index], damping, applications: .max)
+                        keep(ladder.climbOn(), of: ladder, index, step, &watch)
+                    }
+                } else {
+                    inverses[index] = Stored(
+                        inverse: try unwrap(result, block: blocks[index], step: pending.step), step: pending.step)
+                }
             }
         }
         var due = schedule.due(atStep: step, count: blocks.count)
+        let isComplete = inverses.allSatisfy { $0 != nil }
+        if missed || !isComplete {
+            let all = Set(steps.flatMap { schedule.due(atStep: $0, count: blocks.count) })
+            due = all.union(inverses.indices.filter { inverses[$0] == nil }).sorted()
+        }
         if case .whenStale(let error, let age, _) = schedule, due.isEmpty {
-            due = try stale(blocks, beyond: error, olderThan: age, atStep: step, damping: damping)
+            due = try stale(
+                blocks, beyond: error, olderThan: age, atStep: step, damping: damping, isGuarded: guards.isOn)
             didWork = true
         }
         guard !due.isEmpty else { return didWork }
-        if case .background(_, let delay, let initially) = schedule, step >= max(1, initially) {
+        let dampings = due.map { guards.isOn ? watch.examine(blocks[$0], damping: damping, guards) : damping }
+        // Another thread's come later, and each block needs one now.
+        if case .background(_, let delay, let initially) = schedule, step >= max(1, initially), isComplete {
             guard pending == nil else { return didWork }
-            let tasks = try due.map { index in
-                try unwrap(
-                    attempt { () throws(LinearAlgebraError) in try blocks[index].inverseUpdate(damping: damping) },
-                    block: blocks[index], step: step)
+            let tasks = try zip(due, dampings).map { index, damping in
+                let task = attempt { () throws(LinearAlgebraError) in try blocks[index].inverseUpdate(damping: damping) }
+                // What is guarded fails where it is taken into use.
+                if guards.isOn, case .failure(let error) = task {
+                    return { () throws(LinearAlgebraError) in throw error } as InverseTask
+                }
+                return try unwrap(task, block: blocks[index], step: step)
             }
-            pending = Pending(update: InverseUpdate(tasks), blocks: due, step: step, useAt: step + delay)
+            pending = Pending(
+                update: InverseUpdate(tasks), blocks: due, step: step, useAt: step + delay, dampings: dampings)
         } else {
             pending = nil
             let applications = schedule.applications(atStep: step)
-            for index in due {
+            for (index, damping) in zip(due, dampings) {
+                if guards.isOn {
+                    let ladder = ladder(blocks[index], damping, applications: applications)
+                    keep(ladder.climb(), of: ladder, index, step, &watch)
+                    continue
+                }
                 let inverse = attempt { () throws(LinearAlgebraError) in
                     try blocks[index].inverseCurvature(damping: damping, applications: applications)
                 }
@@ -76,13 +118,15 @@ struct Preconditioner {
 
     /// The blocks whose inverse errs by more than `error` in a probe, or is as old as `age`.
     private mutating func stale(
-        _ blocks: [any CurvatureBlock], beyond error: Double, olderThan age: Int, atStep step: Int, damping: Double
+        _ blocks: [any CurvatureBlock], beyond error: Double, olderThan age: Int, atStep step: Int, damping: Double,
+        isGuarded: Bool
     ) throws -> [Int] {
         try blocks.indices.filter { index in
             guard let stored = inverses[index], step - stored.step < age else { return true }
-            let curvature = try unwrap(
-                attempt { () throws(LinearAlgebraError) in try blocks[index].curvature(damping: damping) },
-                block: blocks[index], step: step)
+            let result = attempt { () throws(LinearAlgebraError) in try blocks[index].curvature(damping: damping) }
+            // What cannot be probed, as a closed form of the inverse only, waits for its age.
+            if isGuarded, case .failure = result { return false }
+            let curvature = try unwrap(result, block: blocks[index], step: step)
             // Another vector for each layer and step, and the same when a run is repeated.
             let seed = UInt64(step) &* 1_000_003 &+ UInt64(index)
             let staleness = curvature.staleness(
@@ -119,8 +163,53 @@ struct Preconditioner {
         zip(blocks, inverses).compactMap { block, stored in
             stored.map {
                 InverseStatus(
-                    layer: block.name, age: step - $0.step, isNew: $0.isNew, staleness: $0.staleness)
+                    layer: block.name, age: step - $0.step, isNew: $0.isNew, staleness: $0.staleness,
+                    repair: $0.rung)
             }
+        }
+    }
+
+    private func ladder(_ block: any CurvatureBlock, _ damping: Double, applications: Int) -> InverseLadder {
+        InverseLadder(block: block, damping: damping, applications: applications, fault: fault)
+    }
+
+    /// Stores what a ladder led to: an inverse, the last good one or the identity.
+    private mutating func keep(
+        _ result: InverseLadder.Inverse?, of ladder: InverseLadder, _ index: Int, _ step: Int,
+        _ watch: inout GuardWatch
+    ) {
+        let layer = ladder.block.name
+        let staleness = inverses[index]?.staleness
+        switch result {
+        case .some((let inverse, let rung)):
+            inverses[index] = Stored(inverse: inverse, step: step, staleness: staleness, rung: rung)
+            if let rung { watch.note(.inverseRepaired(layer: layer, rung: rung)) }
+            // More damping may be needed by good statistics. Those that fail even so are no average of squares.
+            if rung == .diagonal { watch.state.restarts.insert(layer) }
+        case nil:
+            if inverses[index] != nil, inverses[index]?.rung != .identity, ladder.fault?(layer, .lastGood) != true {
+                inverses[index]?.rung = .lastGood
+                watch.note(.inverseRepaired(layer: layer, rung: .lastGood))
+            } else {
+                replace(index, by: ladder, atStep: step, &watch)
+            }
+            watch.state.restarts.insert(layer)
+        }
+    }
+
+    /// Puts a multiple of the identity in an inverse's place.
+    private mutating func replace(_ index: Int, by ladder: InverseLadder, atStep step: Int, _ watch: inout GuardWatch) {
+        inverses[index] = Stored(inverse: ladder.identity(), step: step, rung: .identity)
+        watch.note(.inverseRepaired(layer: ladder.block.name, rung: .identity))
+    }
+
+    /// Puts multiples of the identity in the place of blocks' inverses that made something of a gradient that is not
+    /// finite, until the next update.
+    mutating func discard(
+        _ indices: [Int], of blocks: [any CurvatureBlock], atStep step: Int, damping: Double, watch: inout GuardWatch
+    ) {
+        for index in indices where inverses.indices.contains(index) {
+            replace(index, by: ladder(blocks[index], damping, applications: 1), atStep: step, &watch)
         }
     }
 
@@ -141,18 +230,21 @@ private func attempt<Value>(_ body: () throws(LinearAlgebraError) -> Value) -> R
 extension Preconditioner {
     /// Stores all inverses; waits for those that another thread is computing.
     func save(to snapshot: inout Snapshot, blocks: [any CurvatureBlock]) {
+        if let lastStep { snapshot.set("lastStep", lastStep) }
         for (block, stored) in zip(blocks, inverses) {
             guard let stored else { continue }
             snapshot.under("stored.\(block.name)") { snapshot in
                 snapshot.set("matrix", stored.inverse)
                 snapshot.set("step", stored.step)
+                if let rung = stored.rung { snapshot.set("rung", rung) }
             }
         }
         guard let pending else { return }
         snapshot.under("pending") { snapshot in
             snapshot.set("step", pending.step)
             snapshot.set("useAt", pending.useAt)
-            for (index, result) in zip(pending.blocks, pending.update.results()) {
+            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+                snapshot.set("dampings.\(blocks[index].name)", damping)
                 snapshot.under("results.\(blocks[index].name)") { snapshot in
                     switch result {
                     case .success(let inverse): snapshot.set("matrix", inverse)
@@ -180,14 +272,18 @@ extension Preconditioner {
                 // One that failed to come into being is not there.
                 guard reader.contains("matrix"), let inverse = matrix(reader, block), let step = reader.integer("step")
                 else { return nil }
-                return Stored(inverse: inverse, step: step, isNew: false)
+                let rung = reader.contains("rung") ? reader.rung("rung") : nil
+                return Stored(inverse: inverse, step: step, isNew: false, rung: rung)
             }
         }
+        if reader.contains("lastStep") { restored.lastStep = reader.integer("lastStep") }
         if reader.contains("pending") {
             let reader = reader.under("pending")
             var numbers: [Int] = []
+            var dampings: [Double] = []
             var results: [Result<any SymmetricOperator, LinearAlgebraError>] = []
-            for (index, block) in blocks.enumerated() {
+            for (index, block) in blocks.enumerated() where reader.contains("dampings.\(block.name)") {
+                guard let damping = reader.number("dampings.\(block.name)") else { continue }
                 let reader = reader.under("results.\(block.name)")
                 if reader.contains("matrix"), let inverse = matrix(reader, block) {
                     results.append(.success(inverse))
@@ -199,9 +295,10 @@ extension Preconditioner {
                     continue
                 }
                 numbers.append(index)
+                dampings.append(damping)
             }
             if let step = reader.integer("step"), let useAt = reader.integer("useAt") {
-                restored.pending = Pending(update: InverseUpdate(results), blocks: numbers, step: step, useAt: useAt)
+                restored.pending = Pending(update: InverseUpdate(results), blocks: numbers, step: step, useAt: useAt, dampings: dampings)
             }
         }
         reader.whenFitting { [restored] in take(restored) }

@@ -27,8 +27,10 @@ public struct StepReport: Sendable {
     public var predictedChange: Double?
     /// The change of the objective on the same batch; nil at steps that did not compute it.
     public var actualChange: Double?
-    /// Whether the parameters were put back, as the step did harm.
+    /// Whether the parameters are as before the step: it did harm and was put back, or it was of no use.
     public var isRejected = false
+    /// What the guards did, in the order in which they did it; empty at steps like any other.
+    public var guards: [GuardEvent] = []
     /// Whether the step only averaged statistics.
     public var isBurnIn = false
     /// The state of the layers' inverses; empty for methods without.

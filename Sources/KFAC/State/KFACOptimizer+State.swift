@@ -7,6 +7,8 @@ extension KFACOptimizer {
         var snapshot = Snapshot()
         snapshot.set("stepCount", stepCount)
         snapshot.set("generator", generator.state)
+        snapshot.set("guards", watch.state)
+        snapshot.set("isSettled", isSettled ? 1 : 0)
         snapshot.set("hasVelocity", hasVelocity ? 1 : 0)
         snapshot.set("velocity", velocities, of: parameters)
         if let adaptedDamping { snapshot.set("adaptedDamping", adaptedDamping) }
@@ -29,8 +31,9 @@ extension KFACOptimizer {
         reader.integer("stepCount") { self.stepCount = $0 }
         reader.generator("generator", like: generator) { self.generator = $0 }
         reader.integer("hasVelocity") { self.hasVelocity = $0 != 0 }
-        // After the first step, those without a velocity are those without a block.
-        let isSettled = reader.integer("stepCount") ?? 0 > 0
+        reader.guardState("guards") { self.watch.state = $0 }
+        // Once it is known which parameters have a block, the others have no velocity.
+        let isSettled = reader.integer("isSettled") == 1
         let own = layers.parameters.filter { !isSettled || reader.under("velocity").contains($0.name) }
         let velocities = own.map { Tensor.zeros(like: $0.tensor.detached()) }
         reader.tensors("velocity", into: velocities, of: own)
@@ -45,7 +48,7 @@ extension KFACOptimizer {
         for name in ["layers", "inverses"] { reader.skip(name) }
         try reader.finish()
 
-        (parameters, self.velocities) = (own, velocities)
+        (parameters, self.velocities, self.isSettled) = (own, velocities, isSettled)
         firstOrder = rule.map { (others, $0) }
         (adaptedDamping, searchedDamping) = (adapted, searched)
         (layers, preconditioner) = (layers.unplanned(), Preconditioner())

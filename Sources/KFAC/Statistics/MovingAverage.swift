@@ -82,6 +82,12 @@ public struct MovingAverage: Sendable {
         reader.whenFitting { [restored] in take(restored) }
     }
 
+    /// Forgets all batches: the average is zero until the next one, which alone then decides.
+    mutating func restart() {
+        withoutGradients { value.fill(0) }
+        totalWeight = 0
+    }
+
     /// Moves the average by one batch whose value is known.
     mutating func update(with new: Tensor, decay: Double, weight: Double) {
         update(decay: decay, weight: weight) { value, keep, take in

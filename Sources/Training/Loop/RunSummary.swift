@@ -1,3 +1,5 @@
+import KFAC
+
 /// What came of a run.
 public struct RunSummary: Sendable, Hashable, Codable {
     /// How a run ended.
@@ -26,6 +28,8 @@ public struct RunSummary: Sendable, Hashable, Codable {
     public var steps = 0
     /// The number of examples that they learned from, each counted as often as it was used.
     public var examples = 0
+    /// How many events of each kind the optimiser's guards told of, by ``KFAC/GuardEvent/Kind``; nil for none at all.
+    public var guards: [String: Int]?
     /// The loss of the last step.
     public var lastLoss: Double?
     /// How well the model did when last tested.
@@ -40,6 +44,11 @@ public struct RunSummary: Sendable, Hashable, Codable {
     public var checkpointSeconds = 0.0
     /// Where the time of the steps went, in the order in which the parts run.
     public var phases: [PhaseTime] = []
+
+    /// Counts what the guards did.
+    mutating func count(_ events: [GuardEvent]) {
+        for event in events { guards = (guards ?? [:]).merging([event.kind.rawValue: 1], uniquingKeysWith: +) }
+    }
 
     /// Adds to the time of a part of the steps.
     mutating func add(_ seconds: Double, to phase: String) {

@@ -72,8 +72,8 @@ public struct Trainer {
     ///   - optimizer: Trains it; new where the run goes on from a checkpoint, whose state it takes over.
     ///   - checkpoint: Where an earlier run of the same settings stood: this one ends in the same bits as that one would
     ///     have.
-    /// - Throws: What the optimiser throws, ``KFAC/OptimizerError/lossNotFinite(step:)`` where the loss of a step is
-    ///   infinite or NaN, what a sink throws, what does not fit in a checkpoint, and ``CheckpointError`` where one cannot
+    /// - Throws: What the optimiser throws, ``KFAC/OptimizerError/lossNotFinite(step:)`` where the loss of a step that
+    ///   was taken is infinite or NaN, what a sink throws, what does not fit in a checkpoint, and ``CheckpointError`` where one cannot
     ///   be written. The sinks get the end of the run before, where it has begun.
     @discardableResult
     public func run(

@@ -1,4 +1,4 @@
-import KFAC
+public import KFAC
 
 /// Something that happens in a run, with all there is to say of it.
 ///
@@ -88,10 +88,15 @@ public enum TrainingEvent: Sendable {
         public var refreshedInverses: Int
         /// What the optimiser has to say to the user; nil for nothing.
         public var messages: [String]?
+        /// What the optimiser's guards did; nil for nothing.
+        public var guards: [GuardEvent]?
         /// The time taken, the making of the batch included, in seconds.
         public var seconds: Double
         /// What only some methods know of a step; nil for the others.
         public var details: Details?
+
+        /// Whether the guards rejected the step: the parameters are as before it.
+        public var isRejected: Bool { guards?.contains { $0.kind == .stepRejected } == true }
 
         /// What second-order methods know of a step; what a step did not compute is nil.
         public struct Details: Sendable, Hashable, Codable {
@@ -109,12 +114,14 @@ public enum TrainingEvent: Sendable {
             public var actualChange: Double?
             /// The actual change by the predicted one.
             public var reductionRatio: Double?
-            /// Whether the parameters were put back, as the step did harm.
+            /// Whether the parameters are as before the step: it did harm and was put back, or it was of no use.
             public var isRejected: Bool
             /// Whether the step only averaged statistics.
             public var isBurnIn: Bool
             /// For each layer, how many steps old the statistics of its inverse are.
             public var inverseAges: [String: Int]
+            /// For each layer whose inverse failed, what took its place; nil where none has.
+            public var repairs: [String: InverseRung]?
             /// The time taken by each phase, in seconds.
             public var phases: [String: Double]
 
@@ -129,6 +136,8 @@ public enum TrainingEvent: Sendable {
                 isRejected = report.isRejected
                 isBurnIn = report.isBurnIn
                 inverseAges = Dictionary(report.inverses.map { ($0.layer, $0.age) }) { first, _ in first }
+                let repaired = report.inverses.compactMap { status in status.repair.map { (status.layer, $0) } }
+                repairs = repaired.isEmpty ? nil : Dictionary(repaired) { first, _ in first }
                 phases = Dictionary(report.phases.map { ($0.phase.rawValue, $0.seconds) }, uniquingKeysWith: +)
             }
         }
@@ -164,7 +173,8 @@ public enum TrainingEvent: Sendable {
         public var epoch: Int
         /// The number of steps done so far.
         public var steps: Int
-        /// The mean of the losses of its steps, weighted by examples: each measured before its step.
+        /// The mean of the losses of its steps, weighted by examples: each measured before its step. Losses of rejected
+        /// steps that are not finite do not count; NaN where all are such.
         public var loss: Double
         /// The time taken by the steps, in seconds.
         public var seconds: Double

@@ -149,21 +149,25 @@ struct TrainingRun<P: Problem> {
         summary.examples += indices.count
         summary.lastLoss = loss
         summary.trainingSeconds += seconds
+        summary.count(report.guards)
         summary.add(dataSeconds, to: "data")
         for (phase, seconds) in report.phases { summary.add(seconds, to: phase.rawValue) }
         progress.epochStepsDone += 1
-        progress.epochExamples += indices.count
-        progress.epochLoss += loss * Double(indices.count)
+        if loss.isFinite {
+            progress.epochExamples += indices.count
+            progress.epochLoss += loss * Double(indices.count)
+        }
         progress.epochSeconds += seconds
 
         let result = TrainingEvent.StepResult(
             epoch: progress.epoch, step: report.step, examples: indices.count, loss: loss,
             learningRate: report.learningRate, momentum: report.momentum, damping: report.damping,
             clipping: report.clipping, refreshedInverses: report.refreshedInverses,
-            messages: report.messages.isEmpty ? nil : report.messages, seconds: seconds,
+            messages: report.messages.isEmpty ? nil : report.messages,
+            guards: report.guards.isEmpty ? nil : report.guards, seconds: seconds,
             details: report.damping == nil ? nil : TrainingEvent.StepResult.Details(report))
         try send(.step(result))
-        guard loss.isFinite else { throw OptimizerError.lossNotFinite(step: report.step) }
+        guard loss.isFinite || result.isRejected else { throw OptimizerError.lossNotFinite(step: report.step) }
     }
 
     private mutating func evaluate() throws {

@@ -1,3 +1,5 @@
+import KFAC
+
 /// Tells people how a run goes: a bar that is redrawn in place on a terminal, otherwise a line each tenth of an epoch or
 /// of a run of steps.
 public final class ProgressReport: EventSink {
@@ -12,6 +14,8 @@ public final class ProgressReport: EventSink {
     private var steps = 0
     private var loss = SmoothedLoss()
     private var evaluation: TrainingEvent.Evaluation?
+    /// What was told of the guards.
+    private var toldGuards: Set<[String]> = []
 
     /// Creates a report.
     ///
@@ -37,6 +41,7 @@ public final class ProgressReport: EventSink {
             stepsInEpoch = epoch.resumedSteps ?? 0
         case .step(let step):
             if let messages = step.messages { tell(messages) }
+            if let guards = step.guards { tell(guards, step) }
             show(step)
         case .evaluation(let evaluation):
             self.evaluation = evaluation
@@ -53,6 +58,12 @@ public final class ProgressReport: EventSink {
             bar.erase()
             terminal.write(Text.lines(Text.summary(summary, errorName: start?.errorName, terminal) + footer))
         }
+    }
+
+    /// Tells the first event of each kind of each layer; the summary counts them all.
+    private func tell(_ events: [GuardEvent], _ step: TrainingEvent.StepResult) {
+        let new = events.filter { toldGuards.insert([$0.kind.rawValue, $0.layer ?? ""]).inserted }
+        if !new.isEmpty { tell(new.map { "step \(step.step): \($0)" }) }
     }
 
     private func show(_ step: TrainingEvent.StepResult) {
@@ -87,6 +98,8 @@ struct SmoothedLoss {
 
     /// Takes in one more loss.
     mutating func note(_ loss: Double) {
+        // That of a rejected step would stay for good.
+        guard loss.isFinite else { return }
         sum = 0.9 * sum + loss
         weight = 0.9 * weight + 1
     }

@@ -1,4 +1,5 @@
 import Foundation
+import KFAC
 
 /// The sentences and numbers of reports.
 enum Text {
@@ -48,11 +49,31 @@ enum Text {
         } else {
             lines.append("not tested yet")
         }
+        if let guards = summary.guards { lines.append("guards: \(counts(guards))") }
         lines.append(
             "time: set-up \(seconds(summary.setUpSeconds)), training \(seconds(summary.trainingSeconds)), "
                 + "tests \(seconds(summary.evaluationSeconds))")
         if !summary.phases.isEmpty, summary.trainingSeconds > 0 { lines.append(whereTheTimeGoes(summary)) }
         return lines
+    }
+
+    /// How often each guard did something: "3 statistics rejected, 1 inverse repaired".
+    private static func counts(_ guards: [String: Int]) -> String {
+        GuardEvent.Kind.allCases.compactMap { kind in guards[kind.rawValue].map { "\($0) \(words(kind, $0))" } }
+            .joined(separator: ", ")
+    }
+
+    private static func words(_ kind: GuardEvent.Kind, _ count: Int) -> String {
+        let isOne = count == 1
+        return switch kind {
+        case .stepRejected: isOne ? "step rejected" : "steps rejected"
+        case .statisticsRejected: "statistics rejected"
+        case .statisticsRestarted: "statistics begun anew"
+        case .inverseRepaired: isOne ? "inverse repaired" : "inverses repaired"
+        case .dampingRaised: isOne ? "damping raised" : "dampings raised"
+        case .deadLayer: isOne ? "layer without curvature" : "layers without curvature"
+        case .gradientDescent: isOne ? "layer in gradient descent" : "layers in gradient descent"
+        }
     }
 
     static func outcome(_ outcome: RunSummary.Outcome, _ terminal: Terminal) -> String {

@@ -161,6 +161,7 @@ import Torch
         }
         let parameters = Self.parameters()
         let optimizer = FirstOrderOptimizer(parameters, rule: method.rule)
+        optimizer.guards = .off
         let before = Self.values(parameters)
         var bad = before
         bad[0] = Tensor.full(like: bad[0], value)

@@ -99,7 +99,7 @@ extension OptimizerError {
     /// Whether numbers got out of hand, as they do with unsuitable settings, rather than the caller made a mistake.
     var isNumerical: Bool {
         switch self {
-        case .lossNotFinite, .inversionFailed, .preconditionerFailed, .quadraticModelFailed: true
+        case .lossNotFinite, .inversionFailed, .preconditionerFailed, .quadraticModelFailed, .stepsRejected: true
         case .unreachedParameters, .unknownNames, .approximationNotPossible, .examplesNotFound, .usesChanged: false
         }
     }

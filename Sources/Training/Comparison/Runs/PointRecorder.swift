@@ -77,9 +77,12 @@ final class PointRecorder: EventSink {
         next.cpuSeconds += processorSeconds() - mark.cpuSeconds
         next.step += 1
         next.examples += step.examples
-        if !step.loss.isFinite { unusableLoss = step.loss }
-        lossSum += step.loss * Double(step.examples)
-        lossExamples += step.examples
+        // Those of rejected steps are no end of the run.
+        unusableLoss = step.loss.isFinite || step.isRejected ? nil : step.loss
+        if !step.isRejected {
+            lossSum += step.loss * Double(step.examples)
+            lossExamples += step.examples
+        }
         onStep(step)
     }
 }
