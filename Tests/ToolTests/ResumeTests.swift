@@ -38,7 +38,8 @@ import Training
                 details["phases"] = nil
                 json["details"] = details
             }
-            return String(decoding: try JSONSerialization.data(withJSONObject: json, options: .sortedKeys), as: UTF8.self)
+            return String(
+                decoding: try JSONSerialization.data(withJSONObject: json, options: .sortedKeys), as: UTF8.self)
         }
     }
 
@@ -178,7 +179,8 @@ import Training
         let before = try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl")))
         let result = try resume(options)
         #expect(result.status == 1)
-        #expect(result.errors.hasPrefix("Error: the checkpoint run/checkpoints is of another run: "), "\(result.errors)")
+        #expect(
+            result.errors.hasPrefix("Error: the checkpoint run/checkpoints is of another run: "), "\(result.errors)")
         #expect(result.errors.contains(difference), "\(result.errors)")
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl"))) == before)
     }

@@ -54,7 +54,8 @@ import Torch
         var weights = try Model.resnet.golden()
         for name in ["weight", "bias"] { weights["linear.\(name)"] = weights.removeValue(forKey: "fc.\(name)") }
         try other.load(pyTorchWeights: weights)
-        #expect(other.pyTorchWeights()["fc.bias"]!.array(of: Float.self) == weights["linear.bias"]!.array(of: Float.self))
+        #expect(
+            other.pyTorchWeights()["fc.bias"]!.array(of: Float.self) == weights["linear.bias"]!.array(of: Float.self))
     }
 
     /// Sequence numbers of convolutions in a VGG, poolings counted: 0, 2, 5, 7, 10, 12.
@@ -62,7 +63,8 @@ import Torch
         var generator = RandomGenerator(seed: 1)
         let vgg = VGGSmall(channels: 3, imageSize: 32, using: &generator)
         let names = vgg.pyTorchWeights().keys.filter { $0.hasSuffix("weight") }.sorted()
-        #expect(names == (["classifier"] + [0, 2, 5, 7, 10, 12].map { "features.\($0)" }).map { "\($0).weight" }.sorted())
+        #expect(
+            names == (["classifier"] + [0, 2, 5, 7, 10, 12].map { "features.\($0)" }).map { "\($0).weight" }.sorted())
     }
 
     @Test func anotherModelsWeightsAreRefused() throws {
@@ -73,6 +75,7 @@ import Torch
         }
         #expect(error!.missing.contains("classifier.bias"))
         #expect(error!.unexpected.contains("fc1.weight"))
-        #expect(before["classifier.bias"]!.array(of: Float.self) == model.state()["classifier.bias"]!.array(of: Float.self))
+        #expect(
+            before["classifier.bias"]!.array(of: Float.self) == model.state()["classifier.bias"]!.array(of: Float.self))
     }
 }

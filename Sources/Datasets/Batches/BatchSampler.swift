@@ -135,7 +135,8 @@ public struct BatchSampler: Sendable {
     /// For states from files, which must not trap.
     public func defect(of state: State) -> String? {
         guard state.epoch >= 0, state.step >= state.epoch, (0..<count).contains(state.dealt) else {
-            return "batch \(state.step) in epoch \(state.epoch) after \(state.dealt) examples is no place in a data set "
+            return
+                "batch \(state.step) in epoch \(state.epoch) after \(state.dealt) examples is no place in a data set "
                 + "of \(count)"
         }
         guard state.generator.count == epochState.count else {

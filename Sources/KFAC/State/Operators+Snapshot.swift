@@ -152,7 +152,8 @@ extension SnapshotReader {
             let blocks = reader.names.indices.compactMap { inner("\($0)") }
             return blocks.count == reader.names.count ? DirectSumOperator(blocks) : nil
         case "rankOne":
-            guard let base = inner("base"), let vector = reader.tensor("vector", dtype: like.dtype, device: like.device),
+            guard let base = inner("base"),
+                let vector = reader.tensor("vector", dtype: like.dtype, device: like.device),
                 let weight = reader.number("weight")
             else { return nil }
             return made(vector.count == base.dimension) {

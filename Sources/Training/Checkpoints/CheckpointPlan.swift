@@ -12,7 +12,7 @@ public struct CheckpointPlan: Sendable {
     public var interval: Double?
     /// Whether one is written after each test that had the best score so far.
     public var keepsBest: Bool
-    /// What was chosen for the run; a resumed run must have chosen the same. See ``CheckpointSettings``.
+    /// What was chosen for the run, as ``CheckpointSettings`` takes it apart; a resumed run must have chosen the same.
     public var settings: [String: String]
     /// The paths of settings that a resumed run may choose otherwise.
     public var changeableSettings: Set<String>

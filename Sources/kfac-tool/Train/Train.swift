@@ -128,7 +128,8 @@ struct Train: ParsableCommand {
     private func load(_ file: String, into problem: any Problem) throws {
         let weights: [String: Tensor]
         do { weights = try Safetensors(contentsOf: URL(fileURLWithPath: file)).tensors } catch {
-            throw ToolError((error as? SafetensorsError)?.description ?? "\(file) cannot be read: give a file of weights")
+            throw ToolError(
+                (error as? SafetensorsError)?.description ?? "\(file) cannot be read: give a file of weights")
         }
         do { try problem.load(weights: weights) } catch { throw ToolError("\(file): \(error)") }
     }
@@ -172,7 +173,9 @@ private struct Settings: Encodable {
     let threads: Int
     let libtorch: String
 
-    init(arguments: [String], source: ProblemSource, options: ProblemOptions, optimizer: OptimizerSetup, run: RunOptions) {
+    init(
+        arguments: [String], source: ProblemSource, options: ProblemOptions, optimizer: OptimizerSetup, run: RunOptions
+    ) {
         self.arguments = arguments
         problem = source.name
         dataset = source.dataset
