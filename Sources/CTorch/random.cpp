@@ -2,6 +2,11 @@
 #include "aten_random.h"
 #include "support.h"
 
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <iterator>
+
 using namespace ct;
 
 static at::Generator borrow_generator(kt_generator handle) {
@@ -11,6 +16,47 @@ static at::Generator borrow_generator(kt_generator handle) {
 
 static kt_generator give_generator(at::Generator generator) {
     return reinterpret_cast<kt_generator>(generator.unsafeReleaseGeneratorImpl());
+}
+
+/// The state of a generator of the CPU as libtorch copies it: a Mersenne twister and the second half of a pair of normal
+/// numbers. Libtorch names none of it in its headers.
+struct CPUState {
+    uint64_t seed;
+    int32_t left;
+    int32_t seeded;
+    uint64_t next;
+    uint64_t words[624];
+    double normal_x, normal_y, normal_rho;
+    int32_t has_normal;
+    int32_t padding;
+    float next_normal;
+    uint8_t has_next_normal;
+    uint8_t more_padding[3];
+};
+static_assert(sizeof(CPUState) == 5056);
+
+/// Refuses what libtorch would believe: a position behind the twister's words, from where it would read on, numbers of more
+/// bits than a word has, truth values of other bytes.
+static void check_cpu_state(const at::Tensor &state) {
+    TORCH_CHECK(
+        state.numel() == sizeof(CPUState), "there are ", state.numel(), " bytes, not the ", sizeof(CPUState), " of a state");
+    CPUState values;
+    std::memcpy(&values, state.const_data_ptr(), sizeof(values));
+    constexpr int32_t count = std::size(values.words);
+    bool is_fresh = values.left == 1 && values.next == 0;
+    bool is_within = values.left >= 1 && values.left <= count && values.next == uint64_t(count + 1 - values.left);
+    TORCH_CHECK(values.seeded == 1 && (is_fresh || is_within), "the position in its sequence is none");
+    bool has_bits = false;
+    for (auto word : values.words) {
+        TORCH_CHECK(word <= UINT32_MAX, "a word of it has more than 32 bits");
+        has_bits = has_bits || word != 0;
+    }
+    TORCH_CHECK(has_bits, "all of its words are zero");
+    for (auto number : {values.normal_x, values.normal_y, values.normal_rho, double(values.next_normal)}) {
+        TORCH_CHECK(std::isfinite(number), "a normal number in it is not finite");
+    }
+    TORCH_CHECK(
+        (values.has_normal | 1) == 1 && (values.has_next_normal | 1) == 1, "it does not say whether a number is left over");
 }
 
 static at::TensorOptions options(const at::Generator &generator, kt_dtype dtype) {
@@ -47,7 +93,11 @@ kt_status kt_generator_state(kt_generator generator, kt_tensor *out) {
 }
 
 kt_status kt_generator_set_state(kt_generator generator, kt_tensor state) {
-    return guarded([&] { borrow_generator(generator).set_state(borrow(state)); });
+    return guarded([&] {
+        auto target = borrow_generator(generator);
+        if (target.device().is_cpu()) check_cpu_state(borrow(state));
+        target.set_state(borrow(state));
+    });
 }
 
 kt_status kt_uniform(

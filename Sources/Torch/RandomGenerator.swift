@@ -30,6 +30,9 @@ public struct RandomGenerator: @unchecked Sendable {
     }
 
     /// Everything that the sequence from here on depends on, as bytes; for checkpoints.
+    ///
+    /// It is set to what was read from a generator of the same kind of device. Bytes that come from a file are for
+    /// ``restore(_:)``, which throws where this stops the program.
     public var state: [UInt8] {
         get {
             withExtendedLifetime(storage) {
@@ -37,11 +40,19 @@ public struct RandomGenerator: @unchecked Sendable {
             }
         }
         set {
-            makeUnique()
-            let bytes = Tensor(newValue)
-            let status = bytes.read { kt_generator_set_state(storage.pointer, $0) }
-            guard status == KT_OK else { fatalError("RandomGenerator.state: \(lastMessage())") }
+            do { try restore(newValue) } catch { fatalError("RandomGenerator.state: \(error)") }
         }
+    }
+
+    /// Goes on from a ``state`` that may be damaged.
+    ///
+    /// - Throws: ``RandomGeneratorStateError`` where the bytes are no state of a generator on this kind of device; the
+    ///   generator is then as it was.
+    public mutating func restore(_ state: [UInt8]) throws(RandomGeneratorStateError) {
+        makeUnique()
+        let bytes = Tensor(state)
+        let status = bytes.read { kt_generator_set_state(storage.pointer, $0) }
+        guard status == KT_OK else { throw RandomGeneratorStateError(device: device, reason: lastMessage()) }
     }
 
     /// Draws numbers uniformly from a range (its upper bound excluded).
@@ -117,5 +128,19 @@ public struct RandomGenerator: @unchecked Sendable {
             fatalError("RandomGenerator: \(lastMessage())")
         }
         storage = Storage(owning: output)
+    }
+}
+
+/// Why a random generator cannot go on from a state.
+public struct RandomGeneratorStateError: Error, Hashable, CustomStringConvertible {
+    /// The generator's device.
+    public let device: Device
+    /// What is wrong with the state.
+    public let reason: String
+
+    /// One sentence with the reason, and what to do.
+    public var description: String {
+        "the bytes are no state of a random generator on \(device): \(reason): use a state that was saved on the same kind "
+            + "of device"
     }
 }

@@ -76,6 +76,40 @@ import Torch
     }
 }
 
+@Suite struct BatchSamplerStateTests {
+    private let sampler = BatchSampler(count: 40, batchSize: 7, generator: RandomGenerator(seed: 3))
+
+    private func expectRefused(
+        _ reason: String, _ change: (inout BatchSampler.State) -> Void,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        var sampler = sampler
+        _ = sampler.next()
+        let before = sampler
+        var state = sampler.state
+        change(&state)
+        let error = #expect(throws: BatchSamplerStateError.self, sourceLocation: sourceLocation) {
+            try sampler.restore(state)
+        }
+        #expect(error?.reason.contains(reason) == true, sourceLocation: sourceLocation)
+        #expect(sampler.state == before.state, sourceLocation: sourceLocation)
+    }
+
+    @Test func statesOfNoSamplerAreRefused() {
+        expectRefused("batch -1 cannot be in epoch 0") { $0.step = -1 }
+        expectRefused("batch 1 cannot be in epoch -1") { $0.epoch = -1 }
+        expectRefused("batch 1 cannot be in epoch 2") { $0.epoch = 2 }
+        // The number of the batch after it could not be counted.
+        expectRefused("batch \(Int.max) cannot be in epoch 0") { $0.step = .max }
+        expectRefused("-7 examples of an epoch of 40 are dealt") { $0.dealt = -7 }
+        expectRefused("40 examples of an epoch of 40 are dealt") { $0.dealt = 40 }
+        expectRefused("there are 3 bytes, not the 5056 of a state") { $0.generator = [1, 2, 3] }
+        expectRefused("all of its words are zero") { state in
+            for place in 24..<24 + 624 * 8 { state.generator[place] = 0 }
+        }
+    }
+}
+
 @Suite struct BatchGrowthTests {
     private func sampler(
         _ count: Int, from first: Int, steps: Int, _ partial: BatchSampler.PartialBatch = .drop

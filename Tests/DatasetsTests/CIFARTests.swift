@@ -54,13 +54,26 @@ import Torch
         #expect(error?.description == message.replacing("FILE", with: path))
     }
 
-    /// A file without an end, of which no more is read than a data set can have.
-    @Test func aFileBeyondMeasureIsRefused() {
-        let error = #expect(throws: DatasetError.self) { _ = try CIFARFile(path: "/dev/zero") }
+    /// A file with a hole of 300 megabytes, none of which is read.
+    @Test func aFileBeyondMeasureIsRefused() throws {
+        let path = try folder.write([], to: "long.bin")
+        #expect(truncate(path, 3073 * 100_000 + 1) == 0)
+        let error = #expect(throws: DatasetError.self) { _ = try CIFARFile(path: path) }
         #expect(
             error?.description
-                == "/dev/zero has more than 100000 records of 3073 bytes; those of CIFAR-10 have 10000: get the right file"
+                == "\(path) has more than 100000 records of 3073 bytes; those of CIFAR-10 have 10000: get the right file"
         )
+    }
+
+    @Test func onlyRegularFilesAreRead() {
+        let pipe = folder("pipe")
+        #expect(mkfifo(pipe, 0o600) == 0)
+        #expect(throws: DatasetError.unreadable(pipe, reason: "it is a pipe, and a regular file is needed")) {
+            _ = try CIFARFile(path: pipe)
+        }
+        #expect(
+            throws: DatasetError.unreadable("/dev/zero", reason: "it is a device, and a regular file is needed")
+        ) { _ = try CIFARFile(path: "/dev/zero") }
     }
 
     @Test func saysWhyAFileCannotBeRead() {

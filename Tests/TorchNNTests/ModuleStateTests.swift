@@ -96,6 +96,21 @@ import TorchNN
                     + "of another shape or type is '0.weight' (expected float32[4, 3], found float32[4, 5]), "))
     }
 
+    @Test func damagedGeneratorsAreReportedAndNothingIsWritten() throws {
+        let model = Self.model(seed: 1)
+        var state = Self.model(seed: 2).state()
+        var bytes = state["2.generator"]!.array(of: UInt8.self)
+        bytes[16] = 99
+        state["2.generator"] = Tensor(bytes)
+        let error = #expect(throws: ModuleStateError.self) { try model.load(state: state) }
+        #expect(error?.damaged == ["2.generator"])
+        #expect(
+            error?.description
+                == "the state does not fit the model Sequential: no state of a random generator is '2.generator'; get the "
+                + "file that it is from anew")
+        #expect(model.hasSameState(as: Self.model(seed: 1)))
+    }
+
     @Test func longListsAreCutShort() {
         var generator = RandomGenerator(seed: 1)
         let model = MultilayerPerceptron([2, 2, 2, 2], using: &generator)

@@ -130,32 +130,50 @@ public struct BatchSampler: Sendable {
         }
     }
 
-    /// Why a sampler of this data cannot stand there; nil where it can.
-    ///
-    /// For states from files, which must not trap.
-    public func defect(of state: State) -> String? {
-        guard state.epoch >= 0, state.step >= state.epoch, (0..<count).contains(state.dealt) else {
-            return
-                "batch \(state.step) in epoch \(state.epoch) after \(state.dealt) examples is no place in a data set "
-                + "of \(count)"
-        }
-        guard state.generator.count == epochState.count else {
-            return "the order's generator has \(state.generator.count) bytes, \(epochState.count) were expected"
-        }
-        return nil
-    }
-
     /// Where the sampler stands.
+    ///
+    /// It is set to what was read from a sampler of the same data. What comes from a file is for ``restore(_:)``, which
+    /// throws where this stops the program.
     public var state: State {
         get { State(step: step, epoch: epoch, dealt: dealt, generator: epochState) }
         set {
-            if let defect = defect(of: newValue) { fatalError("BatchSampler.state: \(defect)") }
-            step = newValue.step
-            epoch = newValue.epoch
-            dealt = newValue.dealt
-            epochState = newValue.generator
-            generator.state = newValue.generator
-            order = dealt == 0 ? nil : generator.permutation(count)
+            do { try restore(newValue) } catch { fatalError("BatchSampler.state: \(error)") }
         }
+    }
+
+    /// Goes on from a ``state-swift.property`` that may be damaged or of other data.
+    ///
+    /// - Throws: ``BatchSamplerStateError`` where no sampler of so many examples stands there, or the bytes are no state of
+    ///   a generator; the sampler is then as it was.
+    public mutating func restore(_ state: State) throws(BatchSamplerStateError) {
+        guard state.epoch >= 0, state.step >= state.epoch, state.step <= Self.mostSteps else {
+            throw BatchSamplerStateError(
+                reason: "batch \(state.step) cannot be in epoch \(state.epoch), both counted from 0")
+        }
+        guard (0..<count).contains(state.dealt) else {
+            throw BatchSamplerStateError(reason: "\(state.dealt) examples of an epoch of \(count) are dealt")
+        }
+        var generator = generator
+        do { try generator.restore(state.generator) } catch { throw BatchSamplerStateError(reason: "\(error)") }
+        step = state.step
+        epoch = state.epoch
+        dealt = state.dealt
+        epochState = state.generator
+        order = dealt == 0 ? nil : generator.permutation(count)
+        self.generator = generator
+    }
+
+    /// More than anybody does, and far from where counting ends.
+    private static let mostSteps = 1 << 53
+}
+
+/// Why a batch sampler cannot go on from a state.
+public struct BatchSamplerStateError: Error, Hashable, CustomStringConvertible {
+    /// What is wrong with the state.
+    public let reason: String
+
+    /// One sentence with the reason, and what to do.
+    public var description: String {
+        "the state is none of a sampler of this data: \(reason): use a state that was saved with the same data"
     }
 }

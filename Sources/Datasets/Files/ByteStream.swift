@@ -1,59 +1,42 @@
 import Foundation
+import Torch
 
 /// The bytes of a file, or those that gzip makes of it, read from the beginning.
 final class ByteStream {
-    private let path: String
-    private let handle: FileHandle
+    private let file: InputFile
     private let decompressor: Decompressor?
-
-    /// The most bytes that are asked for at once, so that no length that a file claims is ever allocated unseen.
-    private static let pieceSize = 1 << 22
+    /// The most bytes that a compressed file may expand to.
+    private let limit: UInt64
 
     /// Opens a file; a name that ends in `.gz` is decompressed by the program gzip.
-    init(path: String) throws(DatasetError) {
-        self.path = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(path, reason: Self.systemReason()) }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        if path.hasSuffix(".gz") {
-            decompressor = try Decompressor(path: path, file: file)
-            handle = decompressor!.output
-        } else {
-            decompressor = nil
-            handle = file
-        }
+    ///
+    /// - Parameter limit: The most bytes that a compressed file may expand to, whatever its header says: by default half of
+    ///   the memory.
+    init(path: String, limit: UInt64 = ProcessInfo.processInfo.physicalMemory / 2) throws(DatasetError) {
+        self.limit = limit
+        do { file = try InputFile(path: path) } catch { throw DatasetError(error) }
+        decompressor = path.hasSuffix(".gz") ? try Decompressor(file) : nil
     }
 
     deinit { decompressor?.stop() }
 
+    /// The length of the file; nil where it is compressed, and what is read of it may be longer.
+    var byteCount: Int? { decompressor == nil ? file.byteCount : nil }
+
     /// Reads `count` bytes, or as many as there are.
     func read(_ count: Int) throws(DatasetError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        while bytes.count < count {
-            let piece = try readPiece(min(count - bytes.count, Self.pieceSize))
-            if piece.isEmpty { break }
-            bytes += piece
-        }
-        return bytes
-    }
-
-    /// Reads some bytes, at most `count`; none at the end.
-    private func readPiece(_ count: Int) throws(DatasetError) -> [UInt8] {
-        var result = 0
-        let piece = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            repeat {
-                result = Foundation.read(handle.fileDescriptor, buffer.baseAddress, count)
-            } while result < 0 && errno == EINTR
-            initialized = max(0, result)
-        }
-        guard result >= 0 else { throw .unreadable(path, reason: Self.systemReason()) }
-        return piece
+        do {
+            guard let decompressor else { return try file.read(count) }
+            return try decompressor.read(count, limit: limit)
+        } catch { throw DatasetError(error) }
     }
 
     /// Checks, at the end of the bytes, that they were all; a damaged compressed file ends early.
     func finish() throws(DatasetError) { try decompressor?.finish() }
+}
 
-    private static func systemReason() -> String { String(cString: strerror(errno)) }
+extension DatasetError {
+    fileprivate init(_ error: FileError) { self = .unreadable(error.path, reason: error.reason) }
 }
 
 /// The program gzip at work on one file.
@@ -63,17 +46,31 @@ private final class Decompressor {
     private let standardOutput = Pipe()
     private let standardError = Pipe()
 
-    var output: FileHandle { standardOutput.fileHandleForReading }
-
-    init(path: String, file: FileHandle) throws(DatasetError) {
-        self.path = path
+    init(_ file: InputFile) throws(DatasetError) {
+        path = file.path
         guard let program = Self.program() else { throw .missingGzip(path) }
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = ["-dc"]
-        process.standardInput = file
+        process.standardInput = FileHandle(fileDescriptor: file.descriptor, closeOnDealloc: false)
         process.standardOutput = standardOutput
         process.standardError = standardError
         do { try process.run() } catch { throw .unreadable(path, reason: "gzip cannot be started: \(error)") }
+    }
+
+    /// Reads `count` bytes, or as many as gzip gives.
+    func read(_ count: Int, limit: UInt64) throws(FileError) -> [UInt8] {
+        let output = standardOutput.fileHandleForReading.fileDescriptor
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let piece = try InputFile.readPiece(
+                min(count - bytes.count, InputFile.pieceSize), from: output, path: path)
+            if piece.isEmpty { break }
+            bytes += piece
+            guard bytes.count <= limit else {
+                throw FileError(path: path, reason: "it expands to more than \(limit) bytes")
+            }
+        }
+        return bytes
     }
 
     /// Waits for the end; throws what gzip has to say where it failed.

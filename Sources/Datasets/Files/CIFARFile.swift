@@ -27,7 +27,10 @@ public struct CIFARFile: Sendable {
     /// - Throws: ``DatasetError`` where the file cannot be read, is not made of whole records, or has a class out of
     ///   range.
     public init(path: String) throws(DatasetError) {
-        let bytes = try ByteStream(path: path).read(Self.recordSize * Self.largestCount + 1)
+        let largestSize = Self.recordSize * Self.largestCount
+        let stream = try ByteStream(path: path)
+        if let found = stream.byteCount, found > largestSize { throw .notCIFAR(path, found: found) }
+        let bytes = try stream.read(largestSize + 1)
         let count = bytes.count / Self.recordSize
         guard count > 0, count <= Self.largestCount, bytes.count.isMultiple(of: Self.recordSize) else {
             throw .notCIFAR(path, found: bytes.count)

@@ -42,6 +42,10 @@ public struct IDXFile: Sendable {
             let (product, overflow) = count.multipliedReportingOverflow(by: extent)
             return overflow ? .max : product
         }
+        // What a plain file cannot hold is not even looked for.
+        if let there = stream.byteCount, there - 4 - 4 * axes < count {
+            throw .truncated(path, shape: shape, found: max(0, there - 4 - 4 * axes))
+        }
         bytes = try stream.read(count)
         guard bytes.count == count else {
             try stream.finish()

@@ -4,7 +4,7 @@ public import Foundation
 ///
 /// The format: 8 bytes with the header's length, the header (`{"name": {"dtype", "shape", "data_offsets"}}`, with
 /// texts under `__metadata__`), the data without gaps. Reading checks every offset before it touches the data, so a
-/// damaged or hostile file gives a ``SafetensorsError`` and never more memory than the file is long.
+/// damaged or hostile file gives a ``SafetensorsError``, and no memory is taken for what is claimed and not there.
 public struct Safetensors: Sendable {
     /// The tensors by name.
     public var tensors: [String: Tensor]
@@ -17,12 +17,26 @@ public struct Safetensors: Sendable {
         self.metadata = metadata
     }
 
-    /// Reads a file.
+    /// Reads a file, which must not be written meanwhile.
     ///
-    /// - Throws: ``SafetensorsError`` where the file is not well formed; Foundation's errors where it cannot be read.
+    /// The file is read, not mapped: where another program cuts it off, this throws.
+    ///
+    /// - Throws: ``FileError`` where the file cannot be read, ``SafetensorsError`` where it is not well formed.
     public init(contentsOf file: URL) throws {
+        let input = try InputFile(path: file.path)
         do {
-            try self.init(data: Data(contentsOf: file, options: .mappedIfSafe))
+            let size = try SafetensorsHeader.size(input.read(8), of: input.byteCount)
+            let header = try SafetensorsHeader(json: input.read(size), dataCount: input.byteCount - 8 - size)
+            self.init(tensors: [:], metadata: header.metadata)
+            for entry in header.entries {
+                let bytes = try input.read(entry.end - entry.begin)
+                guard bytes.count == entry.end - entry.begin else {
+                    throw SafetensorsError("it was cut off within '\(entry.name)' while it was read")
+                }
+                tensors[entry.name] = bytes.withUnsafeBytes {
+                    Tensor(bytes: $0, dtype: entry.dtype, shape: entry.shape)
+                }
+            }
         } catch let error as SafetensorsError {
             throw SafetensorsError(file: file.path, reason: error.reason)
         }
@@ -32,35 +46,12 @@ public struct Safetensors: Sendable {
     ///
     /// - Throws: ``SafetensorsError`` where they are not well formed.
     public init(data: Data) throws(SafetensorsError) {
-        let (header, body) = try Safetensors.split(data)
-        var entries: [Entry] = []
-        metadata = [:]
-        for (name, value) in header {
-            if name == "__metadata__" {
-                guard let texts = value as? [String: String] else {
-                    throw SafetensorsError("its __metadata__ holds something else than texts")
-                }
-                metadata = texts
-            } else {
-                entries.append(try Entry(name: name, json: value))
-            }
-        }
-
-        // The entries must cover the data exactly: no gap, no overlap, nothing beyond the end.
-        entries.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
-        var position = 0
-        for entry in entries {
-            guard entry.begin == position else {
-                throw SafetensorsError("the data of '\(entry.name)' begins at byte \(entry.begin), not \(position)")
-            }
-            position = entry.end
-        }
-        guard position == body.count else {
-            throw SafetensorsError("its header describes \(position) bytes of data, but \(body.count) are there")
-        }
-
-        tensors = [:]
-        for entry in entries {
+        let size = try SafetensorsHeader.size(data.prefix(8), of: data.count)
+        let start = data.startIndex + 8
+        let body = data[(start + size)...]
+        let header = try SafetensorsHeader(json: Array(data[start..<start + size]), dataCount: body.count)
+        self.init(tensors: [:], metadata: header.metadata)
+        for entry in header.entries {
             let start = body.startIndex + entry.begin
             tensors[entry.name] = body[start..<start + entry.end - entry.begin].withUnsafeBytes {
                 Tensor(bytes: $0, dtype: entry.dtype, shape: entry.shape)
@@ -83,7 +74,7 @@ public struct Safetensors: Sendable {
         for (_, name, tensor) in order.sorted(by: { ($0.size, $0.name) < ($1.size, $1.name) }) {
             let bytes = tensor.bytes()
             header[name] = [
-                "dtype": Entry.codes[tensor.dtype]!, "shape": tensor.shape,
+                "dtype": Self.codes[tensor.dtype]!, "shape": tensor.shape,
                 "data_offsets": [body.count, body.count + bytes.count],
             ]
             body.append(bytes)
@@ -101,60 +92,10 @@ public struct Safetensors: Sendable {
         try encoded().write(to: file, options: .atomic)
     }
 
-    /// Separates the header from the data behind it.
-    private static func split(_ data: Data) throws(SafetensorsError) -> (header: [String: Any], body: Data) {
-        guard data.count >= 8 else {
-            throw SafetensorsError("it has \(data.count) bytes, fewer than the 8 of a header's length")
-        }
-        let length = data.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        guard length <= UInt64(data.count - 8) else {
-            throw SafetensorsError("its header claims \(length) bytes, but \(data.count - 8) follow")
-        }
-        let start = data.startIndex + 8
-        let json = data[start..<start + Int(length)]
-        guard let header = (try? JSONSerialization.jsonObject(with: json)) as? [String: Any] else {
-            throw SafetensorsError("its header is not a JSON object")
-        }
-        return (header, data[(start + Int(length))...])
-    }
-}
-
-extension Safetensors {
-    /// One tensor's line in the header.
-    private struct Entry {
-        let name: String
-        let dtype: DType
-        let shape: [Int]
-        let begin: Int
-        let end: Int
-
-        static let codes: [DType: String] = [
-            .float32: "F32", .float64: "F64", .int64: "I64", .int32: "I32", .uint8: "U8", .bool: "BOOL",
-        ]
-
-        init(name: String, json: Any) throws(SafetensorsError) {
-            guard let fields = json as? [String: Any], let code = fields["dtype"] as? String,
-                let shape = fields["shape"] as? [Int], let offsets = fields["data_offsets"] as? [Int],
-                offsets.count == 2
-            else { throw SafetensorsError("the header's entry '\(name)' lacks dtype, shape or data_offsets") }
-            guard let dtype = Entry.codes.first(where: { $0.value == code })?.key else {
-                let known = Entry.codes.values.sorted().joined(separator: ", ")
-                throw SafetensorsError("'\(name)' has the element type \(code); only \(known) can be read")
-            }
-            guard let count = Tensor.elementCount(shape) else {
-                throw SafetensorsError("the shape \(shape) of '\(name)' is negative or too large")
-            }
-            let size = count * dtype.byteCount
-            guard offsets[0] >= 0, offsets[1] >= offsets[0], offsets[1] - offsets[0] == size else {
-                throw SafetensorsError("'\(name)' of shape \(shape) needs \(size) bytes, but has the place \(offsets)")
-            }
-            self.name = name
-            self.dtype = dtype
-            self.shape = shape
-            begin = offsets[0]
-            end = offsets[1]
-        }
-    }
+    /// What the format calls the element types.
+    static let codes: [DType: String] = [
+        .float32: "F32", .float64: "F64", .int64: "I64", .int32: "I32", .uint8: "U8", .bool: "BOOL",
+    ]
 }
 
 /// Why a safetensors file could not be read.
@@ -169,7 +110,7 @@ public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
         self.reason = reason
     }
 
-    fileprivate init(_ reason: String) { self.init(reason: reason) }
+    init(_ reason: String) { self.init(reason: reason) }
 
     /// One sentence with the file and the reason.
     public var description: String {

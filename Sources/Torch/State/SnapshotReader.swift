@@ -126,12 +126,11 @@ public final class SnapshotReader {
         _ name: String, like generator: RandomGenerator, _ take: @escaping (RandomGenerator) -> Void
     ) {
         guard let state = bytes(name) else { return }
-        guard state.count == generator.state.count else {
-            fault("'\(path(name))' has \(state.count) bytes, \(generator.state.count) were expected")
+        var restored = generator
+        do { try restored.restore(state) } catch {
+            fault("'\(path(name))': \(error)")
             return
         }
-        var restored = generator
-        restored.state = state
         let final = restored
         all.actions.append { take(final) }
     }

@@ -13,8 +13,11 @@ public enum Device: Sendable, Hashable, CustomStringConvertible, LosslessStringC
         case "cpu": self = .cpu
         case "cuda": self = .cuda(0)
         default:
-            let parts = description.split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count == 2, parts[0] == "cuda", let index = Int(parts[1]), index >= 0 else { return nil }
+            guard description.hasPrefix("cuda:"), let index = Int(description.dropFirst("cuda:".count)) else {
+                return nil
+            }
+            // Neither "+1" nor "-0" nor "01".
+            guard index >= 0, "cuda:\(index)" == description else { return nil }
             self = .cuda(index)
         }
     }

@@ -17,7 +17,7 @@ extension Module {
     /// Elements are converted to the types and moved to the devices that the module has. Everything is compared first:
     /// where an error is thrown, nothing was written. Without the entry of a generator, that generator stays as it is.
     ///
-    /// - Throws: ``ModuleStateError`` where an entry is missing, unexpected, or does not fit in shape or type.
+    /// - Throws: ``ModuleStateError`` where an entry is missing, unexpected, damaged, or does not fit in shape or type.
     public func load(state: [String: Tensor]) throws(ModuleStateError) {
         let tensors = namedTensors
         let generators = namedStochasticModules
@@ -31,11 +31,19 @@ extension Module {
             let fits = source.shape == tensor.shape && source.dtype.isFloatingPoint == tensor.dtype.isFloatingPoint
             if !fits { error.add(mismatch: name, expected: tensor, found: source) }
         }
+        var restored: [(module: any StochasticModule, generator: RandomGenerator)] = []
         for (name, module) in generators {
             guard let source = state[name] else { continue }
-            let current = Tensor(module.generator.state)
-            let fits = source.shape == current.shape && source.dtype == current.dtype
-            if !fits { error.add(mismatch: name, expected: current, found: source) }
+            var generator = module.generator
+            let current = Tensor(generator.state)
+            guard source.shape == current.shape, source.dtype == current.dtype else {
+                error.add(mismatch: name, expected: current, found: source)
+                continue
+            }
+            do {
+                try generator.restore(source.array(of: UInt8.self))
+                restored.append((module, generator))
+            } catch _ { error.damaged.append(name) }
         }
         let known = Set(tensors.map(\.name) + generators.map(\.name))
         error.unexpected = state.keys.filter { !known.contains($0) }.sorted()
@@ -44,9 +52,7 @@ extension Module {
         withoutGradients {
             for (name, tensor) in tensors { tensor.assign(state[name]!) }
         }
-        for (name, module) in generators {
-            if let source = state[name] { module.generator.state = source.array(of: UInt8.self) }
-        }
+        for (module, generator) in restored { module.generator = generator }
     }
 
     private var namedTensors: [(name: String, tensor: Tensor)] {

@@ -20,10 +20,12 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
     public internal(set) var unexpected: [String] = []
     /// The entries that do not fit.
     public internal(set) var mismatched: [Mismatch] = []
+    /// The names of random generators whose bytes are of the right length and yet no generator's state.
+    public internal(set) var damaged: [String] = []
 
     init(module: String) { self.module = module }
 
-    var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty }
+    var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty && damaged.isEmpty }
 
     mutating func add(mismatch name: String, expected: Tensor, found: Tensor) {
         func describe(_ tensor: Tensor) -> String { "\(tensor.dtype)\(tensor.shape)" }
@@ -43,7 +45,11 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
         note(
             "of another shape or type is",
             mismatched.map { "'\($0.name)' (expected \($0.expected), found \($0.found))" })
-        return "the state does not fit the model \(module): \(faults.joined(separator: "; ")); "
-            + "build the model with the settings that it was saved with"
+        note("no state of a random generator is", damaged.map { "'\($0)'" })
+        let isDamagedOnly = missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty
+        let advice =
+            isDamagedOnly
+            ? "get the file that it is from anew" : "build the model with the settings that it was saved with"
+        return "the state does not fit the model \(module): \(faults.joined(separator: "; ")); \(advice)"
     }
 }

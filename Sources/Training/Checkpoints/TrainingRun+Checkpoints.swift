@@ -55,11 +55,12 @@ extension TrainingRun {
         let position = BatchSampler.State(
             step: manifest.progress.samplerStep, epoch: manifest.progress.samplerEpoch,
             dealt: manifest.progress.samplerDealt, generator: generator)
-        if let defect = sampler.defect(of: position) { reader.fault(defect) }
+        var sampler = sampler
+        do { try sampler.restore(position) } catch { reader.fault(error.reason) }
         try reader.finish()
         try problem.load(state: checkpoint.model)
         try optimizer.load(checkpoint.state.part("optimizer"))
-        sampler.state = position
+        self.sampler = sampler
         progress = manifest.progress
         progress.summary.outcome = .completed
         progress.summary.setUpSeconds += trainer.setUpSeconds

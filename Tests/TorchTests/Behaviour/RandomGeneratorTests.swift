@@ -63,6 +63,53 @@ struct RandomGeneratorTests {
         #expect(sample(&generator) == expected)
     }
 
+    /// Where something of a state's bytes is changed, and how it is refused.
+    static let damages: [(at: Int, bytes: [UInt8], reason: String)] = [
+        // The rest of the twister's words: none, too many, not as many as its position leaves.
+        (8, [0, 0, 0, 0], "position"), (8, [255, 255, 255, 255], "position"), (8, [0x70, 2, 0, 0], "position"),
+        (12, [0], "position"), (12, [2], "position"), (16, [0, 0, 1], "position"),
+        (16, [255, 255, 255, 255, 255, 255, 255, 255], "position"),
+        (24 + 4, [1], "a word of it has more than 32 bits"),
+        (24, [UInt8](repeating: 0, count: 624 * 8), "all of its words are zero"),
+        (24 + 4992 + 8, [0, 0, 0, 0, 0, 0, 0xf8, 0x7f], "a normal number in it is not finite"),
+        (5040, [2], "left over"), (5048, [0, 0, 0x80, 0x7f], "not finite"), (5052, [7], "left over"),
+    ]
+
+    @Test(arguments: damages.indices) func damagedStatesAreRefused(index: Int) {
+        let (place, bytes, reason) = Self.damages[index]
+        var generator = RandomGenerator(seed: 5)
+        _ = generator.uniform([10])
+        var untouched = generator
+        var state = generator.state
+        state.replaceSubrange(place..<place + bytes.count, with: bytes)
+        let error = #expect(throws: RandomGeneratorStateError.self) { try generator.restore(state) }
+        #expect(error?.reason.contains(reason) == true)
+        #expect(sample(&generator) == sample(&untouched))
+    }
+
+    @Test(arguments: [0, 1, 16, 5055, 5057, 100_000]) func statesOfAnotherLengthAreRefused(length: Int) {
+        var generator = RandomGenerator(seed: 5)
+        let error = #expect(throws: RandomGeneratorStateError.self) {
+            try generator.restore([UInt8](repeating: 1, count: length))
+        }
+        #expect(
+            error?.description
+                == "the bytes are no state of a random generator on cpu: there are \(length) bytes, not the 5056 of a "
+                + "state: use a state that was saved on the same kind of device")
+    }
+
+    /// Wherever in its block of numbers a generator stands, with or without half of a pair left over.
+    @Test func allStatesAreRestored() throws {
+        var generator = RandomGenerator(seed: 6)
+        for step in 0..<1300 {
+            var other = RandomGenerator(seed: 0)
+            try other.restore(generator.state)
+            #expect(other.state == generator.state)
+            _ = step % 100 == 0 ? generator.normal([1], dtype: .float64) : generator.uniform([1])
+            if step % 7 == 0 { _ = generator.normal([1]) }
+        }
+    }
+
     @Test func splitGeneratorsDiffer() {
         var parent = RandomGenerator(seed: 7)
         var same = RandomGenerator(seed: 7)

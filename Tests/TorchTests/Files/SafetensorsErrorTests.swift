@@ -42,6 +42,30 @@ struct SafetensorsErrorTests {
         Damage("not an object", header: "[1,2]", "not a JSON object"),
         Damage("not text", safetensorsFile(header: "", data: [255, 254], claiming: 2), "not a JSON object"),
         Damage("deeply nested", header: String(repeating: "[", count: 100_000), "not a JSON object"),
+        Damage("deeply nested inside", header: #"{"x":"# + String(repeating: "[", count: 100_000), "not a JSON object"),
+        Damage(
+            "objects nested inside", header: String(repeating: #"{"x":"#, count: 100_000), "less than 64 levels"),
+        Damage("a name twice", header: #"{"x":1,"x":2}"#, "it has the key 'x' twice"),
+        Damage("a name twice, written differently", header: "{\"e\u{301}\":1,\"\u{e9}\":2}", "twice"),
+        Damage("a shape twice", header: #"{"x":{"shape":[1],"shape":[0]}}"#, "the key 'shape' twice"),
+        Damage("metadata twice", header: #"{"__metadata__":{"a":"1","a":"2"}}"#, "the key 'a' twice"),
+        Damage("more behind the header", header: "{}{}", "the end should be at its byte 2"),
+        Damage("a comma too many", header: #"{"x":1,}"#, "not a JSON object"),
+        Damage("leading zeros", header: entry(shape: "[01]", offsets: "[0,1]"), data: [1], "leading zeros"),
+        Damage("half a pair", header: #"{"\ud800":1}"#, "the escape at its byte 4"),
+        Damage("two first halves", header: #"{"\ud800\ud800":1}"#, "the escape at its byte 4"),
+        Damage(
+            "a name that is no text", safetensorsFile(header: "", data: Array("{\"".utf8) + [255, 34], claiming: 4),
+            "UTF-8"),
+        Damage(
+            "a whole number with a fraction", header: entry(shape: "[1.0]", offsets: "[0,1]"), data: [1], "'x' lacks"),
+        Damage("a truth value", header: entry(shape: "[true]", offsets: "[0,1]"), data: [1], "'x' lacks"),
+        Damage(
+            "least and greatest offset", header: entry(shape: "[1]", offsets: "[\(Int.min),\(Int.max)]"), "the place"),
+        Damage(
+            "too many axes",
+            header: entry(shape: "[\(Array(repeating: "1", count: 65).joined(separator: ","))]", offsets: "[0,1]"),
+            data: [1], "'x' has 65 axes; at most 64 can be read"),
         Damage("metadata of numbers", header: #"{"__metadata__":{"a":1}}"#, "__metadata__"),
         Damage("metadata that is a text", header: #"{"__metadata__":"a"}"#, "__metadata__"),
         Damage("an entry that is a number", header: #"{"x":1}"#, "'x' lacks"),
@@ -74,6 +98,38 @@ struct SafetensorsErrorTests {
         let error = try #require(throws: SafetensorsError.self) { try Safetensors(data: Data(damage.file)) }
         #expect(error.file == nil)
         #expect(error.reason.contains(damage.reason), "\(error.reason)")
+    }
+
+    /// As many axes as are allowed can be used, too.
+    @Test(arguments: ["U8", "BOOL"]) func manyAxesAreRead(type: String) throws {
+        let shape = "[\(Array(repeating: "1", count: 64).joined(separator: ","))]"
+        let header = Self.entry(dtype: "\"\(type)\"", shape: shape, offsets: "[0,1]")
+        let read = try Safetensors(data: safetensorsFile(header: header, data: [1]))
+        #expect(read.tensors["x"]?.rank == 64)
+        #expect(try Safetensors(data: read.encoded()).tensors["x"]?.scalar == 1)
+    }
+
+    /// A header longer than any is not read, though all of it is there: a file with a hole.
+    @Test func aHeaderBeyondMeasureIsRefused() throws {
+        let folder = TemporaryFolder()
+        let path = try folder.write(safetensorsFile(header: "{}", claiming: 1 << 40), to: "file")
+        #expect(truncate(path, 1 << 41) == 0)
+        let error = try #require(throws: SafetensorsError.self) { try Safetensors(contentsOf: URL(filePath: path)) }
+        #expect(error.reason == "its header has 1099511627776 bytes, and 100000000 are the most that one may have")
+    }
+
+    @Test func onlyRegularFilesAreRead() throws {
+        let folder = TemporaryFolder()
+        #expect(mkfifo(folder("pipe"), 0o600) == 0)
+        for (path, reason) in [
+            (folder("pipe"), "it is a pipe, and a regular file is needed"), (folder.path, "Is a directory"),
+            (folder("none"), "No such file or directory"),
+            ("/dev/zero", "it is a device, and a regular file is needed"),
+        ] {
+            let error = try #require(throws: FileError.self) { try Safetensors(contentsOf: URL(filePath: path)) }
+            #expect(error.reason == reason)
+            #expect("\(error)" == "\(path) cannot be read: \(reason)")
+        }
     }
 
     @Test func everyTruncationIsFound() {

@@ -98,6 +98,6 @@ struct SafetensorsTests {
         #expect(error.file == file.path)
         #expect("\(error)".hasPrefix("\(file.path) is not a safetensors file that can be read: it has 3 bytes"))
         let missing = file.appendingPathExtension("missing")
-        #expect(throws: CocoaError.self) { try Safetensors(contentsOf: missing) }
+        #expect(throws: FileError.self) { try Safetensors(contentsOf: missing) }
     }
 }
