@@ -153,7 +153,7 @@ import Testing
             result.lines.first == "fashion-mnist-cnn on \(folder.name): 50 examples to learn from, 20 to be tested on")
     }
 
-    @Test func aLossThatIsNotFiniteEndsTheRunAndKeepsTheMetrics() throws {
+    @Test func stepsThatAreNotFiniteEndTheRunAndKeepTheMetrics() throws {
         let result = try Tool.run(
             [
                 "train", "--data", ".", "--optimizer", "sgd", "--learning-rate", "1e30", "--epochs", "50", "--output",
@@ -162,10 +162,14 @@ import Testing
         #expect(result.status == 1)
         #expect(
             result.errors.wholeMatch(
-                of: /Error: the loss is not finite at step \d+: lower the learning rate or raise the damping\n/) != nil)
+                of: /Error: 11 steps in a row were rejected, the last one, step 10, as the update of .*: lower .*\n/)
+                != nil)
         let end = try #require(
             String(contentsOfFile: folder("run/metrics.jsonl"), encoding: .utf8).split(separator: "\n").last)
-        #expect(end.contains(#""outcome":{"reason":"the loss is not finite at step "#))
+        #expect(end.contains(#""outcome":{"reason":"11 steps in a row were rejected"#))
+        #expect(end.contains(#""guards":{"stepRejected":10}"#))
+        #expect(result.lines.contains("guards: 10 steps rejected"))
+        #expect(result.lines.count { $0.hasPrefix("step 0: the step is rejected, as the update of ") } == 1)
         #expect(result.lines.contains { $0.hasPrefix("failed: ") })
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import KFAC
 import TestSupport
 import Testing
 import Torch
@@ -28,6 +29,10 @@ import Torch
         step.loss = .nan
         step.damping = 0.5
         step.clipping = 1
+        step.guards = [
+            .stepRejected(reason: .lossNotFinite), .inverseRepaired(layer: "a", rung: .moreDamping(factor: 10)),
+            .deadLayer(layer: "b"),
+        ]
         try file.receive(.step(step))
         let evaluation = TrainingEvent.Evaluation(
             epoch: 1, steps: 3, score: Score(examples: 5, loss: 2, accuracy: 0.5), seconds: 0.25)
@@ -35,6 +40,8 @@ import Torch
         try file.receive(.epochEnd(TrainingEvent.EpochResult(epoch: 1, steps: 3, loss: 0.5, seconds: 0.5)))
         var summary = RunSummary(outcome: .interrupted(signal: 2))
         summary.add(0.5, to: "data")
+        summary.count(step.guards ?? [])
+        summary.count([.deadLayer(layer: "c")])
         try file.receive(.runEnd(summary))
 
         #expect(
@@ -45,12 +52,16 @@ import Torch
                 #"{"event":"epoch_start","epoch":1,"steps":3}"#,
                 #"{"event":"step","epoch":1,"examples":4,"learning_rate":0.25,"loss":0.5,"momentum":0.75,"#
                     + #""refreshed_inverses":0,"seconds":0.125,"step":0}"#,
-                #"{"event":"step","clipping":1,"damping":0.5,"epoch":1,"examples":4,"learning_rate":0.25,"loss":"NaN","#
+                #"{"event":"step","clipping":1,"damping":0.5,"epoch":1,"examples":4,"guards":["#
+                    + #"{"step_rejected":{"reason":{"loss_not_finite":{}}}},"#
+                    + #"{"inverse_repaired":{"layer":"a","rung":{"more_damping":{"factor":10}}}},"#
+                    + #"{"dead_layer":{"layer":"b"}}],"learning_rate":0.25,"loss":"NaN","#
                     + #""momentum":0.75,"refreshed_inverses":0,"seconds":0.125,"step":0}"#,
                 #"{"event":"evaluation","epoch":1,"score":{"accuracy":0.5,"examples":5,"loss":2},"seconds":0.25,"#
                     + #""steps":3}"#,
                 #"{"event":"epoch_end","epoch":1,"loss":0.5,"seconds":0.5,"steps":3}"#,
                 #"{"event":"run_end","checkpoint_seconds":0,"epochs":0,"evaluation_seconds":0,"examples":0,"#
+                    + #""guards":{"deadLayer":2,"inverseRepaired":1,"stepRejected":1},"#
                     + #""outcome":{"signal":2,"status":"interrupted"},"phases":[{"phase":"data","seconds":0.5}],"#
                     + #""set_up_seconds":0,"steps":0,"training_seconds":0}"#,
             ])

@@ -1,3 +1,4 @@
+import KFAC
 import Testing
 
 @testable import Training
@@ -65,6 +66,35 @@ import Testing
         first.messages = ["no approximation is known for how gain is used"]
         report.receive(.step(first))
         #expect(screen.text.hasSuffix("\nno approximation is known for how gain is used\n"))
+    }
+
+    /// The first of each kind of each layer; the summary counts them.
+    @Test func guardsAreToldOnce() {
+        let screen = Screen()
+        let report = ProgressReport(to: screen.terminal)
+        report.receive(.runStart(start))
+        report.receive(.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 20)))
+        let before = screen.text
+        var first = step(0, loss: .nan)
+        first.guards = [
+            .stepRejected(reason: .lossNotFinite), .deadLayer(layer: "a"), .deadLayer(layer: "b"),
+        ]
+        var second = step(1)
+        second.guards = [.stepRejected(reason: .objectiveNotFinite), .deadLayer(layer: "b")]
+        report.receive(.step(first))
+        report.receive(.step(second))
+        #expect(
+            screen.text.dropFirst(before.count) == """
+                step 0: the step is rejected, as the loss is not finite
+                step 0: a has no curvature: its inputs or output gradients are zero
+                step 0: b has no curvature: its inputs or output gradients are zero
+                epoch 1/2, step 2/20: loss 1.5000, 2.0 steps/s, 0:19 left
+
+                """)
+        var summary = RunSummary(outcome: .completed)
+        for step in [first, second] { summary.count(step.guards ?? []) }
+        report.receive(.runEnd(summary))
+        #expect(screen.text.contains("\nguards: 2 steps rejected, 3 layers without curvature\n"))
     }
 
     @Test func plainLinesComeEachTenthOfAnEpoch() {

@@ -214,9 +214,38 @@ import Training
         #expect(recorder.names == ["run start", "epoch 1", "run end"])
     }
 
+    /// A few are put up with, and leave neither the run's losses nor its parameters without meaning.
+    @Test(arguments: [Double.nan, .infinity])
+    func aStepWhoseLossIsNotFiniteIsRejected(factor: Double) throws {
+        problem.factor = { $0 == 2 ? factor : 1 }
+        withoutGradients { problem.slope.fill(1) }
+        let summary = try trainer().run(problem, with: optimizer)
+        #expect(summary.outcome == .completed && summary.guards == ["stepRejected": 1])
+        #expect(recorder.steps.map(\.isRejected) == recorder.steps.indices.map { $0 == 2 })
+        #expect(recorder.steps[2].loss.isFinite == false)
+        for case .epochEnd(let epoch) in recorder.events { #expect(epoch.loss.isFinite) }
+        #expect(problem.slope.detached().scalar.isFinite)
+    }
+
+    /// Too many in a row end it with the reason.
+    @Test func lossesThatStayNotFiniteEndTheRun() throws {
+        problem.factor = { $0 >= 2 ? .nan : 1 }
+        let own = SGD(problem.parameters)
+        own.guards.maximumRejections = 1
+        let error = #expect(throws: OptimizerError.self) { try trainer().run(problem, with: own) }
+        #expect(
+            error?.description.hasPrefix("2 steps in a row were rejected, the last one, step 3, as the loss is") == true
+        )
+        #expect(recorder.steps.map(\.step) == [0, 1, 2] && recorder.summary?.steps == 3)
+        #expect(recorder.summary?.outcome == .failed(reason: try #require(error).description))
+    }
+
+    /// Without guards the first one does.
     @Test(arguments: [Double.nan, .infinity])
     func aLossThatIsNotFiniteEndsTheRun(factor: Double) throws {
         problem.factor = { $0 == 2 ? factor : 1 }
+        let optimizer = SGD(problem.parameters)
+        optimizer.guards = .off
         // The slope must not be zero where it is multiplied by infinity.
         withoutGradients { problem.slope.fill(1) }
         let error = #expect(throws: OptimizerError.self) { try trainer().run(problem, with: optimizer) }

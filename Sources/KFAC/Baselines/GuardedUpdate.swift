@@ -20,7 +20,9 @@ extension GradientRule {
             guard let reason = RejectionReason(error) else { throw error }
             throw StepRejection(reason: reason, report: report)
         }
-        guard let restore, let copies, let names = unusable(values.map { $0.detached() }, of: parameters) else { return }
+        guard let restore, let copies, let names = unusable(values.map { $0.detached() }, of: parameters) else {
+            return
+        }
         for (value, copy) in zip(values, copies) { value.assign(copy) }
         restore()
         throw StepRejection(reason: .updateNotFinite(layers: names), report: report)

@@ -66,7 +66,9 @@ extension KFACOptimizer {
 
     /// The result, nil where a model has no finite minimum and guards let others take its place.
     private func skippingFailedModels<Result>(_ body: () throws -> Result) throws -> Result? {
-        do { return try body() } catch OptimizerError.quadraticModelFailed where configuration.guards.isOn { return nil }
+        do { return try body() } catch OptimizerError.quadraticModelFailed where configuration.guards.isOn {
+            return nil
+        }
     }
 
     private var dueRule: LevenbergMarquardt? {

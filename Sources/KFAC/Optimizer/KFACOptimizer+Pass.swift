@@ -46,10 +46,8 @@ extension KFACOptimizer {
             pass.report.lossTensor = lossSum / Double(examples)
         }
         if let shared {
-            let admitted = try admitted(shared.statistics, pass.report)
-            layers = shared.layers
             pass.report.phases += sharePhases
-            move(averagesBy: admitted, &pass.report)
+            try move(averagesBy: shared.statistics, layers: shared.layers, &pass.report)
         }
         if !isSettled, layers.isPlanned {
             pass.report.messages = layers.messages
@@ -141,12 +139,7 @@ extension KFACOptimizer {
             }
         }
         try requireFinite(gradient, report)
-        if estimates {
-            let soFar = report
-            statistics = try report.time(.statistics) { try admitted(statistics, soFar) }
-        }
-        self.layers = layers
-        if estimates { move(averagesBy: statistics, &report) }
+        if estimates { try move(averagesBy: statistics, layers: layers, &report) }
         let pass = Pass(
             report: report, gradient: gradient, thinGradients: thinGradients, loss: keepsGraph ? loss : nil)
         return (pass, loss.batchSize)
@@ -186,11 +179,16 @@ extension KFACOptimizer {
         return (dense, thin)
     }
 
+    /// Moves the averages of the layers of a batch, by what may enter them.
     private func move(
-        averagesBy statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], _ report: inout StepReport
-    ) {
-        report.time(.statistics) {
-            for (block, batch) in statistics { block.updateStatistics(batch) }
+        averagesBy statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], layers: LayerCollection,
+        _ report: inout StepReport
+    ) throws {
+        let soFar = report
+        try report.time(.statistics) {
+            let admitted = try admitted(statistics, soFar)
+            self.layers = layers
+            for (block, batch) in admitted { block.updateStatistics(batch) }
         }
     }
 

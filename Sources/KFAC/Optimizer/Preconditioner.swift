@@ -87,7 +87,8 @@ struct Preconditioner {
         if case .background(_, let delay, let initially) = schedule, step >= max(1, initially), isComplete {
             guard pending == nil else { return didWork }
             let tasks = try zip(due, dampings).map { index, damping in
-                let task = attempt { () throws(LinearAlgebraError) in try blocks[index].inverseUpdate(damping: damping) }
+                let task = attempt { () throws(LinearAlgebraError) in try blocks[index].inverseUpdate(damping: damping)
+                }
                 // What is guarded fails where it is taken into use.
                 if guards.isOn, case .failure(let error) = task {
                     return { () throws(LinearAlgebraError) in throw error } as InverseTask

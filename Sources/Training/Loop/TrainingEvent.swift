@@ -173,8 +173,9 @@ public enum TrainingEvent: Sendable {
         public var epoch: Int
         /// The number of steps done so far.
         public var steps: Int
-        /// The mean of the losses of its steps, weighted by examples: each measured before its step. Losses of rejected
-        /// steps that are not finite do not count; NaN where all are such.
+        /// The mean of the losses of its steps, weighted by examples: each measured before its step.
+        ///
+        /// Losses of rejected steps that are not finite do not count; NaN where all are such.
         public var loss: Double
         /// The time taken by the steps, in seconds.
         public var seconds: Double

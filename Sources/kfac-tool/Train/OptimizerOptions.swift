@@ -35,6 +35,11 @@ struct OptimizerOptions: ParsableArguments {
                 + byMethod(\.inversePeriod), valueName: "steps"))
     var inversePeriod: Int?
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Whether steps, statistics and inverses that are not finite are left out or repaired, and reported.")
+    var guards = true
+
     @OptionGroup(title: "K-FAC") var kfac: KFACOptions
 
     func validate() throws {
@@ -78,10 +83,11 @@ struct OptimizerOptions: ParsableArguments {
         let rule: FirstOrderRule
         switch optimizer {
         case .kfac:
-            return .kfac(
-                kfac.configuration(
-                    KFACDefaults(problem), learningRate: { decay.schedule(from: $0, steps: steps) },
-                    rate: learningRate, momentum: momentum, inversePeriod: inversePeriod, layers: layers))
+            var configuration = kfac.configuration(
+                KFACDefaults(problem), learningRate: { decay.schedule(from: $0, steps: steps) },
+                rate: learningRate, momentum: momentum, inversePeriod: inversePeriod, layers: layers)
+            configuration.guards = guards ? Guards() : .off
+            return .kfac(configuration)
         case .sgd:
             rule = .sgd(
                 SGD.Configuration(
@@ -105,7 +111,7 @@ struct OptimizerOptions: ParsableArguments {
                     learningRate: rate, momentum: ownMomentum, weightDecay: weightDecay, adam: adam,
                     lastMatrixHasAdam: true))
         }
-        return .firstOrder(optimizer, rule)
+        return .firstOrder(optimizer, rule, guards ? Guards() : .off)
     }
 
     /// A default that depends on the method, for the help; methods without it are left out.

@@ -7,7 +7,8 @@ import TorchNN
 
 /// Where nothing is wrong, guards do nothing: no events, and the same bits as without them.
 @Suite struct CleanRunTests {
-    @Test(arguments: GuardCase.allCases, [DType.float32, .float64]) func sameBits(kind: GuardCase, dtype: DType) throws {
+    @Test(arguments: GuardCase.allCases, [DType.float32, .float64]) func sameBits(kind: GuardCase, dtype: DType) throws
+    {
         let schedules: [InverseSchedule] = [
             .together(every: 3), .roundRobin(every: 2), .background(every: 3, after: 2),
             .whenStale(beyond: 0.2, atMost: 4),
@@ -41,8 +42,8 @@ import TorchNN
         #expect(try run(Guards()) == run(.off))
     }
 
-    /// A convolutional network with normalisation that learns until it is sure.
-    @Test(arguments: [0.1, 0.01]) func training(damping: Double) throws {
+    /// A convolutional network with normalisation that learns, and is not so sure yet that no curvature is left.
+    @Test(arguments: [0.01, 0.001]) func training(damping: Double) throws {
         func run(_ guards: Guards) throws -> [UInt32] {
             var generator = RandomGenerator(seed: 1)
             let model = ResNet(depth: 8, channels: 2, classes: 3, shortcut: .projection, using: &generator)
@@ -54,12 +55,12 @@ import TorchNN
             let x = randomTensor([24, 2, 8, 8], seed: 2, dtype: .float32)
             let labels = Tensor((0..<24).map { $0 % 3 })
             var losses: [Double] = []
-            for _ in 0..<60 {
+            for _ in 0..<25 {
                 let report = try optimizer.step { Loss(Categorical(logits: model(x)), targets: labels) }
                 #expect(report.guards.isEmpty, "\(report.guards)")
                 losses.append(report.loss)
             }
-            #expect(losses[59] < 0.05 * losses[0])
+            #expect(losses[24] < 0.3 * losses[0])
             return model.parameters.flatMap { $0.array(of: Float.self).map(\.bitPattern) }
         }
         #expect(try run(Guards()) == run(.off))

@@ -78,6 +78,8 @@ enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
     /// Whether the layer is used once for each step of a series.
     var isSeries: Bool { [.shared, .timeSeries, .longSeries].contains(self) }
 
+    var isGeneric: Bool { self == .genericDiagonal || self == .genericFull }
+
     /// The shape of an example.
     private var inputShape: [Int] {
         switch self {
@@ -102,7 +104,8 @@ enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
     fileprivate func features(_ x: Tensor, _ parameters: [NamedParameter]) -> Tensor {
         let (weight, bias) = (parameters[0].tensor, parameters.dropFirst().first?.tensor)
         let geometry = ConvolutionGeometry(
-            kernel: [2, 2], groups: self == .grouped || self == .groupedExact ? 2 : 1, isTransposed: self == .transposed)
+            kernel: [2, 2], groups: self == .grouped || self == .groupedExact ? 2 : 1, isTransposed: self == .transposed
+        )
         switch self {
         case .convolution, .convolutionUncorrelated, .convolutionDiagonal, .grouped, .groupedExact, .transposed:
             return Torch.convolution(x, weight: weight, bias: bias, geometry: geometry).tanh().mean(2, 3)
@@ -116,7 +119,7 @@ enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
                 Torch.linear($0 + x[.all, $1], weight: weight, bias: bias).tanh()
             }
         case .biasAlone: return (Torch.linear(x, weight: randomTensor([4, 6], dtype: x.dtype), bias: weight)).tanh()
-        case .genericDiagonal, .genericFull: return x.matmul(weight.transposed()).tanh()
+        case .genericDiagonal, .genericFull: return x.matmul(weight.transposed())
         default: return Torch.linear(x, weight: weight, bias: bias).tanh()
         }
     }
@@ -154,9 +157,12 @@ struct GuardNetwork {
             ? output(change(kind.features(x, layer))) : output(kind.features(change(x), layer))
     }
 
-    /// The loss of a batch.
-    func loss(_ batch: (inputs: Tensor, labels: Tensor), _ change: (Tensor) -> Tensor = { $0 }) -> Loss {
-        Loss(Categorical(logits: logits(batch.inputs, change)), targets: batch.labels)
+    /// The loss of a batch; `change` acts as in ``logits(_:_:)``, `after` on the logits.
+    func loss(
+        _ batch: (inputs: Tensor, labels: Tensor), _ change: (Tensor) -> Tensor = { $0 },
+        after: (Tensor) -> Tensor = { $0 }
+    ) -> Loss {
+        Loss(Categorical(logits: after(logits(batch.inputs, change))), targets: batch.labels)
     }
 
     /// Whether all parameters are finite.

@@ -8,7 +8,8 @@ import Torch
 @Suite struct InverseLadderTests {
     /// Rungs by number, for faults.
     private static let rungs: [InverseRung?] = [
-        nil, .moreDamping(factor: 10), .moreDamping(factor: 100), .moreDamping(factor: 1000), .doublePrecision, .diagonal,
+        nil, .moreDamping(factor: 10), .moreDamping(factor: 100), .moreDamping(factor: 1000), .doublePrecision,
+        .diagonal,
         .lastGood, .identity,
     ]
 
@@ -157,6 +158,7 @@ import Torch
             let diagonal = matrix.diagonalPart().dense()
             expectClose(diagonal, matrix.dense().diagonal().diagonalMatrix(), relative: 1e-12, absolute: 0)
         }
-        #expect(!DenseOperator(a * .nan).isFinite && !KroneckerOperator(DenseOperator(a / 0), DenseOperator(b)).isFinite)
+        #expect(
+            !DenseOperator(a * .nan).isFinite && !KroneckerOperator(DenseOperator(a / 0), DenseOperator(b)).isFinite)
     }
 }

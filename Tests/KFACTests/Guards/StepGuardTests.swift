@@ -30,7 +30,8 @@ import Torch
     }
 
     /// With and without a rejected step between two others, all is to the bit the same.
-    @Test(arguments: GuardCase.allCases, Bad.allCases) func rejectedStepsLeaveNoTrace(kind: GuardCase, bad: Bad) throws {
+    @Test(arguments: GuardCase.allCases, Bad.allCases) func rejectedStepsLeaveNoTrace(kind: GuardCase, bad: Bad) throws
+    {
         func run(rejecting: Bool) throws -> [[UInt64]] {
             let network = kind.network()
             // Nothing is drawn, so that the generator of the targets is the same.
@@ -63,7 +64,8 @@ import Torch
         let names = ["layer.weight", "layer.bias", "output.weight", "output.bias"]
         #expect(try reason(.gradientNaN) == .stepRejected(reason: .gradientNotFinite(parameters: names)))
         #expect(
-            try reason(.gradientNaN)?.description == "the step is rejected, as the gradient of layer.weight, layer.bias, "
+            try reason(.gradientNaN)?.description
+                == "the step is rejected, as the gradient of layer.weight, layer.bias, "
                 + "output.weight, output.bias is not finite or too large to be squared")
     }
 

@@ -72,7 +72,8 @@ import Torch
         struct Stop: Error {}
         func run(failing: Bool) throws -> [[UInt64]] {
             let network = TestNetwork([3, 4, 2]) { $0.tanh() }
-            let optimizer = KFACOptimizer(network.parameters, configuration: .init(inverses: .together(every: 1), guards: .off))
+            let optimizer = KFACOptimizer(
+                network.parameters, configuration: .init(inverses: .together(every: 1), guards: .off))
             for step in 0..<4 {
                 let x = randomTensor([4, 3], seed: UInt64(step))
                 if failing {

@@ -88,11 +88,14 @@ final class PointsMaker {
                 self.problems.append((run, self.initial, problem as! PointsProblem))
                 let rate = Double(run.settings.first { $0.name == "learning-rate" }!.value)!
                 let momentum = run.settings.first { $0.name == "momentum" }.flatMap { Double($0.value) } ?? 0
-                return run.method == "adam"
-                    ? Adam(problem.parameters, configuration: .init(learningRate: .constant(rate)))
-                    : SGD(
-                        problem.parameters,
-                        configuration: .init(learningRate: .constant(rate), momentum: momentum))
+                guard run.method != "adam" else {
+                    return Adam(problem.parameters, configuration: .init(learningRate: .constant(rate)))
+                }
+                let optimizer = SGD(
+                    problem.parameters, configuration: .init(learningRate: .constant(rate), momentum: momentum))
+                // A run that fails is to do so within its few steps.
+                optimizer.guards = .off
+                return optimizer
             })
     }
 }

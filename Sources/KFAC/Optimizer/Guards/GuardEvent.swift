@@ -88,7 +88,7 @@ extension GuardEvent: CustomStringConvertible {
 public enum StatisticsDefect: String, Sendable, Hashable, Codable, CustomStringConvertible {
     /// An element is infinite or NaN, or too large to be squared.
     case notFinite
-    /// Their scale is too far from that of the batches before: ``Guards/plausibleChange``.
+    /// They are of another scale than the batches before: ``Guards/plausibleChange``.
     case implausible
 
     /// What is wrong, after "they".

@@ -18,9 +18,9 @@ struct GuardState: Sendable, Hashable, Codable {
 
 /// The scale of what enters a layer's statistics.
 struct LayerScale: Sendable, Hashable, Codable {
-    /// The mean square of the inputs, a maximum that decays; nil before there was a batch with any.
+    /// The greatest mean square of a batch's inputs; nil before there was one with any.
     var input: Double?
-    /// The mean square of the output gradients, likewise.
+    /// The greatest mean square of a batch's output gradients, likewise.
     var output: Double?
     /// The number of implausible batches since the last plausible one.
     var outliers = 0

@@ -5,6 +5,7 @@ extension GuardWatch {
     mutating func examine(_ block: any CurvatureBlock, damping: Double, _ guards: Guards) -> Double {
         guard let own = block as? any GuardedBlock else { return damping }
         let found = own.examination(damping: damping, tolerance: guards.gradientDescentTolerance)
+        if found.isBroken { state.restarts.insert(block.name) }
         note(.deadLayer(layer: block.name), while: found.isDead)
         note(
             .gradientDescent(layer: block.name),

@@ -79,7 +79,7 @@ private struct KroneckerExamination {
     func result(damping: Double, isTight: Bool) -> BlockExamination {
         let (inputTrace, outputTrace) = (input.trace(), output.trace())
         guard inputTrace >= 0, outputTrace >= 0, inputTrace.isFinite, outputTrace.isFinite else {
-            return BlockExamination()
+            return BlockExamination(isBroken: true)
         }
         let inputBound = isTight ? input.eigenvalueBound() : inputTrace
         let outputBound = isTight ? output.eigenvalueBound() : outputTrace

@@ -2,6 +2,8 @@ import Torch
 
 /// What the guards find out about a block before they let it be inverted.
 struct BlockExamination {
+    /// Whether a trace is negative or not finite, which that of an average of squares cannot be.
+    var isBroken = false
     /// Whether there is no curvature: a trace is zero.
     var isDead = false
     /// The least damping that the rounding of the factors allows, in units of the mean loss's curvature.
@@ -61,7 +63,7 @@ extension FactorBlock: GuardedBlock {
     func examination(damping: Double, isTight: Bool) -> BlockExamination {
         let average = factor.average
         let trace = average.trace()
-        guard trace >= 0, trace.isFinite else { return BlockExamination() }
+        guard trace >= 0, trace.isFinite else { return BlockExamination(isBroken: true) }
         let bound = isTight ? average.eigenvalueBound() : trace
         return BlockExamination(
             isDead: trace == 0, leastDamping: average.mixesElements ? roundOff * bound : 0,

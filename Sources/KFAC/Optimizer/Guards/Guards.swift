@@ -11,10 +11,11 @@ public struct Guards: Sendable, Hashable, Codable {
     public var isOn: Bool
     /// How many steps in a row may be rejected; one more throws ``OptimizerError/stepsRejected(count:step:reason:)``.
     public var maximumRejections: Int
-    /// By which factor the mean square of what enters a layer's statistics may change from one batch to the next, above 1.
+    /// By which factor the mean square of what enters a layer's statistics may exceed all before, above 1; or the inputs'
+    /// fall below.
     ///
     /// A running average would remember a damaged batch for as many updates as this has digits, times about 45 (with the
-    /// decay 0.95): such a batch is left out. Three in a row are believed.
+    /// decay 0.95): such a batch is left out. After three in a row, the next is believed.
     public var plausibleChange: Double
     /// How far the damped curvature of a layer may be from a multiple of the identity for its directions to count as those
     /// of plain gradient descent, which is reported.

@@ -15,38 +15,30 @@ struct InverseLadder {
 
     /// The inverse itself, or what the statistics still allow; nil where they allow nothing.
     func climb() -> Inverse? {
-        if let inverse = attempt(nil, { () throws(LinearAlgebraError) in
+        let inverse = attempt(nil) { () throws(LinearAlgebraError) in
             try block.inverseCurvature(damping: damping, applications: applications)
-        }) {
-            return (inverse, nil)
         }
-        return climbOn()
+        return inverse.map { ($0, nil) } ?? climbOn()
     }
 
     /// What the statistics still allow after the inverse itself has failed; nil where they allow nothing.
     func climbOn() -> Inverse? {
-        if damping > 0 {
-            for factor in [10.0, 100, 1000] {
-                let rung = InverseRung.moreDamping(factor: factor)
-                if let inverse = attempt(rung, { () throws(LinearAlgebraError) in
-                    try block.inverseCurvature(damping: factor * damping, applications: applications)
-                }) {
-                    return (inverse, rung)
-                }
+        for factor in damping > 0 ? [10.0, 100, 1000] : [] {
+            let rung = InverseRung.moreDamping(factor: factor)
+            let inverse = attempt(rung) { () throws(LinearAlgebraError) in
+                try block.inverseCurvature(damping: factor * damping, applications: applications)
             }
+            if let inverse { return (inverse, rung) }
         }
         guard let own = block as? any GuardedBlock else { return nil }
-        if let inverse = attempt(.doublePrecision, { () throws(LinearAlgebraError) in
+        let precise = attempt(.doublePrecision) { () throws(LinearAlgebraError) in
             try own.preciseInverse(damping: damping)
-        }) {
-            return (inverse, .doublePrecision)
         }
-        if let inverse = attempt(.diagonal, { () throws(LinearAlgebraError) in
+        if let precise { return (precise, .doublePrecision) }
+        let diagonal = attempt(.diagonal) { () throws(LinearAlgebraError) in
             try own.diagonalInverse(damping: damping)
-        }) {
-            return (inverse, .diagonal)
         }
-        return nil
+        return diagonal.map { ($0, .diagonal) }
     }
 
     /// A multiple of the identity, whatever the statistics are.

@@ -46,7 +46,7 @@ extension KFACOptimizer {
         let sizes = withoutGradients { BatchSize.sizes(of: statistics) }
         var state = watch.state
         let verdicts = zip(statistics, sizes).map { own, size in
-            state.judge(own.block.name, size, decay: own.statistics.decay, configuration.guards)
+            state.judge(own.block.name, size, configuration.guards)
         }
         let names = statistics.map(\.block.name)
         for (name, verdict) in zip(names, verdicts) {

@@ -72,19 +72,23 @@ enum StatisticsVerdict: Equatable {
 
 extension GuardState {
     /// Decides on a batch's statistics of a layer, and remembers their scale.
-    mutating func judge(_ layer: String, _ size: BatchSize, decay: Double, _ guards: Guards) -> StatisticsVerdict {
+    ///
+    /// What is implausible is far above all before; or inputs that are far below, as after a damaged batch that came before
+    /// all others. Output gradients may fall by any factor, as they do where a model is sure of what is drawn from it.
+    mutating func judge(_ layer: String, _ size: BatchSize, _ guards: Guards) -> StatisticsVerdict {
         // NaN may be of the drawn targets only; what is too large is so in the batch's gradient, too.
         guard size.isUsable else { return .rejected(.notFinite, isExcessive: !size.isNaN) }
         var scale = scales[layer] ?? LayerScale()
         let input = size.inputSum.map { $0 / Double(size.inputCount) }
         let output = size.outputCount > 0 ? size.outputSum / Double(size.outputCount) : 0
-        let changes = [(scale.input, input), (scale.output, output)].map { old, new -> Double in
+        func change(_ old: Double?, _ new: Double?) -> Double {
             // Zeros have no scale: layers die and revive.
             guard let old, let new, old > 0, new > 0 else { return 1 }
             return new / old
         }
-        let isExcessive = changes.contains { $0 > guards.plausibleChange }
-        let isImplausible = isExcessive || changes.contains { $0 * guards.plausibleChange < 1 }
+        let (inputChange, outputChange) = (change(scale.input, input), change(scale.output, output))
+        let isExcessive = max(inputChange, outputChange) > guards.plausibleChange
+        let isImplausible = isExcessive || inputChange * guards.plausibleChange < 1
         if isImplausible {
             scale.outliers += 1
             scales[layer] = scale
@@ -92,7 +96,7 @@ extension GuardState {
         }
         func moved(_ old: Double?, _ new: Double?) -> Double? {
             guard let new, new > 0 else { return old }
-            return isImplausible ? new : max(new, decay * (old ?? 0))
+            return isImplausible ? new : max(new, old ?? 0)
         }
         scales[layer] = LayerScale(input: moved(scale.input, input), output: moved(scale.output, output))
         return isImplausible ? .restart : .admitted
