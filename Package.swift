@@ -72,6 +72,11 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Torch"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
+        // What is fuzzed: by the tests for a while, and by the package in `Fuzz` for long.
+        .target(
+            name: "FuzzTargets", dependencies: ["Training", "KFAC", "Datasets", "TorchNN", "Torch"],
+            path: "Fuzz/Sources/Targets", swiftSettings: swiftSettings),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TorchNNTests", dependencies: ["TorchNN", "TestSupport"], swiftSettings: swiftSettings),
@@ -83,7 +88,7 @@ let package = Package(
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "ToolTests", dependencies: ["kfac-tool", "TestSupport"], exclude: ["Snapshots"],
+            name: "ToolTests", dependencies: ["kfac-tool", "TestSupport", argumentParser], exclude: ["Snapshots"],
             swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],
