@@ -29,7 +29,7 @@ import Testing
     /// Commands, how many of their command lines are tried (each of a comparison takes many others apart), and options.
     static let options: [(command: String, lines: Int, names: [String])] = [
         (
-            "train", 150,
+            "train", 20,
             [
                 "problem", "data", "train-limit", "augment", "initialization", "optimizer", "learning-rate",
                 "learning-rate-schedule", "momentum", "nesterov", "weight-decay", "inverse-period", "step-rule",
@@ -44,7 +44,7 @@ import Testing
             ]
         ),
         (
-            "compare", 8,
+            "compare", 2,
             [
                 "problem", "data", "train-limit", "method", "search", "learning-rate-schedule", "steps", "seeds",
                 "trials",
@@ -53,7 +53,7 @@ import Testing
                 "target", "output", "device", "threads",
             ]
         ),
-        ("bench", 150, ["case", "repeats", "threads", "quick", "list", "scaling", "json", "csv", "page"]),
+        ("bench", 25, ["case", "repeats", "threads", "quick", "list", "scaling", "json", "csv", "page"]),
     ]
 
     /// Several options at a time, as they come.
@@ -95,7 +95,7 @@ import Testing
             _ = try KFACTool.parseAsRoot(arguments)
             return nil
         } catch {
-            return KFACTool.fullMessage(for: error)
+            return KFACTool.message(for: error)
         }
     }
 
