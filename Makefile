@@ -3,10 +3,16 @@
 PYTHON ?= python3
 # Arguments of the trainer, as in `make demo ARGUMENTS="--epochs 1"`.
 ARGUMENTS ?= --epochs 2
-SOURCES = Sources Tests Package.swift
-export PYTHON
+SOURCES = Sources Tests Fuzz/Sources Fuzz/Package.swift Package.swift
+# Seconds for each parser, and which ones, as in `make fuzz PARSERS="idx cifar"`.
+FUZZ_SECONDS ?= 60
+PARSERS ?=
+# The sanitizer and the tests, as in `make sanitize SANITIZER=thread TESTS=DatasetsTests`.
+SANITIZER ?= address
+TESTS ?= .
+export PYTHON FUZZ_SECONDS
 
-.PHONY: help setup demo test test-setup test-consumer format lint clean distclean
+.PHONY: help setup demo test test-setup test-consumer fuzz sanitize format lint clean distclean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -29,6 +35,12 @@ test-consumer: ## Build and run a package that depends on this one
 	@rm -f .build/consumer/debug.yaml
 	swift run --package-path Tests/Consumer --scratch-path .build/consumer
 
+fuzz: setup ## Fuzz the parsers of files and texts, guided by coverage; FUZZ_SECONDS for each
+	@Fuzz/run $(PARSERS)
+
+sanitize: setup ## Run the tests with a sanitizer: SANITIZER=address, undefined or thread
+	@Scripts/sanitize $(SANITIZER) '$(TESTS)'
+
 format: ## Format the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)
 
@@ -36,7 +48,7 @@ lint: ## Check the sources' format and style
 	swift format lint --strict --recursive --parallel $(SOURCES)
 
 clean: ## Remove what was built
-	rm -rf .build .build-* Tests/Consumer/.build
+	rm -rf .build .build-* Tests/Consumer/.build Fuzz/.build
 
 distclean: clean ## Remove what was built and what was set up
 	rm -rf .deps

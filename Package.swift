@@ -75,6 +75,11 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Torch"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
+        // What is fuzzed: by the tests for a while, and by the package in `Fuzz` for long.
+        .target(
+            name: "FuzzTargets", dependencies: ["Training", "KFAC", "Datasets", "TorchNN", "Torch"],
+            path: "Fuzz/Sources/Targets", swiftSettings: swiftSettings),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TorchNNTests", dependencies: ["TorchNN", "TestSupport"], resources: [.copy("Golden")],
@@ -86,9 +91,11 @@ let package = Package(
             name: "KFACTests", dependencies: ["KFAC", "TorchNN", "TestSupport"],
             resources: [.copy("Golden")], swiftSettings: swiftSettings),
         .testTarget(
-            name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swiftSettings),
+            name: "TrainingTests", dependencies: ["Training", "Checksums", "TestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
-            name: "ToolTests", dependencies: ["kfac-tool", "Training", "TestSupport"], exclude: ["Snapshots"],
+            name: "ToolTests", dependencies: ["kfac-tool", "Training", "TestSupport", argumentParser],
+            exclude: ["Snapshots"],
             swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],

@@ -15,7 +15,7 @@ import Torch
         (["--batch-size", "0"], "--batch-size must be from 1 to 1000000; 0 was given."),
         (["--threads", "0"], "--threads must be from 1 to 1024; 0 was given."),
         (["--threads", "100000"], "--threads must be from 1 to 1024; 100000 was given."),
-        (["--train-limit", "0"], "--train-limit must be at least 1; 0 was given."),
+        (["--train-limit", "0"], "--train-limit must be from 1 to 10000000; 0 was given."),
         (["--learning-rate", "0"], "--learning-rate must be positive; 0.0 was given."),
         (["--learning-rate", "nan"], "--learning-rate must be positive; nan was given."),
         (["--learning-rate", "inf"], "--learning-rate must be positive; inf was given."),
@@ -157,7 +157,7 @@ import Torch
     @Test func imagesThatDoNotFitTheNetwork() throws {
         try folder.writeImages(training: 4, test: 4, size: 6)
         try expectError(
-            "the images of \(folder.name) have 6 x 6 pixels: the network takes square ones of at least 8 x 8")
+            "the images of \(folder.name) have 6 x 6 pixels: the network takes square ones from 8 x 8 to 128 x 128")
     }
 
     @Test(.enabled(if: Runtime.cudaDeviceCount == 0)) func aDeviceThatIsNotThere() throws {

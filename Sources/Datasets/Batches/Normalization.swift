@@ -18,8 +18,10 @@ public struct Normalization: Sendable, Hashable, Codable {
 
     /// Takes mean and standard deviation from all pixels of a data set of uint8; one colour leaves its scale alone.
     public init(of dataset: ImageDataset) {
-        guard dataset.images.dtype == .uint8 else {
-            fatalError("Normalization(of:): images of type \(dataset.images.dtype); uint8 was expected")
+        guard dataset.images.dtype == .uint8, dataset.images.count > 0 else {
+            fatalError(
+                "Normalization(of:): images \(dataset.images.dtype)\(dataset.images.shape); some of uint8 were expected"
+            )
         }
         // From the histogram, in whole numbers: exact, whatever the number of images and of threads.
         let histogram = dataset.images.occurrences(classes: 256).array(of: Int.self)

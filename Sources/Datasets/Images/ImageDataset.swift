@@ -9,8 +9,21 @@ public struct ImageDataset: Sendable {
     /// The number of classes.
     public let classes: Int
 
-    /// Puts images and labels together.
+    /// Puts images and labels together; each label must be one of the classes.
     public init(images: Tensor, labels: Tensor, classes: Int) {
+        self.init(checked: images, labels, classes: classes)
+        let isOutside = (labels .< 0) .| (labels .>= Double(classes))
+        guard !isOutside.any() else {
+            let positions = isOutside.array(of: Bool.self)
+            let index = positions.firstIndex(of: true)!
+            fatalError(
+                "ImageDataset: the label \(labels.array(of: Int.self)[index]) at position \(index) of \(classes) classes"
+            )
+        }
+    }
+
+    /// Puts images and labels of the classes together.
+    private init(checked images: Tensor, _ labels: Tensor, classes: Int) {
         guard images.rank == 4, labels.rank == 1, images.shape[0] == labels.shape[0], labels.dtype == .int64 else {
             fatalError(
                 "ImageDataset: images \(images.dtype)\(images.shape) and labels \(labels.dtype)\(labels.shape); "
@@ -52,11 +65,11 @@ public struct ImageDataset: Sendable {
     /// The first images, all where there are not more than `count`.
     public func prefix(_ count: Int) -> ImageDataset {
         let count = min(count, self.count)
-        return ImageDataset(images: images[0..<count], labels: labels[0..<count], classes: classes)
+        return ImageDataset(checked: images[0..<count], labels[0..<count], classes: classes)
     }
 
     /// The same images on another device.
     public func to(_ device: Device) -> ImageDataset {
-        ImageDataset(images: images.to(device), labels: labels.to(device), classes: classes)
+        ImageDataset(checked: images.to(device), labels.to(device), classes: classes)
     }
 }

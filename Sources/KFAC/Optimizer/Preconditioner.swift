@@ -299,7 +299,8 @@ extension Preconditioner {
                 dampings.append(damping)
             }
             if let step = reader.integer("step"), let useAt = reader.integer("useAt") {
-                restored.pending = Pending(update: InverseUpdate(results), blocks: numbers, step: step, useAt: useAt, dampings: dampings)
+                restored.pending = Pending(
+                    update: InverseUpdate(results), blocks: numbers, step: step, useAt: useAt, dampings: dampings)
             }
         }
         reader.whenFitting { [restored] in take(restored) }

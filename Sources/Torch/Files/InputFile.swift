@@ -74,7 +74,7 @@ package final class InputFile {
     /// The bytes of a file; nil where there is nothing of that name.
     package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8]? {
         var status = stat()
-        guard stat(path, &status) == 0 || errno != ENOENT else { return nil }
+        guard stat(path, &status) == 0 || errno != ENOENT && errno != ENOTDIR else { return nil }
         return try InputFile(path: path).readAll(limit: limit)
     }
 

@@ -74,6 +74,15 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
 
     /// Before the first step.
     init() {}
+
+    /// Whether a run can be there: what is read from a file must not make it count beyond all numbers.
+    var isPossible: Bool {
+        let counts = [
+            summary.steps, summary.epochs, summary.examples, epoch, epochSteps, epochStepsDone, epochExamples,
+            metricsByteCount ?? 0, best?.steps ?? 0, summary.lastEvaluation?.steps ?? 0,
+        ]
+        return counts.allSatisfy { (0...(1 << 53)).contains($0) } && epochStepsDone <= epochSteps
+    }
 }
 
 extension Score {

@@ -49,6 +49,7 @@ extension TrainingRun {
         try trainer.check(checkpoint, problem: problem)
         let manifest = checkpoint.manifest
         let reader = SnapshotReader(checkpoint.state, of: "the run")
+        if !manifest.progress.isPossible { reader.fault("it counts what cannot be") }
         reader.skip("optimizer")
         let generator = reader.bytes("sampler.generator") ?? []
         if let average { average.restore(from: reader.under("average")) }

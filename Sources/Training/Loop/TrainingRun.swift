@@ -80,7 +80,7 @@ struct TrainingRun<P: Problem> {
         while true {
             if let outcome = try completeStep(of: start) { return outcome }
             try writeCheckpointIfDue()
-            if summary.steps == start.steps { return .completed }
+            if summary.steps >= start.steps { return .completed }
             if progress.epochSteps == 0 { try openEpoch(of: start) }
             if let outcome = trainer.cancellation.outcome { return outcome }
             try step()

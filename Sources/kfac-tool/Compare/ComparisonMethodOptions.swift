@@ -120,7 +120,10 @@ private struct Entrant {
         for option in options {
             for value in option.range.samples {
                 do { _ = try OptimizerOptions(optimizer: optimizer.rawValue, [Setting(option.name, value)]) } catch {
-                    let message = OptimizerOptions.message(for: error)
+                    // Help is an option of the command only, and no reason to end well.
+                    let isRefusal = !OptimizerOptions.exitCode(for: error).isSuccess
+                    let message =
+                        isRefusal ? OptimizerOptions.message(for: error) : "Unknown option '--\(option.name)'"
                     throw ValidationError("--search \(label).\(option.name)=\(option.range): \(message)")
                 }
             }

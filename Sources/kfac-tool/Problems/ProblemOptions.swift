@@ -37,9 +37,8 @@ struct ProblemOptions: ParsableArguments {
             throw ValidationError(
                 "--initialization is for --problem fashion-mnist-autoencoder only; the problem is \(problem.rawValue).")
         }
-        if let trainLimit, trainLimit < 1 {
-            throw ValidationError("--train-limit must be at least 1; \(trainLimit) was given.")
-        }
+        // As many points are drawn.
+        if let trainLimit { try check("--train-limit", trainLimit, in: 1...10_000_000) }
         if data == "" { throw ValidationError("--data needs the path of a folder; an empty text was given.") }
         if data != nil, problem.dataKind == .points {
             throw ValidationError("--data is for images only; the problem \(problem.rawValue) draws its points itself.")

@@ -113,10 +113,20 @@ extension ProblemName {
 
     /// Makes sure that the network can take the images.
     fileprivate func check(_ task: ImageTask) throws {
-        let shape = task.training.imageShape
-        guard self == .convolutional, shape[1] != shape[2] || shape[1] < 8 else { return }
-        throw ToolError(
-            "the images of \(task.name) have \(shape[1]) x \(shape[2]) pixels: the network takes square ones of "
-                + "at least 8 x 8")
+        let (height, width) = (task.training.imageShape[1], task.training.imageShape[2])
+        let (isPossible, possible): (Bool, String) =
+            switch self {
+            case .convolutional: (height == width && height >= 8, "square ones from 8 x 8 to")
+            case .rows: (height >= 2, "ones from 2 x 1 to")
+            case .autoencoder, .residual, .poisson: (true, "ones of at most")
+            }
+        // The curvature of a layer that sees all pixels has the square of their number.
+        guard isPossible, max(height, width) <= Self.largestSide else {
+            throw ToolError(
+                "the images of \(task.name) have \(height) x \(width) pixels: the network takes \(possible) "
+                    + "\(Self.largestSide) x \(Self.largestSide)")
+        }
     }
+
+    private static let largestSide = 128
 }

@@ -128,8 +128,7 @@ struct Train: ParsableCommand {
     private func load(_ file: String, into problem: any Problem) throws {
         let weights: [String: Tensor]
         do { weights = try Safetensors(contentsOf: URL(fileURLWithPath: file)).tensors } catch {
-            throw ToolError(
-                (error as? SafetensorsError)?.description ?? "\(file) cannot be read: give a file of weights")
+            throw ToolError("\(error): give a safetensors file of weights")
         }
         do { try problem.load(weights: weights) } catch { throw ToolError("\(file): \(error)") }
     }

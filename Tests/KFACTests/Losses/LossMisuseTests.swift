@@ -20,6 +20,18 @@ import Torch
         expectMessage(third, "NormalMeanVariance: targets of shape [2] for means of shape [2, 3]")
     }
 
+    /// Classes that the logits do not have.
+    @Test func classesOutOfRange() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = Loss(Categorical(logits: Tensor.zeros([2, 3])), targets: Tensor([0, 3]))
+        }
+        expectMessage(result, "index 3 is out of bounds for dimension 1 with size 3")
+        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = Loss(Categorical(logits: Tensor.zeros([2, 3])), targets: Tensor([-1, 0]))
+        }
+        expectMessage(second, "index -1 is out of bounds for dimension 1 with size 3")
+    }
+
     @Test func sumsAndWeights() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             let losses = [2, 3].map { Loss(Normal(mean: Tensor.zeros([$0, 1])), targets: Tensor.zeros([$0, 1])) }

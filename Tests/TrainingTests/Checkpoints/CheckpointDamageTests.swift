@@ -1,3 +1,4 @@
+import Checksums
 import Foundation
 import TestSupport
 import Testing
@@ -49,6 +50,41 @@ import Training
             }
             checkpoint.state = Snapshot(tensors: tensors)
             do { try run.run(from: checkpoint) } catch { refused += 1 }
+        }
+        #expect(refused > Self.count / 2)
+    }
+
+    /// A manifest with other bytes and the right hash.
+    @Test func damagedManifestsAreErrors() throws {
+        let run = SmallRun(folder: folder)
+        try run.run()
+        let path = folder("one")
+        try FileManager.default.copyItem(atPath: try #require(run.checkpoints.paths.first), toPath: path)
+        func file(_ name: String) -> URL { URL(fileURLWithPath: "\(path)/\(name)") }
+        let whole = Array(try Data(contentsOf: file("manifest.json")))
+        let sums = try String(contentsOf: file("SHA256SUMS"), encoding: .utf8)
+        let hash = String(try #require(sums.split(separator: " ").first))
+        let pieces = ["-1", "1e999", "null", "[]", "{}", "9223372036854775808", "\"\"", "0.5", "\u{FF}"].map {
+            Array($0.utf8)
+        }
+        var generator = RandomGenerator(seed: 12)
+        func number(_ bound: Int) -> Int { generator.integers([1], in: 0..<bound).array(of: Int.self)[0] }
+        // Where numbers and texts begin: what stands there is replaced.
+        let starts = whole.indices.filter { $0 > 1 && whole[$0 - 2] == UInt8(ascii: ":") }
+        var refused = 0
+        for _ in 0..<2 * Self.count {
+            var bytes = whole
+            switch number(4) {
+            case 0: bytes[number(bytes.count)] ^= UInt8(1 << number(8))
+            case 1: bytes.removeSubrange(number(bytes.count)...)
+            default:
+                let start = starts[number(starts.count)]
+                let end = whole[start...].firstIndex { [UInt8(ascii: ","), UInt8(ascii: "\n")].contains($0) } ?? start
+                bytes.replaceSubrange(start..<end, with: pieces[number(pieces.count)])
+            }
+            try Data(bytes).write(to: file("manifest.json"))
+            try Data(sums.replacing(hash, with: SHA256.hexDigest(of: bytes)).utf8).write(to: file("SHA256SUMS"))
+            do { try run.run(from: CheckpointFolder.read(path)) } catch { refused += 1 }
         }
         #expect(refused > Self.count / 2)
     }

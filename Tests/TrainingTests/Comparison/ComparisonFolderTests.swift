@@ -95,7 +95,7 @@ import Torch
         var other = machine
         other.threads = 2
         for machine in [machine, other, machine] { try folder.note(machine) }
-        #expect(folder.machines() == [machine, other])
+        #expect(try folder.machines() == [machine, other])
     }
 
     @Test func thisMachineIsDescribed() {

@@ -131,6 +131,20 @@ final class PageReader: NSObject, XMLParserDelegate {
         #expect(zip(ticks, expected).allSatisfy { abs($0 - $1) <= 1e-9 * abs($1) }, "\(ticks)")
     }
 
+    private static let least = Double.leastNonzeroMagnitude
+
+    /// Whatever numbers a file holds, there are ticks or none.
+    @Test(arguments: [
+        0...least, least...least, least...1e-300, least...1, least...1.7e308, -1.7e308...1.7e308, 1e308...1.7e308,
+        -least...0, 1e22...1e22.nextUp, -1.7e308 ... -1e308, 0...1.7e308, 0...1000 * least,
+    ])
+    func extremeNumbersHaveAScale(range: ClosedRange<Double>) {
+        for scale in [ChartScale(linear: range), ChartScale(fitting: range)] {
+            #expect(scale.range.lowerBound < scale.range.upperBound)
+            #expect(scale.ticks(about: 6).allSatisfy { (-0.01...1.01).contains(scale.place($0)) })
+        }
+    }
+
     @Test func placesGoFromEndToEnd() {
         let linear = ChartScale(linear: 2...10)
         #expect(linear.place(2) == 0 && linear.place(10) == 1 && linear.place(4) == 0.25)

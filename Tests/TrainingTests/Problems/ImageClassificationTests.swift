@@ -55,6 +55,27 @@ import Training
         #expect(score.accuracy == accuracy)
     }
 
+    /// Files hold bytes only; images that a program makes up can hold anything.
+    @Test(arguments: [Float.nan, .infinity], [false, true])
+    func pixelsThatAreNoNumbersEndTheRunByAnError(pixel: Float, isKFAC: Bool) throws {
+        var pixels = [Float](repeating: 0.5, count: 20 * 16)
+        pixels[100] = pixel
+        let images = ImageDataset(
+            images: Tensor(pixels, shape: [20, 1, 4, 4]), labels: task.training.labels, classes: 3)
+        let problem = ImageClassification(
+            model: Network(seed: 1), task: ImageTask(name: "", training: images, test: task.test),
+            normalization: normalization)
+        let optimizer: any Optimizer =
+            isKFAC
+            ? KFACOptimizer(problem.parameters, configuration: KFACOptimizer.Configuration(learningRate: 0.1))
+            : FirstOrderOptimizer(problem.parameters, rule: .sgd(SGD.Configuration(learningRate: 0.1)))
+        let trainer = Trainer(
+            length: .steps(3),
+            sampler: BatchSampler(count: 20, batchSize: 20, generator: RandomGenerator(seed: 1)), optimizerName: "")
+        // An infinite pixel leaves tanh finite, so that it may be the curvature that cannot be inverted.
+        #expect(throws: OptimizerError.self) { try trainer.run(problem, with: optimizer) }
+    }
+
     @Test func evaluationRecordsNoGradientsAndRestoresTheMode() {
         let model = Network(seed: 3)
         let problem = ImageClassification(model: model, task: task, normalization: normalization)

@@ -33,7 +33,8 @@ extension SearchRange: LosslessStringConvertible {
     public init?(_ description: String) {
         let ends = description.split(separator: ":", omittingEmptySubsequences: false)
         if ends.count == 2, let from = Double(ends[0]), let to = Double(ends[1]) {
-            guard from > 0, to >= from, to.isFinite else { return nil }
+            // Places are powers of the factor between the ends.
+            guard from > 0, to >= from, to.isFinite, (to / from).isFinite else { return nil }
             self = .logUniform(from: from, to: to)
             return
         }

@@ -7,17 +7,25 @@ struct ChartScale: Hashable {
     /// Whether equal distances are equal factors.
     let isLogarithmic: Bool
 
-    /// Creates a linear scale, widened where there is only one number.
+    /// A scale ends here, and its numbers are not closer to zero than the inverse: whatever is computed of them is finite.
+    private static let bound = 1e150
+
+    /// Creates a linear scale, widened where there is only one number, or what cannot be told apart.
     init(linear numbers: ClosedRange<Double>) {
-        let isPoint = numbers.lowerBound == numbers.upperBound
-        let margin = isPoint ? max(1, abs(numbers.lowerBound)) * 0.5 : 0
-        self.init(range: numbers.lowerBound - margin...numbers.upperBound + margin, isLogarithmic: false)
+        let (low, high) = (Self.bounded(numbers.lowerBound), Self.bounded(numbers.upperBound))
+        let isPoint = high - low <= max(1 / Self.bound, 1e-12 * max(abs(low), abs(high)))
+        let margin = isPoint ? max(1, abs(low)) * 0.5 : 0
+        self.init(range: low - margin...high + margin, isLogarithmic: false)
     }
+
+    private static func bounded(_ number: Double) -> Double { min(bound, max(-bound, number)) }
 
     /// Creates a scale that suits numbers: logarithmic where they are positive and lie far apart.
     init(fitting numbers: ClosedRange<Double>) {
-        let (low, high) = (numbers.lowerBound, numbers.upperBound)
+        var (low, high) = (Self.bounded(numbers.lowerBound), Self.bounded(numbers.upperBound))
         if low > 0, high / low > 8 {
+            low = max(low, 1 / Self.bound)
+            high = max(high, 8 * low)
             let margin = pow(high / low, 0.04)
             self.init(range: low / margin...high * margin, isLogarithmic: true)
         } else {

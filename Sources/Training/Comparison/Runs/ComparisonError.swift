@@ -10,6 +10,10 @@ public enum ComparisonError: Error, Hashable, CustomStringConvertible {
     case busy(String)
     /// The records of a run cannot be read.
     case recordNotReadable(String, line: Int, reason: String)
+    /// The note of the machines that runs were done on cannot be read.
+    case machinesNotReadable(String)
+    /// The system refuses to read a file, or it is no file.
+    case unreadable(String, reason: String)
     /// The final runs there are were made with other settings than tuning chose.
     case otherChoice(String, method: String, chosen: String, used: String)
 
@@ -27,6 +31,10 @@ public enum ComparisonError: Error, Hashable, CustomStringConvertible {
             "another comparison is at work in \(path): wait for its end, or give another folder for the output"
         case .recordNotReadable(let path, let line, let reason):
             "\(path), line \(line), is not what a run wrote: \(reason): delete the file to repeat the run"
+        case .machinesNotReadable(let path):
+            "\(path) is not the note of the machines that the runs were done on: delete it to do without"
+        case .unreadable(let path, let reason):
+            "\(path) cannot be read: \(reason): make it readable, or give another folder for the output"
         case .otherChoice(let path, let method, let chosen, let used):
             "\(path) says that the final runs of \(method) were made with \(used), but its trials are best with "
                 + "\(chosen): delete that file and the final runs of \(method) to repeat them"

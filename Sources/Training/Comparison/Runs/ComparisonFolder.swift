@@ -1,4 +1,5 @@
 import Foundation
+import Torch
 
 /// The folder of a comparison: its plan, the records of its runs, its report.
 ///
@@ -31,7 +32,7 @@ public final class ComparisonFolder {
         self.path = path
         self.plan = plan
         let file = "\(path)/plan.json"
-        let content = FileManager.default.contents(atPath: file)
+        let content = try Self.contents(of: file)
         isContinued = content != nil
         if let content {
             guard let stored = try? JSONDecoder().decode(ComparisonPlan.self, from: content) else {
@@ -68,7 +69,7 @@ public final class ComparisonFolder {
     /// - Throws: ``ComparisonError/recordNotReadable(_:line:reason:)``.
     public func record(of run: ComparisonRun) throws(ComparisonError) -> RunRecord? {
         let file = "\(path)/\(run.file)"
-        guard let content = FileManager.default.contents(atPath: file) else { return nil }
+        guard let content = try Self.contents(of: file) else { return nil }
         do {
             let text = String(decoding: content, as: UTF8.self)
             return RunRecord(run: run, points: try RunTable.points(text, steps: run.steps))
@@ -85,7 +86,7 @@ public final class ComparisonFolder {
     /// The settings that final runs were made with, by method.
     func choices() throws(ComparisonError) -> [String: [Setting]] {
         let file = "\(path)/choices.json"
-        guard let content = FileManager.default.contents(atPath: file) else { return [:] }
+        guard let content = try Self.contents(of: file) else { return [:] }
         guard let choices = try? JSONDecoder().decode([String: [Setting]].self, from: content) else {
             throw .recordNotReadable(file, line: 1, reason: "settings by method should be there")
         }
@@ -107,14 +108,20 @@ public final class ComparisonFolder {
     }
 
     /// The machines that runs were done on, in the order in which they came.
-    public func machines() -> [MachineDescription] {
-        let content = FileManager.default.contents(atPath: "\(path)/machines.json")
-        return content.flatMap { try? JSONDecoder().decode([MachineDescription].self, from: $0) } ?? []
+    ///
+    /// - Throws: ``ComparisonError`` where the note of them cannot be read.
+    public func machines() throws(ComparisonError) -> [MachineDescription] {
+        let file = "\(path)/machines.json"
+        guard let content = try Self.contents(of: file) else { return [] }
+        guard let machines = try? JSONDecoder().decode([MachineDescription].self, from: content) else {
+            throw .machinesNotReadable(file)
+        }
+        return machines
     }
 
     /// Notes that runs are done on a machine.
     func note(_ machine: MachineDescription) throws {
-        var machines = machines()
+        var machines = try machines()
         guard !machines.contains(machine) else { return }
         machines.append(machine)
         try write(machines, to: "machines.json")
@@ -127,6 +134,16 @@ public final class ComparisonFolder {
             throw .notWritable(file, reason: RunFolder.reason(error))
         }
     }
+
+    /// The content of a file; nil where there is none.
+    private static func contents(of file: String) throws(ComparisonError) -> Data? {
+        do { return try InputFile.contents(of: file, limit: mostBytes).map { Data($0) } } catch {
+            throw .unreadable(file, reason: error.reason)
+        }
+    }
+
+    /// A run of a million tests has a file of a tenth of that.
+    private static let mostBytes = 1 << 30
 
     private func write(_ value: some Encodable, to name: String) throws {
         let encoder = JSONEncoder()

@@ -13,7 +13,9 @@ struct ComparisonSession {
 
     private var plan: ComparisonPlan { comparison.plan }
     private var results: ComparisonResults {
-        ComparisonResults(plan: plan, records: records, machines: folder.machines())
+        get throws(ComparisonError) {
+            try ComparisonResults(plan: plan, records: records, machines: folder.machines())
+        }
     }
 
     init(
@@ -32,14 +34,14 @@ struct ComparisonSession {
         onEvent(.start(plan, stored: records))
         let outcome = try runAll() ?? .completed
         try results.write(to: folder)
-        onEvent(.end(results, outcome))
+        onEvent(.end(try results, outcome))
         return outcome
     }
 
     /// Finds the records of earlier trials, and of earlier final runs where the settings are known.
     private mutating func loadTrials() throws {
         records = try plan.tuningRuns.compactMap(folder.record)
-        let results = results
+        let results = try results
         for method in plan.methods {
             guard case .chosen(let choice) = results.tuning(of: method) else { continue }
             let runs = plan.finalRuns([method.label: choice.settings])
@@ -55,7 +57,7 @@ struct ComparisonSession {
         for run in tuningRuns {
             if let outcome = try complete(run, count: about) { return outcome }
         }
-        let results = results
+        let results = try results
         var choices: [String: [Setting]] = [:]
         for method in plan.methods {
             guard case .chosen(let choice) = results.tuning(of: method) else {

@@ -25,6 +25,12 @@ enum RunTable {
             guard let point = point(line) else {
                 throw Fault(line: index + 1, reason: "8 fields, numbers or empty, should be there")
             }
+            let counts = [Double(point.step), Double(point.examples), point.seconds, point.cpuSeconds]
+            guard counts.allSatisfy({ $0 >= 0 && $0.isFinite }), point.step <= steps else {
+                throw Fault(
+                    line: index + 1,
+                    reason: "steps up to \(steps), examples and times, none negative or infinite, should be there")
+            }
             if let last = points.last, point.step <= last.step || last.isFailure {
                 throw Fault(line: index + 1, reason: "it should not come after the line before")
             }
