@@ -71,7 +71,8 @@ public class FirstOrderOptimizer: Optimizer {
     /// Ends the step where the loss or a gradient is not finite: one wait for the device.
     private func requireFinite(_ gradients: [Tensor], _ report: StepReport) throws {
         guard guards.isOn else { return }
-        let squares = gradients.map { $0.dot($0).to(.float64) }
+        // Gradients of matrices often come transposed, and would be copied for an inner product.
+        let squares = gradients.map { $0.squared().sum().to(.float64) }
         let loss = report.lossTensor.to(.float64)
         guard !squares.reduce(loss, +).scalar.isFinite else { return }
         guard loss.scalar.isFinite else { throw StepRejection(reason: .lossNotFinite, report: report) }

@@ -78,7 +78,7 @@ public final class ScaleAndShiftUnitwiseFactor: FisherFactor, RestartableFactor 
     public let settings: FactorSettings
     private let layout: ScaleAndShiftLayout
     /// E[∂γ²], E[∂γ ∂β], E[∂β²]: [3, count].
-    private var movingAverage: MovingAverage
+    private(set) var movingAverage: MovingAverage
 
     /// Creates a factor without statistics.
     ///

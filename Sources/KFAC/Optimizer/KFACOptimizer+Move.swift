@@ -18,7 +18,7 @@ extension KFACOptimizer {
     /// Brings the inverses up to date and lets the rule decide; nothing else has changed after that.
     func chooseMove(_ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Move {
         let (gradient, thin) = (pass.gradient, pass.thinGradients)
-        pass.report.gradientNorm = inner(gradient, gradient).squareRoot()
+        pass.report.gradientNorm = (pass.gradientSquare ?? inner(gradient, gradient)).squareRoot()
         switch configuration.rule {
         case .fixed(let rate, let momentum):
             try updateInverses(&pass.report)

@@ -6,6 +6,8 @@ extension KFACOptimizer {
         var report: StepReport
         /// Of the objective: of the mean loss and the L2 term.
         var gradient: [Tensor]
+        /// The square of its Euclidean norm, where a guard has computed it.
+        var gradientSquare: Double?
         /// That of the parameters without a block.
         var firstOrderGradient: [Tensor] = []
         /// The gradients of blocks whose batch has few rows, by the blocks' numbers.
@@ -29,6 +31,7 @@ extension KFACOptimizer {
             thins: thinsGradients(of: batch)
         ) { try run(.part(0)) }
         if batch.parts > 1 {
+            pass.gradientSquare = nil
             var lossSum = pass.report.lossTensor * Double(examples)
             pass.gradient = pass.gradient.map { $0 * Double(examples) }
             for part in 1..<batch.parts {
@@ -61,6 +64,7 @@ extension KFACOptimizer {
             }
         }
         addRegularization(to: &pass)
+        if pass.report.regularization != nil || firstOrder != nil { pass.gradientSquare = nil }
         if !pass.gradient.isEmpty {
             pass.firstOrderGradient = Array(pass.gradient.dropFirst(parameters.count))
             pass.gradient.removeLast(pass.firstOrderGradient.count)
@@ -138,10 +142,11 @@ extension KFACOptimizer {
                 try gradients(of: mean, uses: thins ? uses : [], blocks: layers.blocks, keepsGraph: keepsGraph)
             }
         }
-        try requireFinite(gradient, report)
+        let square = try requireFinite(gradient, report)
         if estimates { try move(averagesBy: statistics, layers: layers, &report) }
         let pass = Pass(
-            report: report, gradient: gradient, thinGradients: thinGradients, loss: keepsGraph ? loss : nil)
+            report: report, gradient: gradient, gradientSquare: square, thinGradients: thinGradients,
+            loss: keepsGraph ? loss : nil)
         return (pass, loss.batchSize)
     }
 

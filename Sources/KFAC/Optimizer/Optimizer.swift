@@ -10,6 +10,8 @@ public protocol Optimizer: AnyObject {
 
     /// Does one step on one batch.
     ///
+    /// A step that is not finite is rejected, and its report says why: see ``Guards``.
+    ///
     /// - Parameter loss: Runs the model on the batch, with gradients recorded; called once by methods that need the
     ///   gradient only, and again in the same step by those that look at the loss after it.
     /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before.

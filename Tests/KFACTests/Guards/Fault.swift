@@ -71,8 +71,8 @@ enum Fault: String, CaseIterable, Sendable {
             case let own as DenseOperator: own.matrix.fill(value)
             case let own as DiagonalOperator: own.diagonal.fill(value)
             case let own as GroupedOperator: own.blocks.fill(value)
-            // A copy: the unit-wise factor's own average is its own business.
-            default: (factor as? any RestartableFactor)?.restart()
+            // The operator is of a copy.
+            default: (factor as! ScaleAndShiftUnitwiseFactor).movingAverage.value.fill(value)
             }
         }
     }

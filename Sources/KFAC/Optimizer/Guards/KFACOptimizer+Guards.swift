@@ -2,10 +2,13 @@ import Torch
 
 extension KFACOptimizer {
     /// Ends the step where a gradient, of all parameters, is not finite or too large to be squared.
-    func requireFinite(_ gradient: [Tensor], _ report: StepReport) throws {
-        guard configuration.guards.isOn, !gradient.isEmpty, let names = unusable(gradient, of: allParameters) else {
-            return
-        }
+    ///
+    /// - Returns: The square of its norm; nil without guards or gradient.
+    func requireFinite(_ gradient: [Tensor], _ report: StepReport) throws -> Double? {
+        guard configuration.guards.isOn, !gradient.isEmpty else { return nil }
+        let square = withoutGradients { inner(gradient, gradient) }
+        guard !square.isFinite else { return square }
+        let names = unusable(gradient, of: allParameters) ?? []
         throw StepRejection(reason: .gradientNotFinite(parameters: names), report: report)
     }
 
@@ -43,7 +46,7 @@ extension KFACOptimizer {
         _ statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], _ report: StepReport
     ) throws -> [(block: any CurvatureBlock, statistics: BlockStatistics)] {
         guard configuration.guards.isOn else { return statistics }
-        let sizes = withoutGradients { BatchSize.sizes(of: statistics) }
+        let sizes = withoutGradients { StatisticsSize.sizes(of: statistics) }
         var state = watch.state
         let verdicts = zip(statistics, sizes).map { own, size in
             state.judge(own.block.name, size, configuration.guards)

@@ -1,7 +1,7 @@
 import Torch
 
 /// How large what enters a layer's statistics is.
-struct BatchSize {
+struct StatisticsSize {
     /// The sum of the squares of the inputs, in their own precision; nil where there are none, or whole numbers only.
     var inputSum: Double?
     var inputCount = 0
@@ -16,13 +16,13 @@ struct BatchSize {
     /// The sizes of what a batch tells of each block: one wait for the device.
     static func sizes(
         of statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)]
-    ) -> [BatchSize] {
+    ) -> [StatisticsSize] {
         var sums: [Tensor] = []
-        var sizes: [BatchSize] = []
+        var sizes: [StatisticsSize] = []
         // Where each sum goes: the block, and whether it is of the inputs.
         var places: [(block: Int, isInput: Bool)] = []
         for (index, (block, statistics)) in statistics.enumerated() {
-            var size = BatchSize()
+            var size = StatisticsSize()
             func add(_ tensor: Tensor, isInput: Bool) {
                 // Whole numbers choose rows, and are always finite.
                 guard tensor.dtype.isFloatingPoint, tensor.count > 0 else { return }
@@ -75,7 +75,7 @@ extension GuardState {
     ///
     /// What is implausible is far above all before; or inputs that are far below, as after a damaged batch that came before
     /// all others. Output gradients may fall by any factor, as they do where a model is sure of what is drawn from it.
-    mutating func judge(_ layer: String, _ size: BatchSize, _ guards: Guards) -> StatisticsVerdict {
+    mutating func judge(_ layer: String, _ size: StatisticsSize, _ guards: Guards) -> StatisticsVerdict {
         // NaN may be of the drawn targets only; what is too large is so in the batch's gradient, too.
         guard size.isUsable else { return .rejected(.notFinite, isExcessive: !size.isNaN) }
         var scale = scales[layer] ?? LayerScale()
