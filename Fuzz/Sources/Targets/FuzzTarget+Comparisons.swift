@@ -7,7 +7,7 @@ import Training
 extension FuzzTarget {
     /// The files that a comparison is continued from, and a report made of.
     static let comparisons: [FuzzTarget] = [
-        comparison("comparison-plan", file: "plan.json", executions: 250),
+        comparison("comparison-plan", file: "plan.json", executions: 1500),
         comparison("comparison-records", file: "runs/sgd/seed-1.csv", executions: 300),
         comparison("comparison-choices", file: "choices.json", executions: 200),
         comparison("comparison-machines", file: "machines.json", executions: 200),
