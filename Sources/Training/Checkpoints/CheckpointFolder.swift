@@ -47,7 +47,8 @@ public struct CheckpointFolder: Sendable {
         do {
             var sums = ""
             let contents = [
-                try Self.encoder.encode(checkpoint.manifest) + Data("\n".utf8),
+                try JSONEncoder.forFiles([.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+                    .encode(checkpoint.manifest) + Data("\n".utf8),
                 Safetensors(tensors: checkpoint.model).encoded(),
                 Safetensors(tensors: checkpoint.state.tensors).encoded(),
             ]
@@ -138,15 +139,6 @@ public struct CheckpointFolder: Sendable {
 
     private static func hash(of content: Data) -> String {
         SHA256.hexDigest(of: Array(content))
-    }
-
-    private static var encoder: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        return encoder
     }
 
     private static var decoder: JSONDecoder {

@@ -4,11 +4,7 @@ import Foundation
 public enum CheckpointSettings {
     /// Takes a value of settings apart: "optimizer.rule.fixed.momentum" and the like.
     public static func flattened(_ settings: some Encodable) throws -> [String: String] {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        let json = try JSONSerialization.jsonObject(with: encoder.encode(settings))
+        let json = try JSONSerialization.jsonObject(with: JSONEncoder.forFiles().encode(settings))
         var flat: [String: String] = [:]
         func visit(_ value: Any, _ path: String) {
             switch value {

@@ -13,7 +13,7 @@ import Foundation
 public final class MetricsFile: EventSink {
     private let path: String
     private let file: FileHandle
-    private let encoder = JSONEncoder()
+    private let encoder = JSONEncoder.forFiles([.sortedKeys, .withoutEscapingSlashes])
 
     /// The number of bytes in the file.
     public private(set) var byteCount: Int?
@@ -40,10 +40,6 @@ public final class MetricsFile: EventSink {
             size = keptByteCount
         }
         byteCount = size
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
     }
 
     /// Adds a line.
