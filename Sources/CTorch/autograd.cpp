@@ -2,6 +2,9 @@
 #include "aten_autograd.h"
 #include "support.h"
 
+#include <unordered_map>
+#include <unordered_set>
+
 using namespace ct;
 
 bool kt_requires_grad(kt_tensor tensor) { return borrow(tensor).requires_grad(); }
@@ -31,6 +34,41 @@ kt_status kt_gradients(
             // libtorch has zeros without memory, which only its own operations can read.
             if (results[i].defined() && results[i]._is_zerotensor()) results[i] = results[i].clone();
             gradients[i] = results[i].defined() ? give(results[i]) : nullptr;
+        }
+    });
+}
+
+kt_status kt_graph_uses(
+    const kt_tensor *outputs, size_t output_count, const kt_tensor *tensors, size_t tensor_count, int64_t *counts) {
+    using torch::autograd::Node;
+    return guarded([&] {
+        // What an operation takes in is known by the node that made it and the number of the result there.
+        std::unordered_map<const Node *, std::vector<int64_t>> uses;
+        std::vector<const Node *> open;
+        std::unordered_set<const Node *> seen;
+        auto use = [&](const torch::autograd::Edge &edge) {
+            if (!edge.is_valid()) return;
+            auto node = edge.function.get();
+            auto &own = uses[node];
+            if (own.size() <= edge.input_nr) own.resize(edge.input_nr + 1);
+            ++own[edge.input_nr];
+            if (seen.insert(node).second) open.push_back(node);
+        };
+        auto edge = [](const at::Tensor &tensor) { return torch::autograd::impl::gradient_edge(tensor); };
+        for (const auto &output : borrow_all(outputs, output_count))
+            if (output.requires_grad()) use(edge(output));
+        while (!open.empty()) {
+            auto node = open.back();
+            open.pop_back();
+            for (const auto &next : node->next_edges()) use(next);
+        }
+        for (size_t i = 0; i < tensor_count; ++i) {
+            counts[i] = 0;
+            auto tensor = borrow(tensors[i]);
+            if (!tensor.requires_grad()) continue;
+            auto own = edge(tensor);
+            auto found = uses.find(own.function.get());
+            if (found != uses.end() && own.input_nr < found->second.size()) counts[i] = found->second[own.input_nr];
         }
     });
 }

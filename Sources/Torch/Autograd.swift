@@ -72,6 +72,23 @@ public func gradients(
         of: [scalar], withRespectTo: inputs, keepingGraph: keepingGraph, differentiable: differentiable)
 }
 
+/// How often the graph that leads to `outputs` takes each of some tensors in.
+///
+/// An operation counts once for each of its operands that is the tensor, and the outputs count as taken in once. Cost:
+/// one look at each operation of the graph; nothing is computed.
+///
+/// - Returns: One number for each tensor; 0 where no output depends on it.
+public func graphUses(of tensors: [Tensor], in outputs: [Tensor]) -> [Int] {
+    var counts = [Int64](repeating: 0, count: tensors.count)
+    let status = Tensor.withPointers(outputs) { outputPointers in
+        Tensor.withPointers(tensors) {
+            kt_graph_uses(outputPointers, outputs.count, $0, tensors.count, &counts)
+        }
+    }
+    guard status == KT_OK else { Tensor.trap("graphUses", tensors) }
+    return counts.map(Int.init)
+}
+
 /// Runs `body` without recording operations for differentiation.
 ///
 /// The effect is the calling thread's, so `body` is synchronous.

@@ -13,6 +13,11 @@ public import Torch
 /// tensors in their shapes. Jᵀ is a backward pass; J is the derivative of that pass with respect to what it propagates.
 /// The graphs are kept for as long as this object lives, so that a product costs about two passes, and the model is not
 /// run again.
+///
+/// With the uses of the layers in the model's run, J costs less: a direction of a layer's parameters enters at the
+/// layer's pre-activation, as the layer with that direction for its parameters, so that neither a gradient of a weight
+/// nor its derivative is formed. A product with J is then the work of two forward passes (of one in the first layer),
+/// and one more backward pass to the pre-activations for all products.
 public final class CurvatureProducts {
     /// Over what the matrices are taken.
     public enum Reduction: Sendable, Hashable, Codable {
@@ -26,11 +31,17 @@ public final class CurvatureProducts {
     public let loss: Loss
     /// The tensors θ.
     public let parameters: [Tensor]
+    /// The uses of layers in the run that gave the loss, as far as they are known.
+    public let layerUses: [LayerUse]
     /// Over what the matrices are taken.
     public let reduction: Reduction
 
     /// z of all terms.
     private let outputs: [Tensor]
+    /// Where directions of the parameters enter the graph.
+    private let targets: [JacobianTarget]
+    /// Jᵀ w for some w, as a function of w, of which it is linear; made when first needed.
+    private var pass: TransposedPass?
 
     /// Prepares products.
     ///
@@ -38,15 +49,21 @@ public final class CurvatureProducts {
     ///   - loss: A loss whose graph has not been freed.
     ///   - parameters: The tensors θ, which must require a gradient. Where the loss does not depend on one, its part of
     ///     the products is zero.
+    ///   - layerUses: What ``recordingLayerUses(_:)`` saw of the run that gave the loss; none by default, which is slower.
+    ///     Uses of other tensors are passed over.
     ///   - reduction: Over what the matrices are taken.
-    public init(_ loss: Loss, parameters: [Tensor], reduction: Reduction = .sum) {
+    public init(
+        _ loss: Loss, parameters: [Tensor], layerUses: [LayerUse] = [], reduction: Reduction = .sum
+    ) {
         guard parameters.allSatisfy(\.requiresGradient) else {
             fatalError("CurvatureProducts: a parameter does not require a gradient")
         }
         self.loss = loss
         self.parameters = parameters
+        self.layerUses = layerUses
         self.reduction = reduction
         outputs = loss.terms.flatMap(\.distribution.parameters)
+        targets = JacobianTarget.all(of: parameters, uses: layerUses, outputs: outputs)
     }
 
     /// The matrix times a vector: Jᵀ M J v.
@@ -111,11 +128,14 @@ public final class CurvatureProducts {
     /// J v: in the shapes of the parameters of all terms' distributions, whatever the reduction.
     public func jacobianProduct(with vector: [Tensor]) -> [Tensor] {
         require(vector, parameters.map(\.shape), "a vector")
-        let (cotangents, gradients) = transposedPass
-        let reached = gradients.indices.filter { gradients[$0]?.requiresGradient ?? false }
-        return Torch.gradients(
-            of: reached.map { gradients[$0]! }, weightedBy: reached.map { vector[$0] }, withRespectTo: cotangents,
-            keepingGraph: true)
+        let pass = transposedPass
+        let reached = targets.indices.filter { pass.gradients[$0]?.requiresGradient ?? false }
+        let images = gradientsIfReached(
+            of: reached.map { pass.gradients[$0]! }, weightedBy: reached.map { targets[$0].entry(of: vector) },
+            withRespectTo: pass.cotangents, keepingGraph: true)
+        var product = outputs.map { _ in nil as Tensor? }
+        for (output, image) in zip(variableOutputs, images) { product[output] = image }
+        return zip(product, outputs).map { $0 ?? Tensor.zeros(like: $1.detached()) }
     }
 
     /// Jᵀ w, for w in the shapes of the parameters of all terms' distributions, whatever the reduction.
@@ -126,14 +146,42 @@ public final class CurvatureProducts {
         }
     }
 
-    /// Jᵀ w for some w, as a function of w, of which it is linear.
-    private lazy var transposedPass: (cotangents: [Tensor], gradients: [Tensor?]) = withGradients {
-        let cotangents = outputs.map { Tensor.zeros(like: $0.detached()).requiringGradient() }
-        let variable = outputs.indices.filter { outputs[$0].requiresGradient }
-        let gradients = gradientsIfReached(
-            of: variable.map { outputs[$0] }, weightedBy: variable.map { cotangents[$0] }, withRespectTo: parameters,
-            differentiable: true)
-        return (cotangents, gradients)
+    /// A pass back through the model that can be differentiated with respect to what it propagates.
+    private struct TransposedPass {
+        /// w: what entered at each of the outputs that depend on anything.
+        let cotangents: [Tensor]
+        /// Jᵀ w at each of the targets; nil where none arrived.
+        let gradients: [Tensor?]
+    }
+
+    /// What to ask a pass back through the model for, so that ``adopt(_:)`` can make use of it.
+    var passTargets: [Tensor] { targets.map { $0.tensor(parameters) } + outputs.filter(\.requiresGradient) }
+
+    /// Takes the gradients of any scalar for the pass that J is the derivative of: one pass less.
+    ///
+    /// - Parameter gradients: Differentiable gradients with respect to ``passTargets``; others are left alone.
+    func adopt(_ gradients: [Tensor?]) {
+        let cotangents = gradients.dropFirst(targets.count)
+        // What is constant at an output cannot be differentiated with respect to.
+        guard cotangents.allSatisfy({ $0?.requiresGradient ?? false }) else { return }
+        pass = TransposedPass(cotangents: cotangents.map { $0! }, gradients: Array(gradients.prefix(targets.count)))
+    }
+
+    /// The numbers of the outputs that depend on anything.
+    private var variableOutputs: [Int] { outputs.indices.filter { outputs[$0].requiresGradient } }
+
+    private var transposedPass: TransposedPass {
+        if let pass { return pass }
+        let new = withGradients {
+            let variable = variableOutputs.map { outputs[$0] }
+            let cotangents = variable.map { Tensor.zeros(like: $0.detached()).requiringGradient() }
+            let gradients = gradientsIfReached(
+                of: variable, weightedBy: cotangents, withRespectTo: targets.map { $0.tensor(parameters) },
+                differentiable: true)
+            return TransposedPass(cotangents: cotangents, gradients: gradients)
+        }
+        pass = new
+        return new
     }
 
     /// The gradient of the sum of the losses, as a function of the parameters.

@@ -37,6 +37,15 @@ extension Estimation {
         of loss: Loss, matrix: CurvatureMatrix = .fisher, withRespectTo intermediates: [Tensor],
         using generator: inout RandomGenerator
     ) -> [[Tensor?]] {
+        gradients(
+            of: loss, matrix: matrix, withRespectTo: intermediates, differentiable: false, using: &generator)
+    }
+
+    /// - Parameter differentiable: Whether gradients of drawn or observed targets can themselves be differentiated.
+    func gradients(
+        of loss: Loss, matrix: CurvatureMatrix, withRespectTo intermediates: [Tensor], differentiable: Bool,
+        using generator: inout RandomGenerator
+    ) -> [[Tensor?]] {
         switch self {
         case .sampled(let draws):
             requireFisher(matrix, loss)
@@ -45,10 +54,16 @@ extension Estimation {
                     let targets = withoutGradients { term.distribution.sample(using: &generator) }
                     return term.negativeLogLikelihood(of: targets)
                 }
-                return propagate(likelihoods, weights: loss.terms.map(\.weight), draws: draws, to: intermediates)
+                return propagate(
+                    likelihoods, weights: loss.terms.map(\.weight), draws: draws, to: intermediates,
+                    differentiable: differentiable)
             }
         case .empirical:
-            return [propagate(loss.terms.map(\.perExample), weights: loss.terms.map(\.weight), to: intermediates)]
+            return [
+                propagate(
+                    loss.terms.map(\.perExample), weights: loss.terms.map(\.weight), to: intermediates,
+                    differentiable: differentiable)
+            ]
         case .exact:
             return loss.terms.flatMap { term in
                 let rank = term.factorRank(of: matrix)
@@ -75,12 +90,12 @@ extension Estimation {
 
     /// The gradients of the sum over terms and batch of √weight · likelihood / √draws.
     private func propagate(
-        _ likelihoods: [Tensor], weights: [Double], draws: Int = 1, to intermediates: [Tensor]
+        _ likelihoods: [Tensor], weights: [Double], draws: Int = 1, to intermediates: [Tensor], differentiable: Bool
     ) -> [Tensor?] {
         let scaled = zip(likelihoods, weights).map { likelihood, weight in
             Tensor.full(like: likelihood.detached(), (weight / Double(draws)).squareRoot())
         }
-        return pullBack(scaled, through: likelihoods, to: intermediates)
+        return pullBack(scaled, through: likelihoods, to: intermediates, differentiable: differentiable)
     }
 
     private func checked(_ draws: Int) -> Int {
@@ -100,11 +115,13 @@ extension Estimation {
 }
 
 /// Jᵀ times vectors in the shapes of the outputs, which may contain constants; nil for an input that none reaches.
-func pullBack(_ vectors: [Tensor], through outputs: [Tensor], to inputs: [Tensor]) -> [Tensor?] {
+func pullBack(
+    _ vectors: [Tensor], through outputs: [Tensor], to inputs: [Tensor], differentiable: Bool = false
+) -> [Tensor?] {
     let variable = outputs.indices.filter { outputs[$0].requiresGradient }
     return gradientsIfReached(
         of: variable.map { outputs[$0] }, weightedBy: variable.map { vectors[$0] }, withRespectTo: inputs,
-        keepingGraph: true)
+        keepingGraph: true, differentiable: differentiable)
 }
 
 extension Tensor {

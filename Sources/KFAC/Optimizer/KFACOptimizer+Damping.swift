@@ -105,14 +105,14 @@ extension KFACOptimizer {
         if pass.report.predictedChange == nil {
             let fraction = if case .exact(let fraction) = rule.prediction { fraction } else { 1.0 }
             let model = try pass.report.time(.quadraticModel) {
-                let products = try curvatureForms(fraction, configuration.matrix, pass.loss, batch, run)
+                let products = try curvatureForms(fraction, configuration.matrix, pass.products, batch, run)
                 return QuadraticModel(
                     curvature: try products([step]), directions: [step], gradient: pass.gradient,
                     regularization: parameters.map { regularization(of: $0).l2 }, damping: damping)
             }
             pass.report.predictedChange = model.value(at: [1], includingDamping: countsDamping)
         }
-        pass.loss = nil
+        pass.products = nil
     }
 
     /// ½ sᵀ F s + gᵀ s with the approximate curvature; nil where a block has none.

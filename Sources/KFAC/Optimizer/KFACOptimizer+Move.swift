@@ -112,9 +112,9 @@ extension KFACOptimizer {
         _ rule: QuadraticModelRule, _ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss
     ) throws -> Move {
         let products = try pass.report.time(.quadraticModel) {
-            try curvatureForms(rule.fraction, rule.matrix ?? configuration.matrix, pass.loss, batch, run)
+            try curvatureForms(rule.fraction, rule.matrix ?? configuration.matrix, pass.products, batch, run)
         }
-        pass.loss = nil
+        pass.products = nil
         let lastStep = hasVelocity ? velocities.map { -$0 } : nil
         let gradient = pass.gradient
         func solve(_ direction: [Tensor], _ report: inout StepReport) throws -> (QuadraticModel, [Double]) {
@@ -164,22 +164,28 @@ extension KFACOptimizer {
     ///
     /// The graphs live as long as the function; the model is run here, so that its time is told apart.
     func curvatureForms(
-        _ fraction: Double, _ matrix: CurvatureMatrix, _ kept: Loss?, _ batch: Batch,
+        _ fraction: Double, _ matrix: CurvatureMatrix, _ kept: CurvatureProducts?, _ batch: Batch,
         _ run: (BatchPart) throws -> Loss
     ) throws -> ([[Tensor]]) throws -> Tensor {
-        let losses: [Loss] = try withGradients {
-            if batch.canRunShares, fraction < 1 { return [try run(.share(fraction))] }
+        func products(_ part: BatchPart) throws -> CurvatureProducts {
+            let (loss, uses) = try recordingLayerUses { try run(part) }
+            return curvatureProducts(of: loss, uses: uses)
+        }
+        let all: [CurvatureProducts] = try withGradients {
+            if batch.canRunShares, fraction < 1 { return [try products(.share(fraction))] }
             if let kept { return [kept] }
-            return try (0..<batch.parts).map { try run(.part($0)) }
+            return try (0..<batch.parts).map { try products(.part($0)) }
         }
-        let count = Double(losses.reduce(0) { $0 + $1.batchSize })
-        let products = losses.map {
-            CurvatureProducts($0, parameters: parameters.map(\.tensor), reduction: .sum)
-        }
+        let count = Double(all.reduce(0) { $0 + $1.loss.batchSize })
         return { directions in
-            let forms = products.map { $0.quadraticForm(of: matrix, with: directions).to(.float64) }
+            let forms = all.map { $0.quadraticForm(of: matrix, with: directions).to(.float64) }
             return forms.dropFirst().reduce(forms[0], +) / count
         }
+    }
+
+    /// Products with the curvature of the sum of a batch's losses, of the parameters that have a block.
+    func curvatureProducts(of loss: Loss, uses: [LayerUse]) -> CurvatureProducts {
+        CurvatureProducts(loss, parameters: parameters.map(\.tensor), layerUses: uses, reduction: .sum)
     }
 
     /// Whether the graph of the batch's loss is used after the gradient.

@@ -12,8 +12,8 @@ extension KFACOptimizer {
         var firstOrderGradient: [Tensor] = []
         /// The gradients of blocks whose batch has few rows, by the blocks' numbers.
         var thinGradients: [Int: ThinGradient] = [:]
-        /// The loss of the whole batch with its graph, where that is needed on.
-        var loss: Loss?
+        /// Products with the curvature of the whole batch's loss, whose graph they keep, where that is needed on.
+        var products: CurvatureProducts?
     }
 
     /// Runs the model, moves the running averages, and computes the gradient.
@@ -62,6 +62,7 @@ extension KFACOptimizer {
             if !pass.gradient.isEmpty {
                 pass.gradient = allParameters.map { pass.gradient[numbers[$0.tensor.id]!] }
             }
+            pass.products = pass.products.map { curvatureProducts(of: $0.loss, uses: $0.layerUses) }
         }
         addRegularization(to: &pass)
         if pass.report.regularization != nil || firstOrder != nil { pass.gradientSquare = nil }
@@ -113,7 +114,7 @@ extension KFACOptimizer {
     ) throws -> (pass: Pass, examples: Int) {
         let clock = ContinuousClock()
         let start = clock.now
-        let records = estimates || thins || unreadState != nil
+        let records = estimates || thins || keepsGraph || unreadState != nil
         let (loss, uses) = records ? try recordingLayerUses(makeLoss) : (try makeLoss(), [])
         let mean = loss.mean
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
@@ -126,13 +127,14 @@ extension KFACOptimizer {
 
         var layers = self.layers
         if unreadState != nil { try read(into: &layers, uses, batchSize: loss.batchSize) }
+        let products = keepsGraph ? curvatureProducts(of: loss, uses: uses) : nil
         var statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
         if estimates {
             statistics = try report.time(.curvatureBackward) {
                 // The averages decay once a step, so that all parts of it weigh alike.
                 try layers.statistics(
                     of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
-                    decay: part == 0 ? configuration.statisticsDecay : 1, using: &generator)
+                    decay: part == 0 ? configuration.statisticsDecay : 1, sharedWith: products, using: &generator)
             }
         }
         var gradient: [Tensor] = []
@@ -146,7 +148,7 @@ extension KFACOptimizer {
         if estimates { try move(averagesBy: statistics, layers: layers, &report) }
         let pass = Pass(
             report: report, gradient: gradient, gradientSquare: square, thinGradients: thinGradients,
-            loss: keepsGraph ? loss : nil)
+            products: products)
         return (pass, loss.batchSize)
     }
 

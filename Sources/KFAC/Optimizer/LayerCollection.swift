@@ -38,15 +38,22 @@ struct LayerCollection {
     ///
     /// One pass back for each source of the estimation, to the pre-activations that blocks ask for and to the parameters
     /// of generic blocks, where there are such.
+    ///
+    /// - Parameter products: What takes the first pass for its own, if any.
     mutating func statistics(
         of loss: Loss, uses: [LayerUse], estimation: Estimation, matrix: CurvatureMatrix = .fisher, decay: Double,
-        using generator: inout RandomGenerator
+        sharedWith products: CurvatureProducts? = nil, using generator: inout RandomGenerator
     ) throws -> [(block: any CurvatureBlock, statistics: BlockStatistics)] {
         try updatePlan(uses, batchSize: loss.batchSize)
         let needed = Set(plan.flatMap(\.uses)).sorted()
         let generic = zip(plan, blocks).flatMap { $1.needsParameterGradients ? $0.parameters : [] }
         let targets = needed.map { uses[$0].preActivation } + generic.map { parameters[$0].tensor }
-        let sources = estimation.gradients(of: loss, matrix: matrix, withRespectTo: targets, using: &generator)
+        let others = products?.passTargets ?? []
+        var sources = estimation.gradients(
+            of: loss, matrix: matrix, withRespectTo: targets + others, differentiable: products != nil,
+            using: &generator)
+        products?.adopt(Array(sources[0].dropFirst(targets.count)))
+        sources = sources.map { $0.prefix(targets.count).map { $0?.detached() } }
 
         let usePositions = Dictionary(uniqueKeysWithValues: needed.enumerated().map { ($0.element, $0.offset) })
         let parameterPositions = Dictionary(

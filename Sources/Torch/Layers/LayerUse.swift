@@ -44,6 +44,24 @@ public struct LayerUse: Sendable {
     /// The parameters: the weight and, if there is one, the bias.
     public var parameters: [Tensor] { [weight] + (bias.map { [$0] } ?? []) }
 
+    /// The pre-activation that other parameters would have given for the same input; a constant.
+    ///
+    /// The operation is linear in its parameters: of a direction of theirs, this is the change of the pre-activation.
+    ///
+    /// - Parameters:
+    ///   - weight: In the shape of the weight.
+    ///   - bias: In the shape of the bias; nil for none.
+    public func preActivation(weight: Tensor, bias: Tensor?) -> Tensor {
+        withoutGradients {
+            switch operation {
+            case .linear: linear(input, weight: weight, bias: bias)
+            case .convolution(let geometry): convolution(input, weight: weight, bias: bias, geometry: geometry)
+            case .embedding: embedding(input, weight: weight)
+            case .scaleAndShift(let axes): scaleAndShift(input, scale: weight, shift: bias, axes: axes)
+            }
+        }
+    }
+
     /// Adds a use to the recording that is open, if one is.
     public static func report(_ use: @autoclosure () -> LayerUse) {
         guard let recorder = Recorder.current, recorder.belongsToThisThread, gradientsAreRecorded else { return }

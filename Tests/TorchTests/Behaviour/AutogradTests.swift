@@ -135,4 +135,17 @@ struct AutogradTests {
         y[1] = x[0] * 3
         #expect(gradients(of: y.sum(), withRespectTo: [x])[0].array() == [5.0, 0, 2])
     }
+
+    @Test func usesInAGraphAreCounted() {
+        let (a, b, c) = (x.detached().copy().requiringGradient(), x.detached().copy().requiringGradient(), x)
+        let product = a * a
+        let sum = product + b.sum() + product
+        let y = sum + 1
+        #expect(graphUses(of: [a, b, c, product, sum, y, x.detached()], in: [y, product]) == [2, 1, 0, 3, 1, 1, 0])
+        #expect(graphUses(of: [a], in: [x.detached()]) == [0])
+        #expect(graphUses(of: [], in: [y]) == [])
+        // The graph of a use that leads nowhere is no part of it.
+        _ = a * b
+        #expect(graphUses(of: [a], in: [y]) == [2])
+    }
 }

@@ -158,4 +158,35 @@ struct LayerUseTests {
             }
         }
     }
+
+    /// The operation of the use, with other parameters; nothing is recorded of it.
+    @Test func usesAreDoneAgainWithOtherParameters() {
+        let kernel = Tensor([1.0, 2, 3, 4], shape: [2, 1, 2]).requiringGradient()
+        let geometry = ConvolutionGeometry(kernel: [2], stride: [2], padding: [1])
+        let table = Tensor([1.0, 2, 3, 4], shape: [2, 2]).requiringGradient()
+        let image = Tensor([1.0, 2, 3, 4], shape: [1, 1, 4])
+        let rows = Tensor([1.0, 2, 3, 4], shape: [2, 2])
+        let shift = Tensor([5.0, 6]).requiringGradient()
+        let indices = Tensor([1, 0, 1])
+        let uses = recordingLayerUses {
+            _ = linear(rows, weight: table, bias: shift)
+            _ = convolution(image, weight: kernel, geometry: geometry)
+            _ = embedding(indices, weight: table)
+            _ = scaleAndShift(rows, scale: shift, axes: [0])
+        }.uses
+        let (others, none) = recordingLayerUses {
+            [
+                uses[0].preActivation(weight: table * 2, bias: shift + 1),
+                uses[1].preActivation(weight: kernel * 2, bias: shift),
+                uses[2].preActivation(weight: table * 3, bias: nil),
+                uses[3].preActivation(weight: shift * 2, bias: shift),
+            ]
+        }
+        #expect(none.isEmpty)
+        #expect(others.allSatisfy { !$0.requiresGradient })
+        #expect(others[0].flattened().array() == [16.0, 29, 28, 57])
+        #expect(others[1].flattened().array() == [9.0, 21, 13, 14, 42, 30])
+        #expect(others[2].flattened().array() == [9.0, 12, 3, 6, 9, 12])
+        #expect(others[3].flattened().array() == [15.0, 25, 42, 54])
+    }
 }
