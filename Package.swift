@@ -49,6 +49,8 @@ let package = Package(
             name: "CTorch",
             cxxSettings: libtorchHeaders + [
                 .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+                // The products in it would take most of the tests' time.
+                .unsafeFlags(["-O2"], .when(configuration: .debug)),
             ],
             linkerSettings: libtorchLibraries),
         // Tensors, autograd, linear algebra, random generators, files.

@@ -3,6 +3,7 @@
 #include "gemm.h"
 #include "include/ct_moments.h"
 #include "interleave.h"
+#include "panels.h"
 #include "support.h"
 #include "symmetric_tiles.h"
 #include "tasks.h"
@@ -23,14 +24,19 @@ template <class T> struct Images {
 /// Products of the lines of images, a few of which are packed at a time as [line][image][pixel][channel].
 template <class T> class LineProducts {
 public:
-    LineProducts(const kt_line_layout &layout, const kt_line_product *products, size_t count, int64_t channels)
+    LineProducts(
+        const kt_line_layout &layout, const kt_line_product *products, size_t count, int64_t channels,
+        const PanelKernel<T> *kernel)
         : layout(layout), products(products, products + count), channels(channels),
+          // Rows that lie far apart in memory, as those of many channels do, are for the library to put in order.
+          kernel(channels >= wide ? nullptr : kernel), copier(kernel),
           front(std::max<int64_t>(0, -layout.least_shift)), runs(runs_of(layout)) {}
 
     /// The number of elements of some images.
     int64_t packed_count(int64_t images) const {
         auto back = std::max<int64_t>(0, layout.greatest_shift) + layout.window;
-        return (images * layout.line_count * layout.width + front + back) * channels;
+        // Kernels read a register's elements, be they more than there are.
+        return (images * layout.line_count * layout.width + front + back) * channels + 64;
     }
 
     /// How many images fill so many elements.
@@ -57,6 +63,13 @@ public:
     /// The number of columns of a product's result with windows.
     int64_t columns(size_t number) const { return (window(number) - 1 + products[number].shift_count) * channels; }
 
+    /// The number of rows of a product's result.
+    int64_t rows(size_t number) const { return window(number) * channels; }
+
+    /// What lies between the rows of a sum of products, and how many of these there is room for.
+    int64_t sum_step(size_t number) const { return kernel ? padded_columns(*kernel, columns(number)) : columns(number); }
+    int64_t sum_rows(size_t number) const { return kernel ? padded_rows(*kernel, rows(number)) : rows(number); }
+
     /// Copies images to `packed`, whose margins are zero already, with zeros after each line.
     void pack(const Images<T> &source, int64_t first, int64_t count, T *packed) const {
         for_each_task(runs.size(), [&](int64_t i) {
@@ -67,17 +80,17 @@ public:
                 auto to = packed + (front + (number * count + image) * layout.width) * channels;
                 if (run > 1) {
                     auto step = layout.lines[number + 1].start - line.start;
-                    interleave(from, source.channel_step, step, channels, run, to, count * channels);
+                    copy(from, source.channel_step, step, run, to, count * channels);
                 } else {
                     auto step = line.step * layout.pixel_step;
-                    interleave(from, source.channel_step, step, channels, line.count, to, channels);
+                    copy(from, source.channel_step, step, line.count, to, channels);
                     std::fill_n(to + line.count * channels, (layout.width - line.count) * channels, T(0));
                 }
             }
         });
     }
 
-    /// Adds a product over packed images to `sum`, [window * channels, columns].
+    /// Adds a product over packed images to `sum`, [window * channels, columns] with padding.
     void add(size_t number, const T *packed, int64_t images, T *sum) const {
         const auto &product = products[number];
         auto line = images * layout.width;
@@ -85,19 +98,15 @@ public:
         auto right = packed + (front + product.right_line * line + product.shift) * channels;
         if (product.column >= 0) {
             auto offset = product.column * channels, step = layout.width * channels;
-            add_outer_products<T>(
-                channels, columns(number), product.line_count * images, 1, left + offset, step, right + offset, step, 1,
-                sum, columns(number));
+            add(number, product.line_count * images, left + offset, right + offset, step, sum);
             return;
         }
         // Windows may not overlap within one product, so every `stride`th pixel has a window at a time.
         auto stride = quotient_up(layout.window - 1 + product.shift_count, layout.window) * layout.window;
         auto length = product.line_count * line;
         for (int64_t phase = 0; phase < std::min(stride, length); phase += layout.window)
-            add_outer_products<T>(
-                layout.window * channels, columns(number), quotient_up(length - phase, stride), 1,
-                left + phase * channels, stride * channels, right + phase * channels, stride * channels, 1, sum,
-                columns(number));
+            add(number, quotient_up(length - phase, stride), left + phase * channels, right + phase * channels,
+                stride * channels, sum);
     }
 
     /// Adds a product over packed images to `out`, one shift after another.
@@ -124,7 +133,7 @@ public:
         for (int64_t channel = 0; channel < channels; ++channel) {
             auto row = target + channel * wide;
             for (int64_t pixel = 0; pixel < window(number); ++pixel) {
-                auto part = sum + (pixel * channels + channel) * columns(number) + pixel * channels;
+                auto part = sum + (pixel * channels + channel) * sum_step(number) + pixel * channels;
                 for (int64_t i = 0; i < wide; ++i) row[i] += part[i];
             }
         }
@@ -132,9 +141,39 @@ public:
 
     const kt_line_layout &layout;
     const std::vector<kt_line_product> products;
-    const int64_t channels, front;
+    const int64_t channels;
+    /// What multiplies; null for the linked library.
+    const PanelKernel<T> *const kernel;
+
+    /// From how many channels on each product is a task.
+    static constexpr int64_t wide = 128;
 
 private:
+    /// What transposes; null where there is no kernel.
+    const PanelKernel<T> *const copier;
+    /// The number of pixels before the first line.
+    const int64_t front;
+
+    /// Copies the channels of `count` pixels.
+    void copy(const T *from, int64_t channel_step, int64_t pixel_step, int64_t count, T *to, int64_t to_step) const {
+        if (copier && pixel_step == 1 && channels >= copier->lanes) {
+            transpose(*copier, from, channel_step, channels, count, to, to_step);
+        } else {
+            interleave(from, channel_step, pixel_step, channels, count, to, to_step);
+        }
+    }
+
+    /// Adds a product of rows `step` apart to a sum of its kind.
+    void add(size_t number, int64_t depth, const T *left, const T *right, int64_t step, T *sum) const {
+        if (kernel) {
+            add_products(
+                *kernel, rows(number), columns(number), depth, left, step, right, step, sum, sum_step(number));
+        } else {
+            add_outer_products<T>(
+                rows(number), columns(number), depth, 1, left, step, right, step, 1, sum, sum_step(number));
+        }
+    }
+
     /// Lines that are copied together, the first and their number: those of one pixel each that lie equally far apart.
     const std::vector<std::pair<int64_t, int64_t>> runs;
 
@@ -165,7 +204,7 @@ void by_shares(const LineProducts<T> &plan, const Images<T> &source, int64_t bat
     int64_t sum_count = 0;
     for (auto [first, last] : slots) {
         places.push_back(sum_count);
-        sum_count += plan.window(first) * plan.channels * plan.columns(first);
+        sum_count += plan.sum_rows(first) * plan.sum_step(first);
     }
     // As many images at a time as adding to the sums costs little for, and as few as the cache has room for.
     auto threads = std::min(task_threads(), batch);
@@ -224,14 +263,14 @@ void by_products(const LineProducts<T> &plan, const Images<T> &source, int64_t b
 template <class T>
 void line_products(
     const at::Tensor &images, int64_t groups, const kt_line_layout &layout, const kt_line_product *products,
-    size_t product_count, at::Tensor &out) {
+    size_t product_count, at::Tensor &out, int64_t register_bytes) {
     auto batch = images.size(0), channels = images.size(1) / groups;
-    LineProducts<T> plan(layout, products, product_count, channels);
+    LineProducts<T> plan(layout, products, product_count, channels, panel_kernel<T>(register_bytes));
     auto run = [&](int64_t group) {
         Images<T> source{
             images.const_data_ptr<T>() + group * channels * images.stride(1), images.stride(0), images.stride(1)};
         auto result = out.mutable_data_ptr<T>() + group * out.size(1);
-        if (channels >= 128) {
+        if (channels >= plan.wide) {
             by_products(plan, source, batch, images.options(), result);
         } else {
             by_shares(plan, source, batch, images.options(), result);
@@ -357,14 +396,24 @@ kt_status kt_product_rate(int64_t rows, int64_t columns, int64_t depth, double *
         auto threads = task_threads();
         std::vector<double> best(threads, 1e300);
         for_each_task(threads, [&](int64_t thread) {
-            std::vector<float> left(rows * depth, 1), right(columns * depth, 1), out(rows * columns);
+            auto kernel = panel_kernel<float>(64);
+            auto out_step = kernel ? padded_columns(*kernel, columns) : columns;
+            std::vector<float> left(rows * depth + 64, 1), right(columns * depth + 64, 1);
+            std::vector<float> out((kernel ? padded_rows(*kernel, rows) : rows) * out_step);
             // As many products at a time as the clock can tell apart.
             auto count = std::max<int64_t>(1, 4'000'000 / (rows * columns * depth));
             for (int64_t repeat = 0; repeat <= repeats; ++repeat) {
                 auto start = Clock::now();
-                for (int64_t i = 0; i < count; ++i)
-                    add_outer_products<float>(
-                        rows, columns, depth, 1, left.data(), rows, right.data(), columns, 0, out.data(), columns);
+                for (int64_t i = 0; i < count; ++i) {
+                    if (kernel) {
+                        add_products(
+                            *kernel, rows, columns, depth, left.data(), rows, right.data(), columns, out.data(),
+                            out_step);
+                    } else {
+                        add_outer_products<float>(
+                            rows, columns, depth, 1, left.data(), rows, right.data(), columns, 0, out.data(), columns);
+                    }
+                }
                 std::chrono::duration<double> time = Clock::now() - start;
                 if (repeat > 0) best[thread] = std::min(best[thread], time.count() / count);
             }
@@ -375,11 +424,11 @@ kt_status kt_product_rate(int64_t rows, int64_t columns, int64_t depth, double *
 
 kt_status kt_line_products(
     kt_tensor images, int64_t groups, const kt_line_layout *layout, const kt_line_product *products,
-    size_t product_count, kt_tensor out) {
+    size_t product_count, kt_tensor out, int64_t register_bytes) {
     return guarded([&] {
         auto source = borrow(images), target = borrow(out);
         AT_DISPATCH_FLOATING_TYPES(source.scalar_type(), "line products", [&] {
-            line_products<scalar_t>(source, groups, *layout, products, product_count, target);
+            line_products<scalar_t>(source, groups, *layout, products, product_count, target, register_bytes);
         });
     });
 }

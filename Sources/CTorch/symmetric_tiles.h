@@ -32,13 +32,18 @@ inline std::vector<Tile> lower_tiles(int64_t n, int64_t height, int64_t width) {
 inline int64_t strip_height(int64_t n) { return std::clamp<int64_t>(quotient_up(quotient_up(n, 8), 16) * 16, 16, 256); }
 
 /// Copies a tile of the lower triangle to its place in the upper one: best while it is in the cache.
-template <class T> void mirror(const Tile &tile, T *matrix, int64_t step) {
+template <class T, class Transpose>
+void mirror(const Tile &tile, T *matrix, int64_t step, const Transpose &transpose) {
     auto below = std::clamp<int64_t>(tile.row - tile.column, 0, tile.columns);
     transpose(
         matrix + tile.row * step + tile.column, step, tile.rows, below, matrix + tile.column * step + tile.row, step);
     for (auto i = tile.row; i < tile.row + tile.rows; ++i)
         for (auto j = tile.column + below; j < std::min(i, tile.column + tile.columns); ++j)
             matrix[j * step + i] = matrix[i * step + j];
+}
+
+template <class T> void mirror(const Tile &tile, T *matrix, int64_t step) {
+    mirror(tile, matrix, step, [](auto... arguments) { transpose(arguments...); });
 }
 
 } // namespace ct

@@ -53,10 +53,11 @@ typedef struct {
 /// Adds the products, summed over all images, to `out`, [groups, elements of all slots].
 ///
 /// `images` is [batch, groups * channels, ...] with any strides; the lines' starts are relative to an image's channel.
-/// No more than 16 MiB of images are copied at a time, or some for each thread.
+/// No more than 16 MiB of images are copied at a time, or some for each thread. Registers of at most `register_bytes`
+/// are used, 64 or 32; with 0 the linked library's products.
 kt_status kt_line_products(
     kt_tensor images, int64_t groups, const kt_line_layout *layout, const kt_line_product *products,
-    size_t product_count, kt_tensor out);
+    size_t product_count, kt_tensor out, int64_t register_bytes);
 
 /// target <- beta * target + alpha * the symmetric matrix of blocks, whose rows and columns are [channel][kernel
 /// element]; `target` is [groups, n, n] or larger, with the last axis dense.
@@ -67,8 +68,9 @@ kt_status kt_assemble_blocks(
 /// target <- beta * target + alpha * sum over batch and locations of x x^T, at half the work of a general product.
 ///
 /// `vectors` is [batch, groups * n, locations] with any strides; `target` [groups, n, n] or larger, symmetric, with
-/// the last axis dense.
-kt_status kt_symmetric_product(kt_tensor target, kt_tensor vectors, double beta, double alpha);
+/// the last axis dense. Registers of at most `register_bytes` are used, 64 or 32; with 0 the linked library's products.
+kt_status kt_symmetric_product(
+    kt_tensor target, kt_tensor vectors, double beta, double alpha, int64_t register_bytes);
 
 /// (matrix + damping * I)^-1 for a symmetric positive-definite matrix, or for each of several, [groups, n, n].
 kt_status kt_damped_inverse(kt_tensor matrix, double damping, kt_tensor *out);

@@ -109,7 +109,11 @@ package struct LineProducts: Sendable {
     /// - Parameters:
     ///   - images: [batch, groups · channels, spatial...], with any strides; work is on a few of them at a time.
     ///   - target: [groups, n, n] with n = channels · kernel elements, in this order.
-    package func accumulate(_ images: Tensor, into target: Tensor, beta: Double, alpha: Double) {
+    ///   - registerBytes: How large registers may be used for it, where the processor has them: of 64 or 32 bytes; with
+    ///     0 the linked library's products are.
+    package func accumulate(
+        _ images: Tensor, into target: Tensor, beta: Double, alpha: Double, registerBytes: Int = 64
+    ) {
         let groups = target.shape[0]
         let channels = images.shape[1] / groups
         let area = Int64(channels * channels)
@@ -135,7 +139,8 @@ package struct LineProducts: Sendable {
                 least_shift: Int64(products.map(\.shifts.lowerBound).min() ?? 0),
                 greatest_shift: Int64(products.map { $0.shifts.upperBound - 1 }.max() ?? 0))
             results.perform("lineProducts", with: images) {
-                kt_line_products(images.handle.pointer, Int64(groups), &layout, entries, entries.count, $0)
+                kt_line_products(
+                    images.handle.pointer, Int64(groups), &layout, entries, entries.count, $0, Int64(registerBytes))
             }
         }
         let blocks = terms.map { term in
@@ -157,9 +162,13 @@ extension Tensor {
     /// - Parameters:
     ///   - vectors: [batch, groups · n, locations], with any strides: a vector for each batch entry and location.
     ///   - self: [groups, n, n], symmetric.
-    package func formSum(withSecondMomentOf vectors: Tensor, beta: Double, alpha: Double) {
+    ///   - registerBytes: How large registers may be used for it, where the processor has them: of 64 or 32 bytes; with
+    ///     0 it is made of the linked library's products.
+    package func formSum(
+        withSecondMomentOf vectors: Tensor, beta: Double, alpha: Double, registerBytes: Int = 64
+    ) {
         perform("formSum(withSecondMomentOf:)", with: vectors) {
-            kt_symmetric_product($0, vectors.handle.pointer, beta, alpha)
+            kt_symmetric_product($0, vectors.handle.pointer, beta, alpha, Int64(registerBytes))
         }
     }
 }
