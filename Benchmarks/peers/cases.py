@@ -21,13 +21,20 @@ NAMES = (
     "step/convnet",
     "step/resnet20",
     "step/autoencoder",
+    "step/autoencoder-fractions",
 )
 
 # Shapes on which plain NumPy can tell quickly whether a peer computes the same matrix.
 CHECKED_NAMES = ("input-factor/4x5x7x6", "output-factor/4x5x7x6", "dense-factor/20x7", "inverse/30")
 
 KINDS = {"input-factor": 4, "output-factor": 4, "dense-factor": 2, "inverse": 1}
-NETWORKS = ("convnet", "resnet20", "autoencoder")
+# By the names of their cases: with fractions, peers do what they do without.
+NETWORKS = {
+    "convnet": "convnet",
+    "resnet20": "resnet20",
+    "autoencoder": "autoencoder",
+    "autoencoder-fractions": "autoencoder",
+}
 
 DAMPING = 1e-3
 DECAY = 0.95
@@ -49,7 +56,7 @@ class Case:
         """Reads a name; shapes other than those of `NAMES` are cases too."""
         kind, _, rest = name.partition("/")
         if kind == "step" and rest in NETWORKS:
-            return Case(name, kind, network=rest)
+            return Case(name, kind, network=NETWORKS[rest])
         if kind in KINDS and re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", rest):
             shape = tuple(map(int, rest.split("x")))
             if len(shape) == KINDS[kind]:

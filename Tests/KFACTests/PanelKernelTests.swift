@@ -34,8 +34,8 @@ import Torch
     @Test(arguments: [0, 32, 64], [DType.float32, .float64])
     func areTheGeneralProduct(registerBytes: Int, dtype: DType) {
         // One and several panels, with and without a rest; few vectors and many, one piece and several.
-        let sizes = [1, 3, 4, 5, 8, 9, 15, 16, 17, 24, 31, 33, 47, 48, 49, 70, 96, 97, 145]
-        let counts = [1, 2, 7, 64, 255, 256, 257, 700, 2100]
+        let sizes = [1, 5, 8, 15, 16, 17, 33, 48, 49, 70, 97, 145]
+        let counts = [1, 7, 255, 257, 700]
         var random = SplitMix(state: 11)
         for n in sizes {
             for (index, count) in counts.enumerated() {
@@ -50,25 +50,24 @@ import Torch
                 let columns = vectors.to(.float64).transposed(0, 1).reshaped([groups, n, -1])
                 let product = columns.matmul(columns.transposed(1, 2))
                 let size = (columns * columns).sum(2).squareRoot()
-                for (beta, alpha) in [(0.3, 0.5), (0, 1.0)] {
-                    // The target is a part of something larger, the rest of which nothing may touch.
-                    let whole = Tensor.full([groups, n + 1, n + 2], 9, dtype: dtype)
-                    let target = whole[.all, 0..<n, 1..<(n + 1)]
-                    target.assign(beta == 0 ? start * Double.nan : start)
-                    target.formSum(
-                        withSecondMomentOf: layout.arrange(vectors), beta: beta, alpha: alpha,
-                        registerBytes: registerBytes)
-                    let expected = (beta == 0 ? start.to(.float64) * 0 : start.to(.float64) * beta) + product * alpha
-                    // Rounding is relative to the lengths of the two rows that are multiplied.
-                    let scale = size.expanded(at: 2) * size.expanded(at: 1) + 1
-                    let error = ((target.to(.float64) - expected) / scale).abs().max().scalar
-                    #expect(
-                        error < (dtype == .float32 ? 2e-6 : 1e-14),
-                        "n \(n), \(batch) x \(vectors.shape[2]), \(groups) groups, \(layout), beta \(beta): \(error)")
-                    #expect((target - target.transposed(1, 2)).abs().max().scalar == 0)
-                    let others = whole.sum().scalar - target.sum().scalar
-                    #expect(abs(others - 9 * Double(whole.count - target.count)) < 1e-2 * Double(whole.count))
-                }
+                let (beta, alpha) = (n + index) % 2 == 0 ? (0.3, 0.5) : (0, 1.0)
+                // The target is a part of something larger, the rest of which nothing may touch.
+                let whole = Tensor.full([groups, n + 1, n + 2], 9, dtype: dtype)
+                let target = whole[.all, 0..<n, 1..<(n + 1)]
+                target.assign(beta == 0 ? start * Double.nan : start)
+                target.formSum(
+                    withSecondMomentOf: layout.arrange(vectors), beta: beta, alpha: alpha,
+                    registerBytes: registerBytes)
+                let expected = (beta == 0 ? start.to(.float64) * 0 : start.to(.float64) * beta) + product * alpha
+                // Rounding is relative to the lengths of the two rows that are multiplied.
+                let scale = size.expanded(at: 2) * size.expanded(at: 1) + 1
+                let error = ((target.to(.float64) - expected) / scale).abs().max().scalar
+                #expect(
+                    error < (dtype == .float32 ? 2e-6 : 1e-14),
+                    "n \(n), \(batch) x \(vectors.shape[2]), \(groups) groups, \(layout), beta \(beta): \(error)")
+                #expect((target - target.transposed(1, 2)).abs().max().scalar == 0)
+                let others = whole.sum().scalar - target.sum().scalar
+                #expect(abs(others - 9 * Double(whole.count - target.count)) < 1e-2 * Double(whole.count))
             }
         }
     }
@@ -101,22 +100,21 @@ import Torch
     /// The second moments of patches, with few channels and many, lines and windows, and strides.
     @Test(arguments: [0, 32, 64], [DType.float32, .float64])
     func secondMomentsOfPatches(registerBytes: Int, dtype: DType) {
-        for (seed, channels) in [1, 2, 5, 8, 16, 17, 40, 64, 130].enumerated() {
-            for stride in [1, 2] {
-                let geometry = ConvolutionGeometry(kernel: [3, 3], stride: [stride, 1], padding: [1, 1])
-                let images = randomTensor([5, channels, 6, 11], seed: UInt64(seed)).to(dtype)
-                let n = 9 * channels
-                let expected = Tensor.zeros([n, n], dtype: .float64)
-                Patches.rows(of: images.to(.float64), geometry: geometry, hasBias: false)
-                    .accumulate(into: expected, keep: 0, scale: 0.5, form: .plain)
-                for edges in [LagPlan.Edges.divided, .windows(1), .windows(3)] {
-                    let plan = LagPlan(spatial: [6, 11], geometry: geometry, edges: edges)
-                    let target = Tensor.zeros([1, n, n], dtype: dtype)
-                    plan.products.accumulate(images, into: target, beta: 0, alpha: 0.5, registerBytes: registerBytes)
-                    expectClose(
-                        target[0].to(.float64), expected, relative: dtype == .float32 ? 1e-4 : 1e-11,
-                        absolute: dtype == .float32 ? 1e-3 : 1e-11, "\(channels) channels, \(edges), stride \(stride)")
-                }
+        for (seed, channels) in [1, 5, 16, 17, 64, 130].enumerated() {
+            let stride = 1 + seed % 2
+            let geometry = ConvolutionGeometry(kernel: [3, 3], stride: [stride, 1], padding: [1, 1])
+            let images = randomTensor([5, channels, 6, 11], seed: UInt64(seed)).to(dtype)
+            let n = 9 * channels
+            let expected = Tensor.zeros([n, n], dtype: .float64)
+            Patches.rows(of: images.to(.float64), geometry: geometry, hasBias: false)
+                .accumulate(into: expected, keep: 0, scale: 0.5, form: .plain)
+            for edges in [LagPlan.Edges.divided, .windows(1), .windows(3)] {
+                let plan = LagPlan(spatial: [6, 11], geometry: geometry, edges: edges)
+                let target = Tensor.zeros([1, n, n], dtype: dtype)
+                plan.products.accumulate(images, into: target, beta: 0, alpha: 0.5, registerBytes: registerBytes)
+                expectClose(
+                    target[0].to(.float64), expected, relative: dtype == .float32 ? 1e-4 : 1e-11,
+                    absolute: dtype == .float32 ? 1e-3 : 1e-11, "\(channels) channels, \(edges), stride \(stride)")
             }
         }
     }
