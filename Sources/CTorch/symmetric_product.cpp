@@ -124,16 +124,16 @@ void by_tiles(
     auto count = panels.count, width = panels.width, depth = vectors.count();
     auto memory = at::empty({count * depth * width}, options);
     auto start = memory.template mutable_data_ptr<T>();
-    auto chunks = quotient_up(depth, depth_at_a_time);
     if (vectors.are_rows()) {
         // A vector's part of each panel in turn: what is read lies in one piece.
-        for_each_task(chunks, [&](int64_t chunk) {
-            for (auto i = chunk * depth_at_a_time; i < std::min(depth, (chunk + 1) * depth_at_a_time); ++i)
+        constexpr int64_t share = 16;
+        for_each_task(quotient_up(depth, share), [&](int64_t task) {
+            for (auto i = task * share; i < std::min(depth, (task + 1) * share); ++i)
                 for (int64_t panel = 0; panel < count; ++panel)
                     panels.fill(vectors, panel, i, 1, start + (panel * depth + i) * width);
         });
     } else {
-        for_each_task(count * chunks, [&](int64_t task) {
+        for_each_task(count * quotient_up(depth, depth_at_a_time), [&](int64_t task) {
             auto panel = task % count, first = task / count * depth_at_a_time;
             panels.fill(
                 vectors, panel, first, std::min(depth_at_a_time, depth - first),

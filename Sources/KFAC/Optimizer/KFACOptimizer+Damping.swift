@@ -43,7 +43,8 @@ extension KFACOptimizer {
             var candidate = preconditioner
             _ = try pass.report.time(.inverses) {
                 try candidate.update(
-                    of: layers.blocks, atStep: updateCount, schedule: .together(every: 1), damping: damping,
+                    of: layers.blocks, atStep: updateCount, schedule: .together(every: 1),
+                    applications: configuration.inverses.applications(atStep: updateCount), damping: damping,
                     guards: configuration.guards, watch: &watch)
             }
             let (gradient, thin) = (pass.gradient, pass.thinGradients)

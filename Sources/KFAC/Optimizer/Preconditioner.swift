@@ -34,13 +34,14 @@ struct Preconditioner {
     /// Brings the inverses to where the schedule wants them at a step.
     ///
     /// - Parameters:
+    ///   - applications: How many steps new inverses serve; by default as many as the schedule tells.
     ///   - damping: That of new inverses.
     ///   - guards: Whether inverses that fail are repaired.
     ///   - watch: Is told of what the guards do.
     /// - Returns: Whether there was anything to do.
     mutating func update(
-        of blocks: [any CurvatureBlock], atStep step: Int, schedule: InverseSchedule, damping: Double, guards: Guards,
-        watch: inout GuardWatch
+        of blocks: [any CurvatureBlock], atStep step: Int, schedule: InverseSchedule, applications: Int? = nil,
+        damping: Double, guards: Guards, watch: inout GuardWatch
     ) throws -> Bool {
         var didWork = false
         // Steps that were rejected may have been due.
@@ -99,7 +100,7 @@ struct Preconditioner {
                 update: InverseUpdate(tasks), blocks: due, step: step, useAt: step + delay, dampings: dampings)
         } else {
             pending = nil
-            let applications = schedule.applications(atStep: step)
+            let applications = applications ?? schedule.applications(atStep: step)
             for (index, damping) in zip(due, dampings) {
                 if guards.isOn {
                     let ladder = ladder(blocks[index], damping, applications: applications)
