@@ -233,7 +233,7 @@ template <class T> void by_shares(const Target<T> &target, const Vectors<T> &vec
     for_each_task(shares, [&](int64_t share) {
         for (auto chunk = chunks * share / shares; chunk < chunks * (share + 1) / shares; ++chunk) {
             auto first = chunk * at_a_time, here = std::min(at_a_time, count - first);
-            auto [rows, step] = vectors.rows(first, here, memory + share * at_a_time * n);
+            auto [rows, step] = vectors.rows(first, here, memory ? memory + share * at_a_time * n : nullptr);
             for (const auto &part : parts)
                 add_outer_products<T>(
                     part.rows, part.columns, here, 1, rows + part.row, step, rows + part.column, step, 1,
