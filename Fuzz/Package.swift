@@ -6,7 +6,8 @@ import PackageDescription
 let package = Package(
     name: "Fuzz",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "swift-kfac", path: "..")],
+    // A link to the folder above: SwiftPM knows a package by the last name of its path, and that folder's may be anything.
+    dependencies: [.package(path: "swift-kfac")],
     targets: [
         .executableTarget(
             name: "fuzz",

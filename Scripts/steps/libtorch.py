@@ -26,8 +26,9 @@ VERSION_HEADERS = ["include/torch/headeronly/version.h", "include/torch/csrc/api
 
 
 def set_up(deps: Path) -> None:
-    given = os.environ.get("LIBTORCH")
-    if given is not None:
+    # Empty is the same as unset, as in the manifest.
+    given = os.environ.get("LIBTORCH", "")
+    if given:
         check_given(given)
     elif missing_file(deps / "libtorch") or version_of(deps / "libtorch") != VERSION:
         install(deps)

@@ -49,11 +49,11 @@ class Pip:
                     ".deps/venv: check the network, or name a newer Python, as in 'make PYTHON=/path/to/python3'."
                 )
         report = self.temporary / "report.json"
-        answer = self.run(
-            ["install", "--dry-run", "--no-deps", "--quiet", "--report", report, "--only-binary=:all:", requirement]
-        )
+        # Why an index could not be read is only in the log.
+        options = ["--dry-run", "--no-deps", "--quiet", "--only-binary=:all:", "--log", self.log]
+        answer = self.run(["install", *options, "--report", report, requirement])
         if answer.returncode != 0:
-            raise SetupError(explain(answer.stdout))
+            raise SetupError(explain(answer.stdout + (text_of(self.log) or "")))
         return chosen_wheel(json.loads(report.read_text()))
 
     def install(self, requirement: str, with_dependencies: bool) -> None:
@@ -62,7 +62,7 @@ class Pip:
         if not with_dependencies:
             options.append("--no-deps")
         if self.run(["install", *options, requirement], speaking=True).returncode != 0:
-            raise SetupError(explain(self.log.read_text(errors="replace")))
+            raise SetupError(explain(text_of(self.log) or ""))
 
     def run(self, arguments: list[str | Path], speaking: bool = False) -> subprocess.CompletedProcess[str]:
         return run(
@@ -71,6 +71,10 @@ class Pip:
             # Wheels are large for some systems' /tmp, and a configured `--user` does not go with a virtual environment.
             environment={"TMPDIR": str(self.temporary), "PIP_USER": "0"},
         )
+
+
+def text_of(file: Path) -> str | None:
+    return file.read_text(errors="replace") if file.exists() else None
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -104,10 +108,30 @@ def explain(output: str) -> str:
 
     if says("No space left on device|Disk quota exceeded"):
         return "The disk is full: free some space and run it again."
-    if says("connection broken by|connection error|Max retries exceeded|timed out|ProxyError|SSLError"):
+    own = "or name a libtorch of your own by LIBTORCH."
+    untrusted = re.search(r"repository located at (\S+) is not a trusted or secure host", output)
+    if untrusted:
+        return (
+            f"pip does not trust its package index at {untrusted[1]}, which is not reached by HTTPS, and leaves it out: "
+            f"give its address as https://, name it by PIP_TRUSTED_HOST={untrusted[1]}, {own}"
+        )
+    certificate = re.search(r"CERTIFICATE_VERIFY_FAILED\W+(?:certificate verify failed: )?([^(\n]*)", output)
+    if certificate:
+        return (
+            f"pip does not trust the certificate of its package index ({certificate[1].strip(' :,')}): name the file of "
+            f"certificates to trust by PIP_CERT, the index's host by PIP_TRUSTED_HOST, {own}"
+        )
+    status = r"(?:401|403|407|429|5\d\d)\b"
+    refusal = re.search(rf"(?:Could not fetch URL \S+: |HTTP error )({status}[^\n]*?)(?: for url|$)", output, re.MULTILINE)
+    if refusal:
+        return (
+            f"pip's package index refuses to answer ({refusal[1].strip(' :')}): check pip's configuration "
+            f"('pip config list') and your access to it, {own}"
+        )
+    if says("connection broken by|connection error|Max retries exceeded|timed out|ProxyError|SSLError|SSL: "):
         return (
             "pip could not reach its package index: check the network and pip's configuration "
-            "('pip config list'), or name a libtorch of your own by LIBTORCH."
+            f"('pip config list'), {own}"
         )
     if says("No matching distribution found"):
         libc = " ".join(platform.libc_ver()) or "another C library than glibc"

@@ -6,8 +6,9 @@ let package = Package(
     name: "Consumer",
     platforms: [.macOS(.v15)],
     dependencies: [
-        // From elsewhere this would be the repository's URL; the folder's own name may be anything.
-        .package(name: "swift-kfac", path: "../..")
+        // From elsewhere this would be the repository's URL. A link to the folder above, as SwiftPM knows a package by the
+        // last name of its path, and that folder's own name may be anything, this package's, too.
+        .package(path: "swift-kfac")
     ],
     targets: [
         .executableTarget(

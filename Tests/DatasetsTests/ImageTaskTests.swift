@@ -34,6 +34,38 @@ import Torch
         #expect(task.limited(toTraining: 1000).training.count == 30)
     }
 
+    /// Each file by its name, whether it is compressed or not; some of the images are still of the same data.
+    @Test func fingerprintsAreOfTheContent() throws {
+        try folder.writeImages(training: 30, test: 12, size: 6)
+        let task = try ImageTask(folder: folder.path)
+        #expect(Set(task.fingerprint.keys) == Set(MNISTFile.allCases.map(\.rawValue)))
+        #expect(task.limited(toTraining: 5).fingerprint == task.fingerprint)
+        let labels = MNISTFile.trainingLabels.rawValue
+        let file = URL(fileURLWithPath: folder(labels))
+        #expect(task.fingerprint[labels] == SHA256.hexDigest(of: Array(try Data(contentsOf: file))))
+        // Two labels change places.
+        var bytes = Array(try Data(contentsOf: file))
+        bytes.swapAt(8, 9)
+        try folder.write(bytes, to: labels)
+        let other = try ImageTask(folder: folder.path).fingerprint
+        #expect(other.filter { task.fingerprint[$0.key] != $0.value }.keys.sorted() == [labels])
+    }
+
+    /// Those of tensors are hashed, too.
+    @Test func fingerprintsOfTensors() {
+        func task(_ pixels: [UInt8], _ labels: [Int], _ name: String = "a") -> ImageTask {
+            let data = ImageDataset(
+                images: Tensor(pixels, shape: [2, 1, 1, 2]), labels: Tensor(labels), classes: 3)
+            return ImageTask(name: name, training: data, test: data)
+        }
+        let first = task([1, 2, 3, 4], [0, 1]).fingerprint
+        #expect(task([1, 2, 3, 4], [0, 1], "b").fingerprint == first)
+        #expect(task([3, 4, 1, 2], [1, 0]).fingerprint != first)
+        #expect(task([1, 2, 3, 4], [1, 0]).fingerprint != first)
+        #expect(Set(first.keys) == ["training images", "training labels", "test images", "test labels"])
+        #expect(first["training images"] == first["test images"] && first["training images"] != first["test labels"])
+    }
+
     @Test func saysThatAFolderIsMissing() throws {
         #expect(throws: DatasetError.missingFolder(folder("none"))) { _ = try ImageTask(folder: folder("none")) }
         try folder.write([1], to: "file")

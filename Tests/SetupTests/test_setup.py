@@ -149,6 +149,12 @@ class GivenLibtorchTests(SetupTestCase):
         (folder / "include/ATen/core/Tensor.h").unlink()
         self.assert_refused(self.set_up(LIBTORCH=str(folder)), "LIBTORCH", "include/ATen/core/Tensor.h")
 
+    def test_empty_is_the_same_as_unset(self) -> None:
+        self.make_wheel()
+        answer = self.set_up(LIBTORCH="")
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertTrue((self.deps / "libtorch" / "include/ATen/core/Tensor.h").exists())
+
     def test_relative_path_is_an_error(self) -> None:
         self.assert_refused(self.set_up(LIBTORCH="libtorch"), "LIBTORCH", "absolute")
 
@@ -169,6 +175,17 @@ class InstallationTests(SetupTestCase):
 
         second = self.set_up(PIP_FIND_LINKS="")
         self.assertEqual((second.returncode, second.stdout), (0, ""))
+
+    def test_an_index_that_cannot_be_used_is_told_as_that(self) -> None:
+        """What pip says when it is quiet is only that it finds nothing."""
+        del self.environment["PIP_NO_INDEX"]
+        for index, words in [
+            # Nobody listens there, and nobody is asked: pip refuses by the address alone.
+            ("https://127.0.0.1:1/simple", "pip could not reach its package index"),
+            ("http://index.invalid/simple", "pip does not trust its package index at index.invalid"),
+        ]:
+            with self.subTest(index):
+                self.assert_refused(self.set_up(PIP_INDEX_URL=index, PIP_RETRIES="0"), words)
 
     def test_waits_for_another(self) -> None:
         self.deps.mkdir()
@@ -212,6 +229,20 @@ class PipTests(unittest.TestCase):
         for output, words in [
             (no_match, "no wheel of torch for this machine"),
             (f"WARNING: Retrying after connection broken by 'NewConnectionError'\n{no_match}", "check the network"),
+            (
+                "Could not fetch URL https://index/torch/: There was a problem confirming the ssl certificate: (Caused by "
+                "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+                f"self-signed certificate (_ssl.c:1000)'))) - skipping\n{no_match}",
+                "does not trust the certificate of its package index (self-signed certificate)",
+            ),
+            (
+                f"Could not fetch URL https://index/torch/: 403 Client Error: Forbidden for url: https://index - x\n{no_match}",
+                "refuses to answer (403 Client Error: Forbidden)",
+            ),
+            (
+                f"Could not fetch URL https://index/torch/: 404 Client Error: Not Found for url: https://index - x\n{no_match}",
+                "no wheel of torch for this machine",
+            ),
             ("ERROR: Could not install packages: [Errno 28] No space left on device: 'x'", "disk is full"),
             ("ERROR: Something else.\n", "Something else."),
         ]:

@@ -87,6 +87,10 @@ import Training
         _ = try run(Self.arguments, output: "run")
         let (state, whole) = (try lastState("run"), try events("run"))
         try FileManager.default.removeItem(atPath: folder("run/checkpoints"))
+        // As if it had been killed after a few steps.
+        let metrics = try String(contentsOfFile: folder("run/metrics.jsonl"), encoding: .utf8)
+        let lines = metrics.split(separator: "\n").prefix { !$0.hasPrefix(#"{"event":"checkpoint""#) }
+        try folder.write(lines.prefix(8).map { $0 + "\n" }.joined().utf8, to: "run/metrics.jsonl")
         let resumed = try Tool.run(["train", "--resume", "run"], in: folder)
         #expect(resumed.status == 0)
         #expect(resumed.errors == "note: run has no checkpoint yet: the run begins again\n")
@@ -211,7 +215,7 @@ import Training
             #expect(other.status == 1)
             #expect(
                 other.errors == """
-                    Error: run/metrics.jsonl is being written by another process: wait for its end, or stop it
+                    Error: run is being written by another process: wait for its end, or stop it
 
                     """)
             kill(running.identifier, SIGKILL)
@@ -225,7 +229,7 @@ import Training
         let checkpoints = CheckpointFolder(path: folder("run/checkpoints"))
         try FileManager.default.removeItem(atPath: try #require(checkpoints.paths.last))
         let before = checkpoints.paths
-        let script = "ulimit -f 200; trap '' XFSZ; exec \"$0\" \"$@\""
+        let script = "ulimit -f 200; exec \"$0\" \"$@\""
         let full = try Tool.run(
             ["-c", script, Tool.path, "train", "--resume", "run", "--checkpoint-period", "1"], in: folder,
             program: "/bin/sh")

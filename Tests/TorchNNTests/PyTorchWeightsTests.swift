@@ -29,6 +29,23 @@ import Torch
         }
     }
 
+    /// By the name that the file has for them; finite ones that the model's type cannot hold are none, either.
+    @Test(arguments: [Double.nan, .infinity, -.infinity, 1e300]) func weightsThatAreNotFiniteAreRefused(value: Double) throws {
+        let model = Model.lenet5.make()
+        let before = model.state()
+        var weights = model.pyTorchWeights()
+        let name = try #require(weights.keys.sorted().last)
+        var elements = weights[name]!.array(of: Double.self)
+        elements[elements.count - 1] = value
+        weights[name] = Tensor(elements, shape: weights[name]!.shape)
+        let error = #expect(throws: ModuleStateError.self) { try model.load(pyTorchWeights: weights) }
+        #expect(error?.notFinite == [name])
+        #expect(
+            error?.description == "the state does not fit the model LeNet5: NaN or infinite elements are in '\(name)'; give "
+                + "weights of a run that went well")
+        for (name, tensor) in model.state() { #expect((tensor .== before[name]!).all()) }
+    }
+
     @Test(arguments: Model.allCases) func outputsAreThoseOfPyTorch(name: Model) throws {
         let model = name.make()
         try model.load(pyTorchWeights: name.golden())

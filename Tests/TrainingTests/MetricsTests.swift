@@ -113,7 +113,7 @@ import Torch
         #expect(FileManager.default.fileExists(atPath: folder("run/config.json")))
     }
 
-    @Test(arguments: ["config.json", "metrics.jsonl"])
+    @Test(arguments: ["config.json", "metrics.jsonl", "weights.safetensors", "plan.json"])
     func leavesAnotherRunAlone(file: String) throws {
         try folder.write(Array("old".utf8), to: file)
         let error = #expect(throws: RunFolderError.self) { _ = try RunFolder(path: folder.path, settings: ["a": 1]) }
@@ -138,17 +138,58 @@ import Torch
         #expect(folder.names == ["file"])
     }
 
-    @Test func unusedPathsAreNamedAfterTheRun() throws {
+    /// A name that is taken, by another process, too, that asks in the same second, gives another name.
+    @Test func newFoldersAreNamedAfterTheRun() throws {
         let date = Calendar(identifier: .gregorian).date(
             from: DateComponents(year: 2026, month: 3, day: 4, hour: 5, minute: 6, second: 7))!
-        func next() -> String {
-            RunFolder.unusedPath(in: folder.path, problem: "My data/1", optimizer: "kfac", date: date)
+        func next() throws -> OwnedFolder {
+            try .unused(in: folder("runs"), problem: "My data/1", optimizer: "kfac", date: date)
         }
-        let first = folder("my_data_1-kfac-20260304-050607")
-        #expect(next() == first)
-        for suffix in ["", "-2"] {
-            try FileManager.default.createDirectory(atPath: first + suffix, withIntermediateDirectories: false)
+        let folders = try [next(), next(), next()]
+        let first = folder("runs/my_data_1-kfac-20260304-050607")
+        #expect(folders.map(\.path) == [first, "\(first)-2", "\(first)-3"])
+    }
+
+    /// Who does not get a folder, or cannot begin in it, leaves what is another's.
+    @Test func onlyWhatWasMadeIsRemoved() throws {
+        do {
+            let winner = try RunFolder(path: folder("a/run"), settings: ["seed": 1])
+            #expect(throws: RunFolderError.busy(folder("a/run"))) {
+                _ = try RunFolder(path: folder("a/run"), settings: ["seed": 2])
+            }
+            try winner.metrics.receive(.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 3)))
         }
-        #expect(next() == first + "-3")
+        #expect(throws: RunFolderError.holdsRun(folder("a/run"))) {
+            _ = try RunFolder(path: folder("a/run"), settings: ["seed": 2])
+        }
+        let config = try String(contentsOfFile: folder("a/run/config.json"), encoding: .utf8)
+        #expect(config == "{\n  \"seed\" : 1\n}\n")
+        #expect(try lineCount("a/run/metrics.jsonl") == 1)
+        // Something appears between the making of a folder and the run's beginning in it.
+        let place = try OwnedFolder(path: folder("b/c/run"))
+        try folder.write([], to: "b/c/run/metrics.jsonl")
+        #expect(throws: RunFolderError.holdsRun(place.path)) { _ = try RunFolder(place, settings: ["seed": 1]) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("b/c/run")) == ["metrics.jsonl"])
+    }
+
+    private func lineCount(_ name: String) throws -> Int {
+        try String(contentsOfFile: folder(name), encoding: .utf8).split(separator: "\n").count
+    }
+
+    /// Wherever the folder went, no line is written into what has its name now; the last one tells why, in the old place.
+    @Test(arguments: [false, true]) func aFolderThatIsMovedIsNoticed(isReplaced: Bool) throws {
+        let run = try RunFolder(path: folder("run"), settings: ["seed": 1])
+        let event = TrainingEvent.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 3))
+        try run.metrics.receive(event)
+        try FileManager.default.moveItem(atPath: folder("run"), toPath: folder("moved"))
+        if isReplaced { _ = try RunFolder(path: folder("run"), settings: ["seed": 2]) }
+        let error = #expect(throws: RunFolderError.self) { try run.metrics.receive(event) }
+        #expect(
+            error?.description == "\(folder("run"))/metrics.jsonl was moved, removed or replaced while the run wrote to it: "
+                + "resume the run from where its folder is now")
+        try run.metrics.receive(.runEnd(RunSummary(outcome: .failed(reason: "it was moved"))))
+        #expect(try lineCount("moved/metrics.jsonl") == 2)
+        #expect(FileManager.default.fileExists(atPath: folder("run")) == isReplaced)
+        if isReplaced { #expect(try lineCount("run/metrics.jsonl") == 0) }
     }
 }

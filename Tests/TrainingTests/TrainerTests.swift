@@ -1,5 +1,7 @@
 import Datasets
+import Foundation
 import KFAC
+import TestSupport
 import Testing
 import Torch
 import Training
@@ -238,6 +240,31 @@ import Training
         )
         #expect(recorder.steps.map(\.step) == [0, 1, 2] && recorder.summary?.steps == 3)
         #expect(recorder.summary?.outcome == .failed(reason: try #require(error).description))
+    }
+
+    /// Fewer steps than rejections are put up with: none was taken, and that is no complete run.
+    @Test(arguments: [1, 5]) func aRunWithoutAStepHasFailed(steps: Int) throws {
+        problem.factor = { _ in .nan }
+        let folder = TemporaryFolder()
+        var trainer = trainer(steps: steps)
+        trainer.weightsFile = URL(fileURLWithPath: folder("weights.safetensors"))
+        let error = #expect(throws: OptimizerError.self) { try trainer.run(problem, with: optimizer) }
+        let text = try #require(error?.description)
+        #expect(text.contains("step \(steps - 1)") && text.contains("rejected"), "\(text)")
+        #expect(recorder.summary?.outcome == .failed(reason: text) && recorder.summary?.steps == steps)
+        #expect(folder.names.isEmpty)
+    }
+
+    /// Said once, and measured by the first loss that is a number.
+    @Test func aLossThatGrowsBeyondMeasureIsSaid() throws {
+        withoutGradients { problem.slope.fill(1) }
+        problem.factor = { step in [0: .nan, 1: 1, 2: 50, 3: 1e19, 4: 1e19, 5: 1e20][step] ?? 1 }
+        try trainer(steps: 6).run(
+            problem, with: SGD(problem.parameters, configuration: SGD.Configuration(learningRate: 1e-300)))
+        let messages = recorder.steps.map(\.messages)
+        #expect(messages.map { $0?.count ?? 0 } == [0, 0, 0, 1, 0, 0])
+        let text = try #require(messages[3]?.first)
+        #expect(text.wholeMatch(of: /step 3: the loss .* is more than 10000 times the first one, .*: the run diverges; .*/) != nil)
     }
 
     /// Without guards the first one does.

@@ -1,3 +1,4 @@
+import Checksums
 public import Torch
 
 /// Colour images and their classes from a file in the binary format of CIFAR-10.
@@ -9,6 +10,8 @@ public struct CIFARFile: Sendable {
     public let images: Tensor
     /// The classes, int64 [count].
     public let labels: Tensor
+    /// The SHA-256 of the file, in hexadecimal.
+    let checksum: String
 
     /// The number of classes.
     public static let classes = 10
@@ -39,6 +42,7 @@ public struct CIFARFile: Sendable {
             let label = Int(bytes[index * Self.recordSize])
             throw .label(path, index: index, label: label, classes: Self.classes)
         }
+        checksum = SHA256.hexDigest(of: bytes)
         let records = bytes.withUnsafeBytes { Tensor(bytes: $0, dtype: .uint8, shape: [count, Self.recordSize]) }
         labels = records[.all, 0].to(.int64)
         images = records[.all, 1...].reshaped([count] + Self.imageShape)

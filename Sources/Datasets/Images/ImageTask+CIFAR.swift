@@ -37,6 +37,10 @@ extension ImageTask {
             classes: CIFARFile.classes)
         self.init(
             name: base.standardizedFileURL.lastPathComponent, training: training,
-            test: ImageDataset(images: test.images, labels: test.labels, classes: CIFARFile.classes))
+            test: ImageDataset(images: test.images, labels: test.labels, classes: CIFARFile.classes),
+            fingerprint: Dictionary(
+                uniqueKeysWithValues: zip(trainingPaths + [testPath], parts + [test]).map { path, file in
+                    (URL(fileURLWithPath: path).lastPathComponent, file.checksum)
+                }))
     }
 }

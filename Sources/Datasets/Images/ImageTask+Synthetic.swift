@@ -32,7 +32,13 @@ extension ImageTask {
             return ImageDataset(
                 images: sorted.images.gathered(order), labels: sorted.labels.gathered(order), classes: classes)
         }
-        return ImageTask(name: "synthetic images", training: dataset(trainingCount), test: dataset(testCount))
+        let training = dataset(trainingCount)
+        return ImageTask(
+            name: "synthetic images", training: training, test: dataset(testCount),
+            fingerprint: [
+                "synthetic images":
+                    "\(trainingCount) and \(testCount) of \(imageShape), \(classes) classes, noise \(noise), seed \(seed)"
+            ])
     }
 }
 

@@ -22,10 +22,12 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
     public internal(set) var mismatched: [Mismatch] = []
     /// The names of random generators whose bytes are of the right length and yet no generator's state.
     public internal(set) var damaged: [String] = []
+    /// The names of weights with elements that are NaN or infinite.
+    public internal(set) var notFinite: [String] = []
 
     init(module: String) { self.module = module }
 
-    var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty && damaged.isEmpty }
+    var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty && damaged.isEmpty && notFinite.isEmpty }
 
     mutating func add(mismatch name: String, expected: Tensor, found: Tensor) {
         func describe(_ tensor: Tensor) -> String { "\(tensor.dtype)\(tensor.shape)" }
@@ -46,10 +48,12 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
             "of another shape or type is",
             mismatched.map { "'\($0.name)' (expected \($0.expected), found \($0.found))" })
         note("no state of a random generator is", damaged.map { "'\($0)'" })
-        let isDamagedOnly = missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty
+        note("NaN or infinite elements are in", notFinite.map { "'\($0)'" })
+        let fits = missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty
         let advice =
-            isDamagedOnly
-            ? "get the file that it is from anew" : "build the model with the settings that it was saved with"
+            !fits
+            ? "build the model with the settings that it was saved with"
+            : damaged.isEmpty ? "give weights of a run that went well" : "get the file that it is from anew"
         return "the state does not fit the model \(module): \(faults.joined(separator: "; ")); \(advice)"
     }
 }

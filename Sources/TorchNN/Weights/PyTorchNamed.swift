@@ -55,18 +55,29 @@ extension Module {
     /// Random generators stay as they are; `num_batches_tracked` is not needed. Elements are converted to the model's
     /// types and moved to its devices.
     ///
-    /// - Throws: ``ModuleStateError`` where an entry is missing, unexpected, or does not fit in shape or type; nothing
-    ///   was written then.
+    /// - Throws: ``ModuleStateError`` where an entry is missing, unexpected, does not fit in shape or type, or has elements
+    ///   that are NaN or infinite in the model's type; nothing was written then.
     public func load(pyTorchWeights weights: [String: Tensor]) throws(ModuleStateError) {
         let names = pyTorchNames
         let own = Dictionary(names.map { ($0.value, $0.key) }) { first, _ in first }
         let aliases = (self as? any PyTorchNamed)?.pyTorchAliases ?? [:]
         var state: [String: Tensor] = [:]
+        var types: [String: DType] = [:]
+        for (name, tensor) in namedParameters.map({ ($0.name, $0.tensor) }) + namedBuffers.map({ ($0.name, $0.buffer) })
+        {
+            types[name] = tensor.dtype
+        }
+        var error = ModuleStateError(module: "\(type(of: self))")
         for (name, tensor) in weights where !name.hasSuffix("num_batches_tracked") {
             let alias = aliases.first { name.hasPrefix($0.key) }.map { $0.value + name.dropFirst($0.key.count) }
             let known = names[name] != nil ? name : own[name] ?? alias.flatMap { own[$0] }
             state[known ?? name] = tensor
+            guard let type = types[known ?? name], type.isFloatingPoint, tensor.dtype.isFloatingPoint else { continue }
+            // Elements may be finite in the file's type only.
+            if !tensor.to(type).isFinite().all() { error.notFinite.append(name) }
         }
+        error.notFinite.sort()
+        guard error.isEmpty else { throw error }
         try load(state: state)
     }
 }

@@ -41,48 +41,12 @@ public struct CheckpointManifest: Sendable, Hashable, Codable {
     public var libtorch: String
     /// What was chosen for the run, by paths such as "optimizer.damping"; see ``CheckpointSettings``.
     public var settings: [String: String]
+    /// What the run was started with, for who resumes it; nil where nothing is told of it.
+    public var arguments: [String]?
+    /// What the data were, as ``Problem/dataFingerprint``; nil where an earlier version wrote it.
+    public var data: [String: String]?
     /// How far the run was.
     public var progress: TrainingProgress
-}
-
-/// How far a run is.
-public struct TrainingProgress: Sendable, Hashable, Codable {
-    /// What was done so far.
-    public var summary = RunSummary(outcome: .completed)
-    /// The test with the best score so far.
-    public var best: TrainingEvent.Evaluation?
-    /// The epoch of the last step, from 1; 0 before the first.
-    public var epoch = 0
-    /// The steps of this run in that epoch, and how many of them are done; both 0 once it is over.
-    public var epochSteps = 0
-    /// The number of them that are done.
-    public var epochStepsDone = 0
-    /// The examples, the sum of their losses and the time of these steps.
-    public var epochExamples = 0
-    /// The sum of the losses of these examples, each before its step.
-    public var epochLoss = 0.0
-    /// The time of these steps, in seconds.
-    public var epochSeconds = 0.0
-    /// Where the order of the data stands; its generator is part of the state.
-    public var samplerStep = 0
-    /// The epoch of the sampler, from 0.
-    public var samplerEpoch = 0
-    /// The number of examples of that epoch that were dealt.
-    public var samplerDealt = 0
-    /// The number of bytes that the metrics had; what follows is repeated by a resumed run.
-    public var metricsByteCount: Int?
-
-    /// Before the first step.
-    init() {}
-
-    /// Whether a run can be there: what is read from a file must not make it count beyond all numbers.
-    var isPossible: Bool {
-        let counts = [
-            summary.steps, summary.epochs, summary.examples, epoch, epochSteps, epochStepsDone, epochExamples,
-            metricsByteCount ?? 0, best?.steps ?? 0, summary.lastEvaluation?.steps ?? 0,
-        ]
-        return counts.allSatisfy { (0...(1 << 53)).contains($0) } && epochStepsDone <= epochSteps
-    }
 }
 
 extension Score {

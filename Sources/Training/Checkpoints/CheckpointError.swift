@@ -8,6 +8,8 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
     case otherFormat(String, found: Int)
     /// The checkpoint is of another run.
     case otherSettings(String, difference: String)
+    /// The checkpoint is of a run on other data.
+    case otherData(String, problem: String, difference: String)
     /// The system refuses to write something.
     case notWritable(String, reason: String)
 
@@ -23,6 +25,9 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
                 + "\(CheckpointManifest.currentFormat): use the version that wrote it"
         case .otherSettings(let path, let difference):
             "the checkpoint \(path) is of another run: \(difference): leave those options out, or start a new run"
+        case .otherData(let path, let problem, let difference):
+            "the checkpoint \(path) is of a run on other data than this \(problem): \(difference): give the data that it was "
+                + "begun with, or start a new run"
         case .notWritable(let path, let reason):
             "the checkpoint \(path) cannot be written: \(reason): the last one stands; make room, then resume from it"
         }

@@ -22,10 +22,40 @@ public struct CheckpointFolder: Sendable {
     }
 
     /// The paths of the checkpoints, oldest first; those that are being written are not among them.
-    public var paths: [String] {
+    public var paths: [String] { named.filter(Self.isFolder) }
+
+    /// The paths of what has a checkpoint's name and is no folder.
+    public var strays: [String] { named.filter { !Self.isFolder($0) } }
+
+    private var named: [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         return names.compactMap { name in Self.order(of: name).map { (order: $0, path: "\(path)/\(name)") } }
             .sorted { $0.order < $1.order }.map(\.path)
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+
+    /// Makes the folder, and those on the way, and makes sure that something can be written into it.
+    ///
+    /// - Throws: ``CheckpointError/notWritable(_:reason:)``; nothing is left behind then.
+    public func prepare() throws(CheckpointError) {
+        let made: [String]
+        do { made = try OwnedFolder.make(path) } catch {
+            guard case .notWritable(_, let reason) = error else { throw .notWritable(path, reason: "\(error)") }
+            throw .notWritable(path, reason: reason)
+        }
+        do {
+            let trial = try DurableFolder(path: "\(path)/trial")
+            defer { trial.discard() }
+            try trial.write(Data(count: 4096), to: "trial")
+        } catch {
+            OwnedFolder.removeEmpty(made)
+            guard case .notWritable(_, let reason) = error else { throw error }
+            throw .notWritable(path, reason: reason)
+        }
     }
 
     /// Writes a checkpoint, flushed to the disk before it gets its name, and removes those that need not be kept.
@@ -36,10 +66,16 @@ public struct CheckpointFolder: Sendable {
     /// - Throws: ``CheckpointError/notWritable(_:reason:)``; the older ones are as they were.
     @discardableResult
     public func write(_ checkpoint: Checkpoint) throws -> (path: String, byteCount: Int) {
-        do { _ = try RunFolder.createFolders(path) } catch {
-            guard case .notWritable(_, let reason) = error else { throw error }
-            throw CheckpointError.notWritable(path, reason: reason)
-        }
+        try prepare()
+        return try add(checkpoint)
+    }
+
+    /// Writes a checkpoint into the folder that ``prepare()`` made.
+    ///
+    /// The folders on the way are not made again: where they are gone, the run was moved, and what is written now would
+    /// not be found.
+    func add(_ checkpoint: Checkpoint) throws -> (path: String, byteCount: Int) {
+        mkdir(path, 0o777)
         removeAbandoned()
         let path = unusedPath(step: checkpoint.manifest.progress.summary.steps)
         let folder = try DurableFolder(path: path)
@@ -69,6 +105,8 @@ public struct CheckpointFolder: Sendable {
 
     /// Reads the newest checkpoint that is whole.
     ///
+    /// What has a checkpoint's name and is no folder is passed over; see ``strays``.
+    ///
     /// - Returns: The checkpoint, its path, and the errors of newer ones that are damaged.
     /// - Throws: ``CheckpointError`` where there is none, or the first error where all are damaged.
     public func readLatest() throws(CheckpointError) -> (
@@ -88,10 +126,7 @@ public struct CheckpointFolder: Sendable {
 
     /// Reads a checkpoint; its files are compared with their hashes before anything is made of them.
     public static func read(_ path: String) throws(CheckpointError) -> Checkpoint {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-            throw .notFound(path)
-        }
+        guard isFolder(path) else { throw .notFound(path) }
         let sums = String(decoding: try content(of: Self.sums, in: path), as: UTF8.self)
         var contents: [Data] = []
         for name in files {

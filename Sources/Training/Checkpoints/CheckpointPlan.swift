@@ -16,11 +16,14 @@ public struct CheckpointPlan: Sendable {
     public var settings: [String: String]
     /// The paths of settings that a resumed run may choose otherwise.
     public var changeableSettings: Set<String>
+    /// What the run was started with, stored for who resumes it; nil for nothing.
+    public var arguments: [String]?
 
     /// Creates a plan; by default a checkpoint every five minutes.
     public init(
         folder: CheckpointFolder, period: Int? = nil, interval: Double? = 300, keepsBest: Bool = true,
-        settings: [String: String] = [:], changeableSettings: Set<String> = []
+        settings: [String: String] = [:], changeableSettings: Set<String> = [],
+        arguments: [String]? = nil
     ) {
         guard period ?? 1 > 0, interval ?? 1 > 0 else {
             fatalError("CheckpointPlan: a checkpoint each \(period ?? 1) steps or \(interval ?? 1) seconds")
@@ -31,5 +34,6 @@ public struct CheckpointPlan: Sendable {
         self.keepsBest = keepsBest
         self.settings = settings
         self.changeableSettings = changeableSettings
+        self.arguments = arguments
     }
 }

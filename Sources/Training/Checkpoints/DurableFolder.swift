@@ -22,7 +22,14 @@ struct DurableFolder {
         let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw .notWritable(path, reason: Self.reason) }
         defer { close(descriptor) }
-        let status = data.withUnsafeBytes { bytes in
+        guard Self.write(data, to: descriptor), fsync(descriptor) == 0 else {
+            throw .notWritable(path, reason: Self.reason)
+        }
+    }
+
+    /// Writes all of the bytes to an open file; false, with the reason in `errno`, where the system refuses.
+    static func write(_ data: Data, to descriptor: Int32) -> Bool {
+        data.withUnsafeBytes { bytes in
             var written = 0
             while written < bytes.count {
                 // At most 1 GiB at once, which every system takes.
@@ -32,9 +39,8 @@ struct DurableFolder {
                 guard count > 0 else { return false }
                 written += count
             }
-            return fsync(descriptor) == 0
+            return true
         }
-        guard status else { throw .notWritable(path, reason: Self.reason) }
     }
 
     /// Gives the folder its name.

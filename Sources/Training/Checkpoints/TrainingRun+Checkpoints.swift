@@ -16,7 +16,7 @@ extension TrainingRun {
     mutating func writeCheckpoint() throws {
         guard let plan = trainer.checkpoints else { return }
         let start = clock.now
-        let (path, byteCount) = try plan.folder.write(checkpoint(plan))
+        let (path, byteCount) = try plan.folder.add(checkpoint(plan))
         let seconds = start.duration(to: clock.now) / .seconds(1)
         summary.checkpointSeconds += seconds
         lastCheckpoint = (summary.steps, clock.now)
@@ -40,7 +40,8 @@ extension TrainingRun {
         let device = problem.parameters.first?.tensor.device ?? .cpu
         let manifest = CheckpointManifest(
             problem: problem.name, optimizer: trainer.optimizerName, device: "\(device)", threads: Runtime.threadCount,
-            libtorch: Runtime.version, settings: plan.settings, progress: progress)
+            libtorch: Runtime.version, settings: plan.settings, arguments: plan.arguments,
+            data: problem.dataFingerprint, progress: progress)
         return Checkpoint(manifest: manifest, model: problem.state(), state: state)
     }
 
@@ -70,11 +71,19 @@ extension TrainingRun {
 }
 
 extension Trainer {
-    /// Makes sure that a checkpoint is one of a run like this: of this problem, this method and these settings.
+    /// Makes sure that a checkpoint is one of a run like this: of this problem, these data, this method and these settings.
     ///
-    /// - Throws: ``CheckpointError/otherSettings(_:difference:)``, which names the differences.
+    /// Data that the checkpoint or the problem tells nothing of are not compared.
+    ///
+    /// - Throws: ``CheckpointError/otherData(_:problem:difference:)`` or
+    ///   ``CheckpointError/otherSettings(_:difference:)``, which name the differences.
     public func check(_ checkpoint: Checkpoint, problem: some Problem) throws {
         let manifest = checkpoint.manifest
+        let path = checkpoints?.folder.path ?? "that was given"
+        // Other data may have other settings, too, a mean for one: what they follow from is told.
+        if let difference = DataFingerprint.difference(stored: manifest.data, current: problem.dataFingerprint) {
+            throw CheckpointError.otherData(path, problem: problem.name, difference: difference)
+        }
         let own = ["problem": problem.name, "optimizer": optimizerName]
         let theirs = ["problem": manifest.problem, "optimizer": manifest.optimizer]
         var difference: String?
@@ -84,6 +93,6 @@ extension Trainer {
         }
         difference = difference ?? CheckpointSettings.difference(stored: theirs, current: own, ignoring: [])
         guard let difference else { return }
-        throw CheckpointError.otherSettings(checkpoints?.folder.path ?? "that was given", difference: difference)
+        throw CheckpointError.otherSettings(path, difference: difference)
     }
 }

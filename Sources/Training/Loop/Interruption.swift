@@ -1,28 +1,45 @@
 import Foundation
 import Synchronization
 
-/// The signals by which a user or a system asks a program to end: SIGINT (Ctrl-C) and SIGTERM.
+/// What the signals that ask for the end of a program do to a run.
+///
+/// | signal | who sends it | what happens |
+/// |---|---|---|
+/// | INT, TERM | Ctrl-C, a system, a scheduler | the run ends after the step in progress; as a second signal, at once |
+/// | HUP | a terminal that is closed | the run ends after the step in progress |
+/// | XCPU, USR1, USR2 | a scheduler, before it kills | the run ends after the step in progress |
+/// | PIPE, XFSZ | the system, at a write | nothing: the write fails, and the run tells why or does without |
+///
+/// A second signal of the middle rows changes nothing: a terminal may send HUP twice, and the system sends XCPU each second.
+/// A signal that the process was started to ignore (by `nohup`, or as a job of a shell in the background) stays ignored.
 ///
 /// Signals belong to the process, and so does this.
 public enum Interruption {
+    /// The signals that end a run, and at once where one came before.
+    private static let demands = [SIGINT, SIGTERM]
+    /// The signals that end a run, and may come again meanwhile.
+    private static let warnings = [SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2]
+    /// The signals of failing writes, which have an error, too.
+    private static let writeFailures = [SIGPIPE, SIGXFSZ]
+
     /// The first signal that came; 0 for none.
     private static let first = Atomic<Int32>(0)
 
-    /// From here on, notes the first signal instead of dying of it; a second one ends the process at once.
+    /// From here on, signals do what the table says.
     public static func watch() {
         // The first use initialises the variable, which a signal handler must not do.
         first.store(0, ordering: .relaxed)
+        for number in writeFailures { _ = signal(number, SIG_IGN) }
+        for number in demands {
+            handle(number) { number in
+                if !Interruption.note(number) { _exit(128 + number) }
+            }
+        }
+        for number in warnings { handle(number) { _ = Interruption.note($0) } }
+        // A process inherits blocked signals from the thread that started it.
         var signals = sigset_t()
         sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM] {
-            signal(number) { number in
-                let (isFirst, _) = Interruption.first.compareExchange(
-                    expected: 0, desired: number, ordering: .relaxed)
-                if !isFirst { _exit(128 + number) }
-            }
-            sigaddset(&signals, number)
-        }
-        // A process inherits blocked signals from the thread that started it.
+        for number in demands + warnings { sigaddset(&signals, number) }
         pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
@@ -32,9 +49,19 @@ public enum Interruption {
         return number == 0 ? nil : number
     }
 
-    private static func signal(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
-        _ = Foundation.signal(number, handler)
+    /// Notes a signal; false where one came before.
+    private static func note(_ number: Int32) -> Bool {
+        first.compareExchange(expected: 0, desired: number, ordering: .relaxed).exchanged
     }
+
+    private static func handle(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
+        let earlier = signal(number, handler)
+        // Functions of C cannot be compared, but their addresses can.
+        let isIgnored = unsafeBitCast(earlier, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+        if isIgnored { _ = signal(number, SIG_IGN) }
+    }
+
+    private static func signal(_ number: Int32, _ handler: sig_t?) -> sig_t? { Foundation.signal(number, handler) }
 }
 
 extension Cancellation {

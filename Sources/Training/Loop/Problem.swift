@@ -19,6 +19,12 @@ public protocol Problem {
     /// The number of examples to be tested on.
     var testCount: Int { get }
 
+    /// What the data are, part by part: the SHA-256 of a file's content by the file's name, for example, or the settings
+    /// that generated examples follow from.
+    ///
+    /// A run goes on from a checkpoint only where they are the same. By default empty: nothing is compared.
+    var dataFingerprint: [String: String] { get }
+
     /// Brings the training examples at the given positions (int64, [batch]) to where the model is.
     func trainingBatch(at indices: Tensor) -> Batch
 
@@ -67,8 +73,16 @@ extension Problem {
     /// The state.
     public func weights() -> [String: Tensor] { state() }
 
-    /// Loads the state.
-    public func load(weights: [String: Tensor]) throws { try load(state: weights) }
+    /// Loads the state, whose elements must be finite.
+    public func load(weights: [String: Tensor]) throws {
+        for (name, tensor) in weights.sorted(by: { $0.key < $1.key }) where !tensor.isFinite().all() {
+            throw WeightsError(name: name)
+        }
+        try load(state: weights)
+    }
+
+    /// Nothing.
+    public var dataFingerprint: [String: String] { [:] }
 
     /// No error.
     public var errorName: String? { nil }
@@ -78,6 +92,14 @@ extension Problem {
 
     /// Runs the model, in evaluation mode and without recording gradients, on all test examples.
     public func evaluate() -> Score { evaluate(limit: nil) }
+}
+
+/// Why weights cannot be a beginning.
+struct WeightsError: Error, CustomStringConvertible {
+    /// Which have elements that are NaN or infinite.
+    let name: String
+
+    var description: String { "the weights '\(name)' have elements that are NaN or infinite: give finite ones" }
 }
 
 /// How well a model does on a number of examples.

@@ -59,9 +59,12 @@ struct TrainingRun<P: Problem> {
     /// Does all steps, or as many as nobody objects to, and leaves a checkpoint of where it ends.
     mutating func run() throws -> RunSummary.Outcome {
         let start = start
+        // What cannot be written later is told before anything is done.
+        try trainer.checkpoints?.folder.prepare()
         try send(.runStart(start))
         if progress.epochSteps > 0 { try tellEpoch() }
         let outcome = try steps(of: start)
+        if outcome == .completed { try requireAStep() }
         if trainer.checkpoints != nil, lastCheckpoint.steps < summary.steps {
             summary.outcome = outcome
             try writeCheckpoint()
@@ -73,6 +76,14 @@ struct TrainingRun<P: Problem> {
             }
         }
         return outcome
+    }
+
+    /// A run in which no step was taken has failed, whatever it leaves behind.
+    private func requireAStep() throws {
+        guard let reason = progress.lastRejection,
+            summary.guards?[GuardEvent.Kind.stepRejected.rawValue] == summary.steps
+        else { return }
+        throw OptimizerError.stepsRejected(count: summary.steps, step: summary.steps - 1, reason: reason)
     }
 
     /// Between any two rounds, ``progress`` and the states of model, optimiser and sampler are all that counts.
@@ -158,12 +169,14 @@ struct TrainingRun<P: Problem> {
             progress.epochLoss += loss * Double(indices.count)
         }
         progress.epochSeconds += seconds
+        for case .stepRejected(let reason) in report.guards { progress.lastRejection = reason }
+        let messages = report.messages + (progress.growth(of: loss, step: report.step).map { [$0] } ?? [])
 
         let result = TrainingEvent.StepResult(
             epoch: progress.epoch, step: report.step, examples: indices.count, loss: loss,
             learningRate: report.learningRate, momentum: report.momentum, damping: report.damping,
             clipping: report.clipping, refreshedInverses: report.refreshedInverses,
-            messages: report.messages.isEmpty ? nil : report.messages,
+            messages: messages.isEmpty ? nil : messages,
             guards: report.guards.isEmpty ? nil : report.guards, seconds: seconds,
             details: report.damping == nil ? nil : TrainingEvent.StepResult.Details(report))
         try send(.step(result))

@@ -13,6 +13,8 @@ import Foundation
 public final class MetricsFile: EventSink {
     private let path: String
     private let file: FileHandle
+    /// Kept for its lock.
+    private let place: OwnedFolder?
     private let encoder = JSONEncoder.forFiles([.sortedKeys, .withoutEscapingSlashes])
 
     /// The number of bytes in the file.
@@ -22,28 +24,34 @@ public final class MetricsFile: EventSink {
     ///
     /// The file is locked as long as this writes to it, so that no other run goes on with it meanwhile.
     ///
-    /// - Parameter keptByteCount: Goes on after so many bytes of a file that is there, or creates it; what follows them
-    ///   is dropped. nil for a new file.
+    /// - Parameters:
+    ///   - keptByteCount: Goes on after so many bytes of a file that is there, or creates it; what follows them is dropped.
+    ///     nil for a new file.
+    ///   - place: The folder that it is in, which stays this process's own as long as the file is written; nil for none.
     /// - Throws: ``RunFolderError`` where it exists, cannot be written, or another process writes to it.
-    public init(path: String, keptByteCount: Int? = nil) throws(RunFolderError) {
+    public init(path: String, keptByteCount: Int? = nil, in place: OwnedFolder? = nil) throws(RunFolderError) {
         self.path = path
+        self.place = place
         let exclusive = keptByteCount == nil ? O_EXCL : 0
         let descriptor = open(path, O_WRONLY | O_CREAT | exclusive | O_APPEND | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw .notWritable(path, reason: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw .notWritable(path) }
         file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw .busy(path) }
+        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { throw .busy(path) }
         var size = Int(lseek(descriptor, 0, SEEK_END))
         if let keptByteCount, keptByteCount < size {
-            guard ftruncate(descriptor, keptByteCount) == 0 else {
-                throw .notWritable(path, reason: String(cString: strerror(errno)))
-            }
+            guard ftruncate(descriptor, keptByteCount) == 0 else { throw .notWritable(path) }
             size = keptByteCount
         }
         byteCount = size
     }
 
     /// Adds a line.
+    ///
+    /// - Throws: ``RunFolderError`` where it cannot be written, or the file is not at its path any more: what follows would
+    ///   be lost, or be written into another folder.
     public func receive(_ event: TrainingEvent) throws {
+        // The last line tells why the run ended, wherever the file is.
+        if case .runEnd = event {} else if !OwnedFolder.isAt(path, file.fileDescriptor) { throw RunFolderError.moved(path) }
         switch event {
         case .runStart(let start): try write("run_start", start)
         case .epochStart(let epoch): try write("epoch_start", epoch)
@@ -60,8 +68,11 @@ public final class MetricsFile: EventSink {
         var line = Data(#"{"event":"\#(event)","#.utf8)
         line += try encoder.encode(payload).dropFirst()
         line.append(UInt8(ascii: "\n"))
-        do { try file.write(contentsOf: line) } catch {
-            throw RunFolderError.notWritable(path, reason: "a line could not be added (is the disk full?)")
+        guard DurableFolder.write(line, to: file.fileDescriptor) else {
+            let reason = String(cString: strerror(errno))
+            // No half of a line stays.
+            ftruncate(file.fileDescriptor, off_t(byteCount ?? 0))
+            throw RunFolderError.notWritable(path, reason: "a line could not be added: \(reason)")
         }
         byteCount = (byteCount ?? 0) + line.count
     }

@@ -1,87 +1,89 @@
-public import Foundation
+import Foundation
 
 /// The folder that a run leaves behind: its settings in `config.json`, its events in `metrics.jsonl`.
 public struct RunFolder {
     /// Where it is.
-    public let path: String
+    public var path: String { place.path }
     /// The sink that writes `metrics.jsonl`.
     public let metrics: MetricsFile
 
-    /// Creates the folder, with the settings in it.
-    ///
-    /// - Parameters:
-    ///   - path: Where; the folders on the way are created, and the folder itself may exist if it holds no run.
-    ///   - settings: What `config.json` is to say.
-    /// - Throws: ``RunFolderError`` where the folder holds a run or cannot be written; nothing is left behind then.
-    public init(path: String, settings: some Encodable) throws {
-        self.path = path
-        let files = FileManager.default
-        let configuration = path + "/config.json"
-        for file in [configuration, path + "/metrics.jsonl"] where files.fileExists(atPath: file) {
-            throw RunFolderError.holdsRun(path)
-        }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        let content = try encoder.encode(settings) + Data("\n".utf8)
+    private let place: OwnedFolder
 
-        let created = try Self.createFolders(path)
+    /// Creates the folder, with the settings in it; see ``init(_:settings:)``.
+    ///
+    /// - Parameter path: Where; the folders on the way are created, and the folder itself may exist if it holds no run.
+    public init(path: String, settings: some Encodable) throws {
+        try self.init(OwnedFolder(path: path), settings: settings)
+    }
+
+    /// Begins a run in a folder.
+    ///
+    /// - Parameter settings: What `config.json` is to say.
+    /// - Throws: ``RunFolderError`` where the folder holds a run or cannot be written; what was made of it is removed then,
+    ///   and nothing else.
+    public init(_ place: OwnedFolder, settings: some Encodable) throws {
+        self.place = place
+        let path = place.path
+        let configuration = "\(path)/config.json"
+        var isBegun = false
         do {
-            do { try content.write(to: URL(fileURLWithPath: configuration), options: .atomic) } catch {
-                throw RunFolderError.notWritable(configuration, reason: Self.reason(error))
-            }
-            metrics = try MetricsFile(path: path + "/metrics.jsonl")
+            try Self.checkThatNothingIsThere(path)
+            let content = try Self.encoded(settings)
+            try Self.create(configuration, content)
+            isBegun = true
+            metrics = try MetricsFile(path: "\(path)/metrics.jsonl", in: place)
         } catch {
-            try? files.removeItem(atPath: created ?? configuration)
+            if isBegun { unlink(configuration) }
+            place.removeWhatItMade()
             throw error
         }
     }
 
     /// Goes on with the run in a folder.
     ///
-    /// - Parameter keptByteCount: The number of bytes of `metrics.jsonl` that are kept; the run repeats what follows.
+    /// - Parameters:
+    ///   - keptByteCount: The number of bytes of `metrics.jsonl` that are kept; the run repeats what follows.
+    ///   - settings: What `config.json` is to say where it was lost; nil to leave it as it is.
     /// - Throws: ``RunFolderError`` where another process writes to it, or it cannot be written.
-    public init(resuming path: String, keptByteCount: Int) throws(RunFolderError) {
-        self.path = path
-        metrics = try MetricsFile(path: path + "/metrics.jsonl", keptByteCount: keptByteCount)
+    public init(resuming place: OwnedFolder, keptByteCount: Int, settings: (any Encodable)? = nil) throws {
+        self.place = place
+        if let settings {
+            let file = "\(place.path)/config.json"
+            do { try Self.encoded(settings).write(to: URL(fileURLWithPath: file), options: .atomic) } catch {
+                throw RunFolderError.notWritable(file, reason: Self.reason(error))
+            }
+        }
+        metrics = try MetricsFile(path: "\(place.path)/metrics.jsonl", keptByteCount: keptByteCount, in: place)
     }
 
-    /// A path in `folder` that nothing has yet: `problem-optimizer-20260131-235959`, with a number where needed.
-    public static func unusedPath(
-        in folder: String = "runs", problem: String, optimizer: String, date: Date = Date()
-    ) -> String {
-        let parts = Calendar(identifier: .gregorian).dateComponents(
-            [.year, .month, .day, .hour, .minute, .second], from: date)
-        func digits(_ number: Int?, _ width: Int) -> String {
-            let text = String(number ?? 0)
-            return String(repeating: "0", count: max(0, width - text.count)) + text
+    private static func checkThatNothingIsThere(_ path: String) throws(RunFolderError) {
+        for name in ["config.json", "metrics.jsonl", "weights.safetensors", "plan.json"]
+        where FileManager.default.fileExists(atPath: "\(path)/\(name)") {
+            throw .holdsRun(path)
         }
-        let day = digits(parts.year, 4) + digits(parts.month, 2) + digits(parts.day, 2)
-        let time = digits(parts.hour, 2) + digits(parts.minute, 2) + digits(parts.second, 2)
-        // What a data set's folder is called is its owner's business; what a path may hold is ours.
-        let name = String(problem.lowercased().map { $0.isLetter || $0.isNumber || $0 == "-" ? $0 : "_" })
-        let path = "\(folder)/\(name)-\(optimizer)-\(day)-\(time)"
-        guard FileManager.default.fileExists(atPath: path) else { return path }
-        var number = 2
-        while FileManager.default.fileExists(atPath: "\(path)-\(number)") { number += 1 }
-        return "\(path)-\(number)"
+        // A new run would remove them as its own old ones.
+        guard CheckpointFolder(path: "\(path)/checkpoints").paths.isEmpty else { throw .holdsRun(path) }
     }
 
-    /// Creates the folders on the way; returns the topmost one that was created, nil where all were there.
-    static func createFolders(_ path: String) throws(RunFolderError) -> String? {
-        let files = FileManager.default
-        var missing: [String] = []
-        var next = URL(fileURLWithPath: path).standardizedFileURL.path
-        while !files.fileExists(atPath: next), next != "/" {
-            missing.append(next)
-            next = URL(fileURLWithPath: next).deletingLastPathComponent().path
+    private static func encoded(_ settings: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return try encoder.encode(settings) + Data("\n".utf8)
+    }
+
+    /// Writes a file that is not there yet: where another process is faster, its file stays as it is.
+    private static func create(_ path: String, _ content: Data) throws(RunFolderError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else {
+            throw errno == EEXIST ? .holdsRun((path as NSString).deletingLastPathComponent) : .notWritable(path)
         }
-        for folder in missing.reversed() where mkdir(folder, 0o777) != 0 && errno != EEXIST {
-            let reason = String(cString: strerror(errno))
-            if folder != missing.last { try? files.removeItem(atPath: missing.last!) }
-            throw .notWritable(path, reason: reason)
+        defer { close(descriptor) }
+        guard DurableFolder.write(content, to: descriptor), fsync(descriptor) == 0 else {
+            let error = RunFolderError.notWritable(path)
+            unlink(path)
+            throw error
         }
-        return missing.last
     }
 
     static func reason(_ error: any Error) -> String {
@@ -99,6 +101,13 @@ public enum RunFolderError: Error, Hashable, CustomStringConvertible {
     case busy(String)
     /// The system refuses to create or write something.
     case notWritable(String, reason: String)
+    /// The folder, or a file in it, was moved, removed or replaced while a run wrote to it.
+    case moved(String)
+
+    /// The system's own reason of its last refusal in this thread.
+    static func notWritable(_ path: String) -> RunFolderError {
+        .notWritable(path, reason: String(cString: strerror(errno)))
+    }
 
     /// One sentence with all of it.
     public var description: String {
@@ -107,6 +116,8 @@ public enum RunFolderError: Error, Hashable, CustomStringConvertible {
         case .busy(let path): "\(path) is being written by another process: wait for its end, or stop it"
         case .notWritable(let path, let reason):
             "\(path) cannot be written: \(reason): give another folder for the output"
+        case .moved(let path):
+            "\(path) was moved, removed or replaced while the run wrote to it: resume the run from where its folder is now"
         }
     }
 }

@@ -54,6 +54,9 @@ public struct ImageClassification: Problem {
     /// The number of images to be tested on.
     public var testCount: Int { task.test.count }
 
+    /// That of the images.
+    public var dataFingerprint: [String: String] { task.fingerprint }
+
     /// Gathers, augments and normalises training images.
     ///
     /// What the augmentation does follows from its seed and all of the positions: the same batch always looks the same,

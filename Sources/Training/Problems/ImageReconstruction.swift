@@ -45,6 +45,9 @@ public struct ImageReconstruction: Problem {
     /// The number of images to be tested on.
     public var testCount: Int { task.test.count }
 
+    /// That of the images.
+    public var dataFingerprint: [String: String] { task.fingerprint }
+
     /// Gathers training images: pixels from 0 to 1, float32 [batch, pixels].
     public func trainingBatch(at indices: Tensor) -> Tensor {
         task.training.batch(at: indices).images.flattened(from: 1)

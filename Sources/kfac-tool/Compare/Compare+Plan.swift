@@ -13,7 +13,7 @@ extension Compare {
             subject: ComparisonPlan.Subject(
                 problem: problem.name, parameters: problem.parameters.reduce(0) { $0 + $1.tensor.count },
                 trainingExamples: problem.trainingCount, testExamples: problem.testCount,
-                conditions: conditions(problem)),
+                conditions: conditions(problem), data: problem.dataFingerprint),
             methods: try methodOptions.comparisonMethods(for: source.name),
             tuning: ComparisonPlan.Tuning(
                 trials: runOptions.trials, steps: runOptions.tuningSteps ?? runOptions.steps,

@@ -54,13 +54,25 @@ struct Compare: ParsableCommand {
 
         // From here on there is something to lose.
         Interruption.watch()
-        let path =
-            runOptions.output ?? RunFolder.unusedPath(problem: source.name.rawValue, optimizer: "comparison")
+        let place =
+            try runOptions.output.map { try self.place($0) }
+            ?? OwnedFolder.unused(problem: source.name.rawValue, optimizer: "comparison")
+        let path = place.path
+        let folder = try ComparisonFolder(place, plan: plan)
+        if folder.isDataUnknown {
+            StandardStreams.note(
+                "the plan in \(path), of an earlier version, does not tell what data it is of: whether they are the same is "
+                    + "not known")
+        }
         let progress = ComparisonProgress(
             to: .standardOutput(), isQuiet: runOptions.quiet, folder: path, continuation: continuation(path))
         let outcome = try comparison.run(
-            in: ComparisonFolder(path: path, plan: plan), cancellation: .bySignals(), onEvent: progress.receive)
+            in: folder, cancellation: .bySignals(), onEvent: progress.receive)
         if case .interrupted(let signal) = outcome { throw ExitCode(128 + (signal ?? 0)) }
+    }
+
+    private func place(_ path: String) throws -> OwnedFolder {
+        do { return try OwnedFolder(path: path) } catch RunFolderError.busy { throw ComparisonError.busy(path) }
     }
 
     /// The command line that continues this comparison.

@@ -44,11 +44,13 @@ struct CheckpointOptions: ParsableArguments {
     }
 
     /// The plan for the run in a folder; nil for none.
-    func plan(runPath: String, settings: [String: String], changeable: Set<String>) -> CheckpointPlan? {
+    func plan(
+        runPath: String, settings: [String: String], changeable: Set<String>, arguments: [String]
+    ) -> CheckpointPlan? {
         guard !noCheckpoints else { return nil }
         return CheckpointPlan(
             folder: CheckpointFolder(path: "\(runPath)/checkpoints", keptCount: keepCheckpoints),
             period: checkpointPeriod, interval: (checkpointInterval ?? Self.defaultInterval) * 60, settings: settings,
-            changeableSettings: changeable)
+            changeableSettings: changeable, arguments: arguments)
     }
 }

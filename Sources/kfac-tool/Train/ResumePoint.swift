@@ -1,14 +1,17 @@
 import Foundation
+import Torch
 import Training
 
 /// Where a run that was stopped can go on.
 struct ResumePoint {
-    /// The folder of the run.
-    let runPath: String
+    /// The folder of the run, which no other process works in meanwhile.
+    let place: OwnedFolder
     /// The options that the run was started with.
     let arguments: [String]
     /// Where it stood; nil where it has no checkpoint yet and begins again.
     let checkpoint: Checkpoint?
+    /// Whether `config.json` is lost, and the options are those that the checkpoint tells.
+    let isConfigurationLost: Bool
     /// What the user should know of it.
     let notes: [String]
 
@@ -18,35 +21,78 @@ struct ResumePoint {
     init(_ path: String) throws {
         let files = FileManager.default
         let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-        var notes: [String] = []
-        if files.fileExists(atPath: "\(path)/manifest.json") {
-            runPath = URL(fileURLWithPath: path).deletingLastPathComponent().deletingLastPathComponent().path
-            checkpoint = try CheckpointFolder.read(path)
-        } else if files.fileExists(atPath: "\(path)/config.json") {
-            runPath = path
-            let folder = CheckpointFolder(path: "\(path)/checkpoints")
-            if folder.paths.isEmpty {
-                checkpoint = nil
-                notes.append("\(path) has no checkpoint yet: the run begins again")
-            } else {
-                let found = try folder.readLatest()
-                checkpoint = found.checkpoint
-                if !found.damaged.isEmpty {
-                    notes += found.damaged.map(\.description) + ["the run goes on from \(found.path) instead"]
-                }
-            }
-        } else {
+        let isCheckpoint = files.fileExists(atPath: "\(path)/manifest.json")
+        let runPath =
+            isCheckpoint
+            ? URL(fileURLWithPath: path).deletingLastPathComponent().deletingLastPathComponent().path : path
+        let configuration = "\(runPath)/config.json"
+        let checkpoints = CheckpointFolder(path: "\(runPath)/checkpoints")
+        guard isCheckpoint || files.fileExists(atPath: configuration) || !checkpoints.paths.isEmpty else {
             throw CheckpointError.notFound(path)
         }
-        let configuration = "\(runPath)/config.json"
-        guard let content = files.contents(atPath: configuration),
-            let settings = try? JSONDecoder().decode(Settings.self, from: content)
-        else {
-            throw ToolError(
-                "\(configuration) does not tell the options of the run: it is missing, damaged, or of a version "
-                    + "without checkpoints; start the run again")
+        // First, so that nothing that is read is written meanwhile.
+        place = try OwnedFolder(existing: runPath)
+        var notes: [String] = []
+        checkpoint = isCheckpoint ? try CheckpointFolder.read(path) : try Self.latest(of: checkpoints, &notes)
+        let stored = files.contents(atPath: configuration).flatMap {
+            try? JSONDecoder().decode(Settings.self, from: $0).arguments
         }
-        arguments = settings.arguments
+        isConfigurationLost = stored == nil
+        if let stored {
+            arguments = stored
+        } else {
+            let isInPlace = !isCheckpoint || path.split(separator: "/").dropLast().last == "checkpoints"
+            guard let told = checkpoint?.manifest.arguments, isInPlace else {
+                throw ToolError(
+                    "\(configuration) does not tell the options of the run: it is missing, damaged, or of a version "
+                        + "without checkpoints; start the run again")
+            }
+            arguments = told
+            notes.append("\(configuration) is missing or damaged: the options are those that the checkpoint tells")
+        }
+        if checkpoint == nil {
+            try Self.requireThatNothingIsLost(runPath, arguments)
+            notes.append("\(runPath) has no checkpoint yet: the run begins again")
+        }
         self.notes = notes
+    }
+
+    /// The newest checkpoint; nil where there is none.
+    private static func latest(of checkpoints: CheckpointFolder, _ notes: inout [String]) throws -> Checkpoint? {
+        notes += checkpoints.strays.map { "\($0) is no folder of a checkpoint: it is passed over" }
+        guard !checkpoints.paths.isEmpty else { return nil }
+        let found = try checkpoints.readLatest()
+        if !found.damaged.isEmpty {
+            notes += found.damaged.map(\.description) + ["the run goes on from \(found.path) instead"]
+        }
+        return found.checkpoint
+    }
+
+    /// Refuses to begin again where more than the first minutes of a run would be lost.
+    private static func requireThatNothingIsLost(_ runPath: String, _ arguments: [String]) throws {
+        guard !arguments.contains("--no-checkpoints") else {
+            throw ToolError(
+                "\(runPath) was made with --no-checkpoints, so that there is nothing to go on from: start a new run in "
+                    + "another folder")
+        }
+        let checkpoints = "\(runPath)/checkpoints"
+        let isThere = FileManager.default.fileExists(atPath: checkpoints)
+        if !isThere, let target = try? FileManager.default.destinationOfSymbolicLink(atPath: checkpoints) {
+            throw ToolError(
+                "\(checkpoints) is a link to \(target), which is not there: bring it back (is a disk not mounted?), or "
+                    + "start a new run in another folder")
+        }
+        let metrics = "\(runPath)/metrics.jsonl"
+        guard try tellsOfCheckpoints(metrics) else { return }
+        throw ToolError(
+            "\(metrics) tells of checkpoints, and \(checkpoints) holds none: bring them back (is a disk not mounted?), or "
+                + "start a new run in another folder")
+    }
+
+    private static func tellsOfCheckpoints(_ metrics: String) throws -> Bool {
+        // Where there is no checkpoint, a run wrote for a few minutes only.
+        guard let content = try InputFile.contents(of: metrics, limit: 1 << 30) else { return false }
+        let start = Array(#"{"event":"checkpoint""#.utf8)
+        return content.split(separator: UInt8(ascii: "\n")).contains { $0.starts(with: start) }
     }
 }

@@ -21,8 +21,9 @@ struct Train: ParsableCommand {
             command, with the same number of threads, gives the same numbers.
 
             A run leaves a folder with its settings (config.json), all that happened, one JSON object a line \
-            (metrics.jsonl), checkpoints, and the weights under PyTorch's names (weights.safetensors). Ctrl-C or SIGTERM ends it after the step in progress, with a checkpoint \
-            and the exit status 75; a second one at once. A resumed run ends in the same bits as one that was never \
+            (metrics.jsonl), checkpoints, and the weights under PyTorch's names (weights.safetensors). Ctrl-C, SIGTERM, a \
+            closed terminal or a scheduler's warning (SIGXCPU, SIGUSR1, SIGUSR2) ends it after the step in progress, with \
+            a checkpoint and the exit status 75; a second Ctrl-C or SIGTERM at once. A resumed run ends in the same bits as one that was never \
             stopped.
 
             Examples:
@@ -45,13 +46,13 @@ struct Train: ParsableCommand {
 
     func run() throws {
         // Options of the process, without the names of program and command.
-        let given = Array(CommandLine.arguments.dropFirst(2))
+        let given = StoredArguments.absolute(Array(CommandLine.arguments.dropFirst(2)))
         guard let path = checkpointOptions.resume else { return try train(arguments: given) }
         guard runOptions.output == nil else {
             throw ValidationError("--resume goes on in the run's own folder: leave --output out.")
         }
         let point = try ResumePoint(path)
-        point.notes.forEach(Self.warn)
+        point.notes.forEach(StandardStreams.note)
         // What is given besides must not change the run, which is checked against the checkpoint's settings.
         let command = try Train.parse(point.arguments + Self.withoutResume(given))
         try command.train(arguments: point.arguments, from: point)
@@ -72,9 +73,6 @@ struct Train: ParsableCommand {
         return rest
     }
 
-    /// Tells something on the standard error.
-    private static func warn(_ text: String) { FileHandle.standardError.write(Data("note: \(text)\n".utf8)) }
-
     private func train(arguments: [String], from point: ResumePoint? = nil) throws {
         let clock = ContinuousClock()
         let start = clock.now
@@ -88,30 +86,29 @@ struct Train: ParsableCommand {
         let length = runOptions.length(of: source.name)
         let setup = optimizerOptions.setup(
             steps: length.steps(of: sampler), problem: source.name, layers: problem.layerChoices)
-        let settings = Settings(
+        var settings = Settings(
             arguments: arguments, source: source, options: problemOptions, optimizer: setup, run: runOptions)
+        // Those of a resumed run are compared as they were stored.
+        if point == nil { settings.initialWeights = runOptions.initialWeights.map { StoredArguments.absolute($0) } }
 
         // From here on there is something to lose.
         Interruption.watch()
         let name = optimizerOptions.optimizer.rawValue
-        let path =
-            point?.runPath ?? runOptions.output
-            ?? RunFolder.unusedPath(problem: source.name.rawValue, optimizer: name)
+        let place =
+            try point?.place ?? runOptions.output.map { try OwnedFolder(path: $0) }
+            ?? OwnedFolder.unused(problem: source.name.rawValue, optimizer: name)
+        let path = place.path
         let checkpoint = point?.checkpoint
         let plan = checkpointOptions.plan(
-            runPath: path, settings: try settings.compared(), changeable: Settings.changeable)
+            runPath: path, settings: try settings.compared(), changeable: Settings.changeable, arguments: arguments)
         let trainer = Trainer(
             length: length, sampler: sampler, optimizerName: name,
             setUpSeconds: start.duration(to: clock.now) / .seconds(1), cancellation: .bySignals(),
             evaluationPeriod: runOptions.testPeriod, evaluationLimit: runOptions.testLimit,
             averaging: runOptions.average.map { .exponential(decay: $0) }, checkpoints: plan)
         if let checkpoint { try trainer.check(checkpoint, problem: problem) }
-        let folder =
-            try point.map {
-                try RunFolder(
-                    resuming: $0.runPath, keptByteCount: checkpoint?.manifest.progress.metricsByteCount ?? 0)
-            } ?? RunFolder(path: path, settings: settings)
-        if let manifest = checkpoint?.manifest { noteMachine(manifest) }
+        let folder = try runFolder(in: place, settings, from: point, plan)
+        if let manifest = checkpoint?.manifest { note(manifest, problem) }
         let progress = ProgressReport(
             to: .standardOutput(), isQuiet: runOptions.quiet, footer: ["metrics: \(path)/metrics.jsonl"])
         var recorded = trainer
@@ -133,15 +130,32 @@ struct Train: ParsableCommand {
         do { try problem.load(weights: weights) } catch { throw ToolError("\(file): \(error)") }
     }
 
-    /// Tells where a resumed run may differ in its last bits.
-    private func noteMachine(_ manifest: CheckpointManifest) {
+    /// Begins the run in a folder, or goes on with the one that is there.
+    private func runFolder(
+        in place: OwnedFolder, _ settings: Settings, from point: ResumePoint?, _ plan: CheckpointPlan?
+    ) throws -> RunFolder {
+        guard let point else { return try RunFolder(place, settings: settings) }
+        // What the run did is not dropped before it can be done again.
+        try plan?.folder.prepare()
+        return try RunFolder(
+            resuming: place, keptByteCount: point.checkpoint?.manifest.progress.metricsByteCount ?? 0,
+            settings: point.isConfigurationLost ? settings : nil)
+    }
+
+    /// Tells where a resumed run may differ from the one before.
+    private func note(_ manifest: CheckpointManifest, _ problem: any Problem) {
+        if manifest.data == nil, !problem.dataFingerprint.isEmpty {
+            StandardStreams.note(
+                "the checkpoint, of an earlier version, does not tell what data it is of: whether they are the same is not "
+                    + "known")
+        }
         if manifest.threads != Runtime.threadCount {
-            Self.warn(
+            StandardStreams.note(
                 "the checkpoint was written with \(manifest.threads) threads, this is run with "
                     + "\(Runtime.threadCount): results may differ in their last bits")
         }
         if manifest.libtorch != Runtime.version {
-            Self.warn(
+            StandardStreams.note(
                 "the checkpoint was written with libtorch \(manifest.libtorch), this is \(Runtime.version): results "
                     + "may differ in their last bits")
         }
@@ -166,7 +180,7 @@ private struct Settings: Encodable {
     let testPeriod: Int?
     let testLimit: Int?
     let average: Double?
-    let initialWeights: String?
+    var initialWeights: String?
     let seed: UInt64
     let device: String
     let threads: Int

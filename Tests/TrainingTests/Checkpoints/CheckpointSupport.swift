@@ -13,8 +13,10 @@ final class SmallProblem: Problem {
     let trainingCount = 20
     let testCount = 5
     let parameters: [NamedParameter]
+    let dataFingerprint: [String: String]
 
-    init(hidden: Int = 6) {
+    init(hidden: Int = 6, data: [String: String] = [:]) {
+        dataFingerprint = data
         var generator = RandomGenerator(seed: 3)
         model = Sequential(
             Linear(4, hidden, using: &generator), Dropout(0.1, using: &generator), Linear(hidden, 3, using: &generator))
@@ -53,8 +55,11 @@ struct SmallRun {
     var usesKFAC = true
     var steps = 11
     var settings = ["seed": "1"]
+    var data: [String: String] = [:]
 
-    var checkpoints: CheckpointFolder { CheckpointFolder(path: folder("checkpoints"), keptCount: 3) }
+    var place = "checkpoints"
+
+    var checkpoints: CheckpointFolder { CheckpointFolder(path: folder(place), keptCount: 3) }
 
     func optimizer(_ problem: SmallProblem) -> any Optimizer {
         usesKFAC
@@ -68,7 +73,7 @@ struct SmallRun {
     func run(
         from checkpoint: Checkpoint? = nil, sinks: [any EventSink] = [], cancellation: Cancellation = Cancellation()
     ) throws -> (bits: [UInt32], summary: RunSummary) {
-        let problem = SmallProblem(hidden: hidden)
+        let problem = SmallProblem(hidden: hidden, data: data)
         let sampler = BatchSampler(
             count: problem.trainingCount, batchSize: 6, generator: RandomGenerator(seed: 5))
         let trainer = Trainer(

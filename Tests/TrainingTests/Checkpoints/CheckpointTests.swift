@@ -1,3 +1,4 @@
+import Checksums
 import Foundation
 import KFAC
 import TestSupport
@@ -63,6 +64,105 @@ import Training
         run.hidden = 7
         let shapes = #expect(throws: (any Error).self) { try run.run(from: checkpoint) }
         #expect("\(shapes!)".contains("0.weight"))
+    }
+
+    /// The same settings, the same number of examples, and yet other data.
+    @Test func aCheckpointOfOtherDataIsRefused() throws {
+        var run = SmallRun(folder: folder)
+        let (one, other) = (String(repeating: "1", count: 64), String(repeating: "a", count: 64))
+        run.data = ["images": one, "labels": one]
+        try run.run()
+        let checkpoint = try run.checkpoints.readLatest().checkpoint
+        #expect(checkpoint.manifest.data == run.data)
+        run.data["labels"] = other
+        let error = #expect(throws: CheckpointError.self) { try run.run(from: checkpoint) }
+        #expect(
+            error?.description == "the checkpoint \(run.checkpoints.path) is of a run on other data than this Small: labels is "
+                + "1111111111111111 there and aaaaaaaaaaaaaaaa here: give the data that it was begun with, or start a new run")
+        // An earlier version tells nothing of them.
+        var old = checkpoint
+        old.manifest.data = nil
+        try run.run(from: old)
+    }
+
+    /// Written by a version that knew of neither data nor arguments.
+    @Test func olderManifestsCanBeRead() throws {
+        let run = SmallRun(folder: folder)
+        try run.run()
+        let path = try #require(run.checkpoints.paths.last)
+        let file = URL(fileURLWithPath: "\(path)/manifest.json")
+        var json = try #require(
+            JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+        json["data"] = nil
+        var progress = try #require(json["progress"] as? [String: Any])
+        for key in ["first_loss", "excessive_loss", "last_rejection"] { progress[key] = nil }
+        json["progress"] = progress
+        let bytes = try JSONSerialization.data(withJSONObject: json)
+        let sums = URL(fileURLWithPath: "\(path)/SHA256SUMS")
+        let lines = try String(contentsOf: sums, encoding: .utf8).split(separator: "\n").dropFirst()
+        try bytes.write(to: file)
+        try Data(([SHA256.hexDigest(of: Array(bytes)) + "  manifest.json"] + lines.map(String.init))
+            .map { $0 + "\n" }.joined().utf8).write(to: sums)
+        let checkpoint = try CheckpointFolder.read(path)
+        #expect(checkpoint.manifest.data == nil && checkpoint.manifest.progress.firstLoss == nil)
+        try run.run(from: checkpoint)
+    }
+
+    @Test func theArgumentsAreKept() throws {
+        var checkpoint = try Self.small(folder)
+        checkpoint.manifest.arguments = ["--seed", "1"]
+        let folder = CheckpointFolder(path: folder("others"))
+        let path = try folder.write(checkpoint).path
+        #expect(try CheckpointFolder.read(path).manifest.arguments == ["--seed", "1"])
+    }
+
+    private static func small(_ folder: TemporaryFolder) throws -> Checkpoint {
+        let run = SmallRun(folder: folder, usesKFAC: false)
+        try run.run()
+        return try run.checkpoints.readLatest().checkpoint
+    }
+
+    /// A file with a checkpoint's name is neither read, nor counted, nor removed.
+    @Test func strayFilesArePassedOver() throws {
+        let run = SmallRun(folder: folder)
+        try run.run()
+        try folder.write([1], to: "checkpoints/step-00000099")
+        #expect(run.checkpoints.strays == [folder("checkpoints/step-00000099")])
+        let found = try run.checkpoints.readLatest()
+        #expect(found.checkpoint.manifest.progress.summary.steps == 11 && found.damaged.isEmpty)
+        let count = run.checkpoints.paths.count
+        try run.checkpoints.write(found.checkpoint)
+        #expect(run.checkpoints.paths.count >= min(count, 3))
+        #expect(run.checkpoints.strays.count == 1)
+    }
+
+    /// Told before the first step, and nothing is left behind.
+    @Test func aFolderThatCannotBeWrittenIsToldAtOnce() throws {
+        try FileManager.default.createSymbolicLink(atPath: folder("checkpoints"), withDestinationPath: "/nowhere/disk")
+        let run = SmallRun(folder: folder)
+        let recorder = Recorder()
+        #expect(
+            throws: CheckpointError.notWritable(
+                run.checkpoints.path, reason: "it is a link to /nowhere/disk, which is not there")
+        ) { try run.run(sinks: [recorder]) }
+        #expect(recorder.steps.isEmpty)
+        try FileManager.default.removeItem(atPath: folder("checkpoints"))
+        try run.checkpoints.prepare()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: run.checkpoints.path).isEmpty)
+    }
+
+    /// The folder that is gone is not made again elsewhere.
+    @Test func aRunThatIsMovedWritesNoCheckpointElsewhere() throws {
+        var run = SmallRun(folder: folder)
+        run.place = "run/checkpoints"
+        let recorder = Recorder()
+        recorder.onEvent = { [folder] in
+            guard case .step(let step) = $0, step.step == 4 else { return }
+            try FileManager.default.moveItem(atPath: folder("run"), toPath: folder("moved"))
+        }
+        let error = #expect(throws: CheckpointError.self) { try run.run(sinks: [recorder]) }
+        #expect(error?.description.contains("cannot be written: No such file or directory") == true)
+        #expect(folder.names == ["moved"])
     }
 
     @Test func foldersThatAreNoCheckpointsAreLeftAlone() throws {

@@ -37,6 +37,37 @@ import Torch
         ) { _ = try open() }
     }
 
+    /// The same examples in another order are other data; a plan of an earlier version tells nothing of them.
+    @Test func otherDataAreRefused() throws {
+        var plan = ComparisonPlan.points()
+        plan.subject.data = ["labels": String(repeating: "1", count: 64)]
+        #expect(try !open(plan).isDataUnknown)
+        #expect(try !open(plan).isDataUnknown)
+        var other = plan
+        other.subject.data = ["labels": String(repeating: "2", count: 64)]
+        expectError(
+            "\(folder("a")) holds a comparison on other data than this points: labels is 1111111111111111 there and "
+                + "2222222222222222 here: give the data that it was begun with, or another folder for the output"
+        ) { _ = try open(other) }
+        plan.subject.data = nil
+        #expect(try !open(plan, "old").isContinued)
+        let continued = try open(other, "old")
+        #expect(continued.isContinued && continued.isDataUnknown)
+    }
+
+    /// What is written of a run after its folder was moved would be lost, or another comparison's.
+    @Test func aFolderThatIsMovedIsNoticed() throws {
+        let opened = try open()
+        let (place, other) = (folder("a"), folder("moved"))
+        #expect(throws: RunFolderError.self) {
+            try PointsMaker().comparison(.points()).run(in: opened) { event in
+                guard case .runStart(_, number: 2, _) = event else { return }
+                try? FileManager.default.moveItem(atPath: place, toPath: other)
+            }
+        }
+        #expect(folder.names == ["moved"])
+    }
+
     @Test(arguments: ["config.json", "metrics.jsonl", "report.html"])
     func aFolderOfSomethingElseIsRefused(name: String) throws {
         try FileManager.default.createDirectory(atPath: folder("a"), withIntermediateDirectories: false)

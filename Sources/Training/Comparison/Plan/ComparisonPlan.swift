@@ -19,16 +19,20 @@ public struct ComparisonPlan: Sendable, Hashable, Codable {
         public var testExamples: Int
         /// What else was chosen for all methods: a device, a number of threads.
         public var conditions: [Setting]
+        /// What the data are, as ``Problem/dataFingerprint``; nil where an earlier version wrote the plan.
+        public var data: [String: String]?
 
         /// Creates a subject.
         public init(
-            problem: String, parameters: Int, trainingExamples: Int, testExamples: Int, conditions: [Setting] = []
+            problem: String, parameters: Int, trainingExamples: Int, testExamples: Int, conditions: [Setting] = [],
+            data: [String: String] = [:]
         ) {
             self.problem = problem
             self.parameters = parameters
             self.trainingExamples = trainingExamples
             self.testExamples = testExamples
             self.conditions = conditions
+            self.data = data
         }
     }
 

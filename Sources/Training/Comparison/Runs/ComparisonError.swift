@@ -2,6 +2,8 @@
 public enum ComparisonError: Error, Hashable, CustomStringConvertible {
     /// The folder holds a comparison of another plan.
     case otherPlan(String, difference: String)
+    /// The folder holds a comparison on other data.
+    case otherData(String, problem: String, difference: String)
     /// The folder holds something, but no comparison.
     case noPlan(String, found: String)
     /// The folder's plan cannot be read.
@@ -23,6 +25,9 @@ public enum ComparisonError: Error, Hashable, CustomStringConvertible {
         case .otherPlan(let path, let difference):
             "\(path) holds a comparison of another plan (\(difference)): continue it with the options it was begun "
                 + "with, or give another folder for the output"
+        case .otherData(let path, let problem, let difference):
+            "\(path) holds a comparison on other data than this \(problem): \(difference): give the data that it was begun "
+                + "with, or another folder for the output"
         case .noPlan(let path, let found):
             "\(path) holds \(found), but no comparison to continue: give another folder for the output"
         case .planNotReadable(let path):

@@ -22,47 +22,71 @@ public final class ComparisonFolder {
     /// Whether there was a comparison before.
     public let isContinued: Bool
 
-    /// Kept open for its lock.
-    private let descriptor: Int32
+    /// Whether the data of the comparison before are not known: an earlier version began it.
+    public let isDataUnknown: Bool
+
+    private let place: OwnedFolder
 
     /// Creates the folder with the plan in it, or opens one with the same plan.
     ///
     /// - Throws: ``ComparisonError`` where something else is there, ``RunFolderError`` where it cannot be written.
-    public init(path: String, plan: ComparisonPlan) throws {
-        self.path = path
-        self.plan = plan
-        let file = "\(path)/plan.json"
-        let content = try Self.contents(of: file)
-        isContinued = content != nil
-        if let content {
-            guard let stored = try? JSONDecoder().decode(ComparisonPlan.self, from: content) else {
-                throw ComparisonError.planNotReadable(file)
-            }
-            if let difference = stored.difference(from: plan) {
-                throw ComparisonError.otherPlan(path, difference: difference)
-            }
-        } else {
-            let others = ["config.json", "metrics.jsonl", "runs", "choices.json", "summary.csv", "report.html"]
-            if let found = others.first(where: { FileManager.default.fileExists(atPath: "\(path)/\($0)") }) {
-                throw ComparisonError.noPlan(path, found: found)
-            }
+    public convenience init(path: String, plan: ComparisonPlan) throws {
+        do { try self.init(OwnedFolder(path: path), plan: plan) } catch RunFolderError.busy {
+            throw ComparisonError.busy(path)
         }
-        let created = try RunFolder.createFolders(path)
-        descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    }
+
+    /// Writes the plan into the folder, or goes on in one with the same plan.
+    ///
+    /// - Throws: ``ComparisonError`` where something else is there, ``RunFolderError`` where it cannot be written; what was
+    ///   made of the folder is removed then.
+    public init(_ place: OwnedFolder, plan: ComparisonPlan) throws {
+        self.place = place
+        path = place.path
+        self.plan = plan
         do {
-            guard descriptor >= 0 else {
-                throw RunFolderError.notWritable(path, reason: String(cString: strerror(errno)))
-            }
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw ComparisonError.busy(path) }
-            if !isContinued { try write(plan, to: "plan.json") }
-            for method in plan.methods { _ = try RunFolder.createFolders("\(path)/runs/\(method.label)") }
+            let stored = try Self.stored(in: place.path)
+            isContinued = stored != nil
+            isDataUnknown = stored.map { $0.subject.data == nil } ?? false
+            if let stored { try Self.compare(stored, plan, place.path) }
+            if stored == nil { try write(plan, to: "plan.json") }
+            for method in plan.methods { _ = try OwnedFolder.make("\(path)/runs/\(method.label)") }
         } catch {
-            if let created { try? FileManager.default.removeItem(atPath: created) }
+            place.removeWhatItMade()
             throw error
         }
     }
 
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    /// The plan that is there; nil where the folder is free for one.
+    private static func stored(in path: String) throws -> ComparisonPlan? {
+        let file = "\(path)/plan.json"
+        guard let content = try contents(of: file) else {
+            let others = ["config.json", "metrics.jsonl", "runs", "choices.json", "summary.csv", "report.html"]
+            if let found = others.first(where: { FileManager.default.fileExists(atPath: "\(path)/\($0)") }) {
+                throw ComparisonError.noPlan(path, found: found)
+            }
+            return nil
+        }
+        guard let stored = try? JSONDecoder().decode(ComparisonPlan.self, from: content) else {
+            throw ComparisonError.planNotReadable(file)
+        }
+        return stored
+    }
+
+    private static func compare(_ stored: ComparisonPlan, _ plan: ComparisonPlan, _ path: String) throws(ComparisonError) {
+        let (data, problem) = (plan.subject.data, plan.subject.problem)
+        if let difference = DataFingerprint.difference(stored: stored.subject.data, current: data) {
+            throw .otherData(path, problem: problem, difference: difference)
+        }
+        var plan = plan
+        if stored.subject.data == nil { plan.subject.data = nil }
+        if let difference = stored.difference(from: plan) { throw .otherPlan(path, difference: difference) }
+    }
+
+    /// Makes sure that the path still leads to this folder.
+    ///
+    /// - Throws: ``RunFolderError/moved(_:)``.
+    func check() throws(RunFolderError) { try place.check() }
 
     /// The records of a run; nil where it was not done yet.
     ///

@@ -33,6 +33,7 @@ struct ComparisonSession {
         try loadTrials()
         onEvent(.start(plan, stored: records))
         let outcome = try runAll() ?? .completed
+        try folder.check()
         try results.write(to: folder)
         onEvent(.end(try results, outcome))
         return outcome
@@ -80,6 +81,7 @@ struct ComparisonSession {
         number += 1
         if records.contains(where: { $0.run == run }) { return nil }
         if let outcome = cancellation.outcome { return outcome }
+        try folder.check()
         onEvent(.runStart(run, number: number, count: count))
         try folder.note(.current(device: comparison.device))
         let file = try folder.file(for: run)
@@ -91,6 +93,7 @@ struct ComparisonSession {
                 file.discard()
                 return cancellation.outcome ?? .interrupted(signal: nil)
             }
+            try folder.check()
             try file.finish()
             records.append(record)
             onEvent(.runEnd(record, failure: failure))

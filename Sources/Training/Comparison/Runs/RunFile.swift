@@ -17,7 +17,12 @@ final class RunFile {
     }
 
     /// Adds a point; it can be read at once.
-    func append(_ point: RunPoint) throws(RunFolderError) { try write(RunTable.line(point)) }
+    ///
+    /// - Throws: ``RunFolderError`` where it cannot be written, or the file is not at its path any more.
+    func append(_ point: RunPoint) throws(RunFolderError) {
+        guard OwnedFolder.isAt(partialPath, file.fileDescriptor) else { throw .moved(path) }
+        try write(RunTable.line(point))
+    }
 
     /// Gives the file its name.
     func finish() throws(RunFolderError) {
@@ -26,12 +31,12 @@ final class RunFile {
         }
     }
 
-    /// Removes the file.
-    func discard() { unlink(partialPath) }
+    /// Removes the file, where it is not another one by now.
+    func discard() { if OwnedFolder.isAt(partialPath, file.fileDescriptor) { unlink(partialPath) } }
 
     private func write(_ line: String) throws(RunFolderError) {
-        do { try file.write(contentsOf: Data("\(line)\n".utf8)) } catch {
-            throw .notWritable(path, reason: "a line could not be added (is the disk full?)")
+        guard DurableFolder.write(Data("\(line)\n".utf8), to: file.fileDescriptor) else {
+            throw .notWritable(path, reason: "a line could not be added: \(String(cString: strerror(errno)))")
         }
     }
 }

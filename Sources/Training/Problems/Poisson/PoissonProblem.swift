@@ -47,6 +47,9 @@ public struct PoissonProblem: Problem {
     /// The parameters of the network.
     public let parameters: [NamedParameter]
 
+    /// What the points follow from.
+    public let dataFingerprint: [String: String]
+
     /// Draws points for a network.
     ///
     /// - Parameters:
@@ -67,6 +70,9 @@ public struct PoissonProblem: Problem {
         self.model = model
         self.boundaryWeight = boundaryWeight
         parameters = model.namedParameters.filter(\.tensor.requiresGradient)
+        dataFingerprint = [
+            "points": "drawn with seed \(seed)", "test points": "\(testSide) x \(testSide) in an order of seed \(seed)",
+        ]
 
         let device = parameters.first?.tensor.device ?? .cpu
         var generator = RandomGenerator(seed: seed)
