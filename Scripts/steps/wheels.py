@@ -112,17 +112,17 @@ def explain(output: str) -> str:
     untrusted = re.search(r"repository located at (\S+) is not a trusted or secure host", output)
     if untrusted:
         return (
-            f"pip does not trust its package index at {untrusted[1]}, which is not reached by HTTPS, and leaves it out: "
-            f"give its address as https://, name it by PIP_TRUSTED_HOST={untrusted[1]}, {own}"
+            f"pip does not trust its package index at {untrusted[1]}, as its address is not an https:// one: change the "
+            f"address, set PIP_TRUSTED_HOST={untrusted[1]}, {own}"
         )
     certificate = re.search(r"CERTIFICATE_VERIFY_FAILED\W+(?:certificate verify failed: )?([^(\n]*)", output)
     if certificate:
         return (
-            f"pip does not trust the certificate of its package index ({certificate[1].strip(' :,')}): name the file of "
-            f"certificates to trust by PIP_CERT, the index's host by PIP_TRUSTED_HOST, {own}"
+            f"pip does not trust the certificate of its package index ({certificate[1].strip(' :,')}): set PIP_CERT to "
+            f"the certificates to trust, or PIP_TRUSTED_HOST to the index's host, {own}"
         )
     status = r"(?:401|403|407|429|5\d\d)\b"
-    refusal = re.search(rf"(?:Could not fetch URL \S+: |HTTP error )({status}[^\n]*?)(?: for url|$)", output, re.MULTILINE)
+    refusal = re.search(rf"(?:fetch URL \S+: |HTTP error )({status}[^\n]*?)(?: for url|$)", output, re.MULTILINE)
     if refusal:
         return (
             f"pip's package index refuses to answer ({refusal[1].strip(' :')}): check pip's configuration "

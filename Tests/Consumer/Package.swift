@@ -6,8 +6,8 @@ let package = Package(
     name: "Consumer",
     platforms: [.macOS(.v15)],
     dependencies: [
-        // From elsewhere this would be the repository's URL. A link to the folder above, as SwiftPM knows a package by the
-        // last name of its path, and that folder's own name may be anything, this package's, too.
+        // From elsewhere this would be the repository's URL. Here it is a link to the repository: SwiftPM identifies a
+        // package by the last part of its path, and a clone may have any name, even this package's.
         .package(path: "swift-kfac")
     ],
     targets: [

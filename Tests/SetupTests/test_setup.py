@@ -230,17 +230,17 @@ class PipTests(unittest.TestCase):
             (no_match, "no wheel of torch for this machine"),
             (f"WARNING: Retrying after connection broken by 'NewConnectionError'\n{no_match}", "check the network"),
             (
-                "Could not fetch URL https://index/torch/: There was a problem confirming the ssl certificate: (Caused by "
+                "Could not fetch URL https://index/torch/: problem confirming the ssl certificate: (Caused by "
                 "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
                 f"self-signed certificate (_ssl.c:1000)'))) - skipping\n{no_match}",
                 "does not trust the certificate of its package index (self-signed certificate)",
             ),
             (
-                f"Could not fetch URL https://index/torch/: 403 Client Error: Forbidden for url: https://index - x\n{no_match}",
+                f"Could not fetch URL https://i/torch/: 403 Client Error: Forbidden for url: x\n{no_match}",
                 "refuses to answer (403 Client Error: Forbidden)",
             ),
             (
-                f"Could not fetch URL https://index/torch/: 404 Client Error: Not Found for url: https://index - x\n{no_match}",
+                f"Could not fetch URL https://i/torch/: 404 Client Error: Not Found for url: x\n{no_match}",
                 "no wheel of torch for this machine",
             ),
             ("ERROR: Could not install packages: [Errno 28] No space left on device: 'x'", "disk is full"),

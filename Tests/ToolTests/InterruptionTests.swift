@@ -112,7 +112,8 @@ import Testing
     /// A run of a few steps, with its output to whoever the script says; the status is in the file "status".
     private func run(_ script: String) throws {
         let arguments = [
-            "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "20", "--test-limit",
+            "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "20",
+            "--test-limit",
             "20", "--test-period", "1", "--threads", "1", "--optimizer", "sgd", "--output", "run",
         ]
         _ = try Tool.run(["-c", script, Tool.path] + arguments, in: folder, program: "/bin/sh")
@@ -134,16 +135,18 @@ import Testing
     /// The limit of a file's size has a signal of its own, which would end the run before it could say why.
     @Test func aFileThatGrowsTooLargeIsTold() throws {
         let arguments = [
-            "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "100000", "--test-limit",
+            "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "100000",
+            "--test-limit",
             "20", "--threads", "1", "--optimizer", "sgd", "--output", "run", "--no-checkpoints",
         ]
         let result = try Tool.run(
             ["-c", "ulimit -f 16; exec \"$0\" \"$@\"", Tool.path] + arguments, in: folder, program: "/bin/sh")
         #expect(result.status == 1)
         #expect(
-            result.errors == "Error: run/metrics.jsonl cannot be written: a line could not be added: File too large: give another "
+            result.errors
+                == "Error: run/metrics.jsonl cannot be written: a line could not be added: File too large: give another "
                 + "folder for the output\n")
-        // Whole lines only.
-        #expect(try Metric.read(folder("run/metrics.jsonl")).last?.event == "step")
+        // Whole lines only; the shorter one of the end may still have its place.
+        #expect(try Metric.read(folder("run/metrics.jsonl")).count { $0.event == "step" } > 10)
     }
 }

@@ -25,8 +25,8 @@ import Training
     private func expectEnd(_ result: Tool.Result, sourceLocation: SourceLocation = #_sourceLocation) {
         #expect(result.status == 1, sourceLocation: sourceLocation)
         let sentences = [
-            "Error: run/metrics.jsonl was moved, removed or replaced while the run wrote to it: resume the run from where its "
-                + "folder is now\n",
+            "Error: run/metrics.jsonl was moved, removed or replaced during the run: resume the run from its folder's "
+                + "new place\n",
             // In the middle of a checkpoint.
             "Error: the checkpoint run/checkpoints/",
         ]

@@ -9,7 +9,8 @@ import Training
     let folder = TemporaryFolder()
 
     private static let points = [
-        "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "6", "--test-limit", "20",
+        "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "6", "--test-limit",
+        "20",
         "--threads", "1", "--optimizer", "sgd",
     ]
     private static let images = [
@@ -48,7 +49,7 @@ import Training
     /// As many images, the same mean, and yet other data.
     @Test(arguments: [
         ("train-labels-idx1-ubyte", 8, 9), ("t10k-labels-idx1-ubyte", 8, 9),
-        ("train-images-idx3-ubyte", 16 + 784 + 7 * 28, 16),
+        ("train-images-idx3-ubyte", 16 + 784 + 19 * 28, 16 + 784),
     ])
     func otherDataAreRefused(file: String, first: Int, second: Int) throws {
         try folder.writeImages(training: 30, test: 10)
@@ -59,10 +60,10 @@ import Training
         let result = try resume()
         #expect(result.status == 1)
         let beginning =
-            "Error: the checkpoint run/checkpoints is of a run on other data than this fashion-mnist-rows on "
-            + "\(folder.name): \(file) is \(stored) there and "
+            "Error: the data of fashion-mnist-rows on \(folder.name) are not those of the checkpoint run/checkpoints: "
+            + "\(file) is \(stored) there and "
         #expect(result.errors.hasPrefix(beginning), "\(result.errors)")
-        #expect(result.errors.hasSuffix(" here: give the data that it was begun with, or start a new run\n"))
+        #expect(result.errors.hasSuffix(" here: resume with the original data, or start a new run\n"))
         try swap(first, second, in: file)
         #expect(try resume().status == 0)
     }
@@ -70,7 +71,8 @@ import Training
     @Test func comparisonsRefuseOtherDataToo() throws {
         try folder.writeImages(training: 30, test: 10)
         let arguments = [
-            "compare", "--problem", "fashion-mnist-rows", "--data", ".", "--method", "sgd", "--steps", "2", "--trials", "1",
+            "compare", "--problem", "fashion-mnist-rows", "--data", ".", "--method", "sgd", "--steps", "2", "--trials",
+            "1",
             "--seeds", "1", "--batch-size", "10", "--output", "out", "--quiet", "--threads", "1",
         ]
         #expect(try Tool.run(arguments, in: folder).status == 0)
@@ -80,7 +82,7 @@ import Training
         #expect(result.status == 1)
         #expect(
             result.errors.hasPrefix(
-                "Error: out holds a comparison on other data than this fashion-mnist-rows on \(folder.name): "
+                "Error: the data of fashion-mnist-rows on \(folder.name) are not those of the comparison in out: "
                     + "train-labels-idx1-ubyte is "), "\(result.errors)")
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("out/report.html"))) == report)
     }
@@ -96,15 +98,16 @@ import Training
         let result = try resume()
         #expect(result.status == 0)
         #expect(
-            result.errors == "note: the checkpoint, of an earlier version, does not tell what data it is of: whether they are "
-                + "the same is not known\n")
+            result.errors
+                == "note: the checkpoint, from an earlier version, has no hash of its data: make sure that the data are "
+                + "the same\n")
     }
 
     @Test func aRunWithoutCheckpointsIsNotTrainedAgain() throws {
         try run(Self.points + ["--no-checkpoints"])
         let weights = try Data(contentsOf: URL(fileURLWithPath: folder("run/weights.safetensors")))
         try expectRefusal(
-            "run was made with --no-checkpoints, so that there is nothing to go on from: start a new run in another folder")
+            "run was made with --no-checkpoints and cannot be resumed: start a new run in another folder")
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/weights.safetensors"))) == weights)
     }
 
@@ -112,13 +115,13 @@ import Training
         try run(Self.points)
         try FileManager.default.moveItem(atPath: folder("run/checkpoints"), toPath: folder("disk"))
         try expectRefusal(
-            "run/metrics.jsonl tells of checkpoints, and run/checkpoints holds none: bring them back (is a disk not "
+            "run/metrics.jsonl mentions checkpoints, but run/checkpoints has none: restore them (is a disk not "
                 + "mounted?), or start a new run in another folder")
         let target = folder("mount/disk")
         try FileManager.default.createSymbolicLink(atPath: folder("run/checkpoints"), withDestinationPath: target)
         try expectRefusal(
-            "run/checkpoints is a link to \(target), which is not there: bring it back (is a disk not mounted?), or start a "
-                + "new run in another folder")
+            "run/checkpoints is a link to \(target), which does not exist: restore it (is a disk not mounted?), "
+                + "or start a new run in another folder")
         try FileManager.default.createDirectory(atPath: folder("mount"), withIntermediateDirectories: false)
         try FileManager.default.moveItem(atPath: folder("disk"), toPath: target)
         #expect(try resume().status == 0)
@@ -131,8 +134,8 @@ import Training
         try FileManager.default.removeItem(atPath: folder("run/checkpoints/step-00000006"))
         chmod(folder("run/checkpoints"), 0o555)
         try expectRefusal(
-            "the checkpoint run/checkpoints cannot be written: Permission denied: the last one stands; make room, then resume "
-                + "from it")
+            "the checkpoint run/checkpoints cannot be written: Permission denied: the last one stands; make room, then "
+                + "resume from it")
         chmod(folder("run/checkpoints"), 0o755)
         #expect(try resume().status == 0)
     }
@@ -143,7 +146,8 @@ import Training
         try FileManager.default.removeItem(atPath: folder("run/checkpoints/step-00000006"))
         let before = try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl")))
         let full = try Tool.run(
-            ["-c", "ulimit -f 1; exec \"$0\" \"$@\"", Tool.path, "train", "--resume", "run"], in: folder, program: "/bin/sh")
+            ["-c", "ulimit -f 1; exec \"$0\" \"$@\"", Tool.path, "train", "--resume", "run"], in: folder,
+            program: "/bin/sh")
         #expect(full.status == 1)
         #expect(full.errors.contains("run/checkpoints cannot be written: File too large"), "\(full.errors)")
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl"))) == before)
@@ -156,7 +160,7 @@ import Training
         let result = try resume()
         #expect(result.status == 0)
         #expect(
-            result.errors == "note: run/checkpoints/step-00000099 is no folder of a checkpoint: it is passed over\n")
+            result.errors == "note: run/checkpoints/step-00000099 is a file, not a checkpoint: it is skipped\n")
         #expect(FileManager.default.fileExists(atPath: folder("run/checkpoints/step-00000099")))
     }
 
@@ -172,7 +176,7 @@ import Training
         try FileManager.default.moveItem(atPath: folder("run"), toPath: folder("first"))
         let options = [("--data", "./dd"), ("--initial-weights", "w.safetensors")]
         try run(Self.images + options.flatMap { isJoined ? ["\($0)=\($1)"] : [$0, $1] })
-        for step in [2, 3] { try FileManager.default.removeItem(atPath: folder("run/checkpoints/step-0000000\(step)")) }
+        try FileManager.default.removeItem(atPath: folder("run/checkpoints/step-00000003"))
         let elsewhere = TemporaryFolder()
         let result = try Tool.run(["train", "--resume", folder("run")], in: elsewhere)
         #expect(result.status == 0, "\(result.errors)")

@@ -8,11 +8,13 @@ import Training
     let folder = TemporaryFolder()
 
     private static let training = [
-        "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "6", "--test-limit", "20",
+        "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "6", "--test-limit",
+        "20",
         "--threads", "1", "--optimizer", "sgd", "--quiet",
     ]
     private static let comparing = [
-        "compare", "--problem", "poisson", "--train-limit", "10", "--test-limit", "5", "--method", "sgd", "--steps", "2",
+        "compare", "--problem", "poisson", "--train-limit", "10", "--test-limit", "5", "--method", "sgd", "--steps",
+        "2",
         "--trials", "1", "--seeds", "1", "--threads", "1", "--quiet",
     ]
 
@@ -76,7 +78,8 @@ import Training
         #expect(results.contains { $0.status == 0 })
         for result in results where result.status != 0 {
             #expect(
-                result.errors == "Error: another comparison is at work in out: wait for its end, or give another folder for "
+                result.errors
+                    == "Error: another comparison is at work in out: wait for its end, or give another folder for "
                     + "the output\n")
         }
         let again = try Tool.run(Self.comparing + ["--output", "out"], in: folder)
@@ -94,7 +97,8 @@ import Training
         let result = try Tool.run(["train", "--resume", "run"], in: folder)
         #expect(result.status == 0)
         #expect(
-            result.errors == "note: run/config.json is missing or damaged: the options are those that the checkpoint tells\n")
+            result.errors
+                == "note: run/config.json is missing or damaged: using the options in the checkpoint\n")
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/config.json"))) == config)
         #expect(FileManager.default.fileExists(atPath: folder("run/checkpoints/step-00000006")))
     }

@@ -8,7 +8,8 @@ import Torch
     let folder = TemporaryFolder()
 
     private static let arguments = [
-        "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "4", "--test-limit", "20",
+        "train", "--problem", "poisson", "--train-limit", "40", "--batch-size", "20", "--steps", "4", "--test-limit",
+        "20",
         "--threads", "1", "--optimizer", "sgd",
     ]
 
@@ -25,8 +26,9 @@ import Torch
             Self.arguments + ["--initial-weights", "w.safetensors", "--output", "next"], in: folder)
         #expect(result.status == 1)
         #expect(
-            result.errors == "Error: w.safetensors: the state does not fit the model LaplacePerceptron: NaN or infinite elements "
-                + "are in '\(name)'; give weights of a run that went well\n")
+            result.errors
+                == "Error: w.safetensors: the state does not fit the model LaplacePerceptron: NaN or infinite elements "
+                + "are in '\(name)'; use finite weights\n")
         #expect(!folder.names.contains("next"))
     }
 
@@ -36,7 +38,8 @@ import Torch
             Self.arguments + ["--learning-rate", "1e308", "--output", "run"], in: folder)
         #expect(result.status == 1)
         #expect(
-            result.errors.hasPrefix("Error: 4 steps in a row were rejected, the last one, step 3, as "), "\(result.errors)")
+            result.errors.hasPrefix("Error: 4 steps in a row were rejected, the last one, step 3, as "),
+            "\(result.errors)")
         #expect(try Metric.read(folder("run/metrics.jsonl")).last?.outcome?.status == "failed")
         #expect(!FileManager.default.fileExists(atPath: folder("run/weights.safetensors")))
     }

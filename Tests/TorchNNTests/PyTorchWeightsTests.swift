@@ -30,7 +30,9 @@ import Torch
     }
 
     /// By the name that the file has for them; finite ones that the model's type cannot hold are none, either.
-    @Test(arguments: [Double.nan, .infinity, -.infinity, 1e300]) func weightsThatAreNotFiniteAreRefused(value: Double) throws {
+    @Test(arguments: [Double.nan, .infinity, -.infinity, 1e300]) func weightsThatAreNotFiniteAreRefused(value: Double)
+        throws
+    {
         let model = Model.lenet5.make()
         let before = model.state()
         var weights = model.pyTorchWeights()
@@ -41,8 +43,9 @@ import Torch
         let error = #expect(throws: ModuleStateError.self) { try model.load(pyTorchWeights: weights) }
         #expect(error?.notFinite == [name])
         #expect(
-            error?.description == "the state does not fit the model LeNet5: NaN or infinite elements are in '\(name)'; give "
-                + "weights of a run that went well")
+            error?.description
+                == "the state does not fit the model LeNet5: NaN or infinite elements are in '\(name)'; use "
+                + "finite weights")
         for (name, tensor) in model.state() { #expect((tensor .== before[name]!).all()) }
     }
 

@@ -176,7 +176,7 @@ import Torch
         try String(contentsOfFile: folder(name), encoding: .utf8).split(separator: "\n").count
     }
 
-    /// Wherever the folder went, no line is written into what has its name now; the last one tells why, in the old place.
+    /// No line goes into what has its name now; the last one, in the moved file, says why the run ended.
     @Test(arguments: [false, true]) func aFolderThatIsMovedIsNoticed(isReplaced: Bool) throws {
         let run = try RunFolder(path: folder("run"), settings: ["seed": 1])
         let event = TrainingEvent.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 3))
@@ -185,8 +185,9 @@ import Torch
         if isReplaced { _ = try RunFolder(path: folder("run"), settings: ["seed": 2]) }
         let error = #expect(throws: RunFolderError.self) { try run.metrics.receive(event) }
         #expect(
-            error?.description == "\(folder("run"))/metrics.jsonl was moved, removed or replaced while the run wrote to it: "
-                + "resume the run from where its folder is now")
+            error?.description
+                == "\(folder("run"))/metrics.jsonl was moved, removed or replaced during the run: "
+                + "resume the run from its folder's new place")
         try run.metrics.receive(.runEnd(RunSummary(outcome: .failed(reason: "it was moved"))))
         #expect(try lineCount("moved/metrics.jsonl") == 2)
         #expect(FileManager.default.fileExists(atPath: folder("run")) == isReplaced)

@@ -264,7 +264,9 @@ import Training
         let messages = recorder.steps.map(\.messages)
         #expect(messages.map { $0?.count ?? 0 } == [0, 0, 0, 1, 0, 0])
         let text = try #require(messages[3]?.first)
-        #expect(text.wholeMatch(of: /step 3: the loss .* is more than 10000 times the first one, .*: the run diverges; .*/) != nil)
+        #expect(
+            text.wholeMatch(of: /step 3: the loss .* is more than 10000 times the first one, .*: the run diverges; .*/)
+                != nil)
     }
 
     /// Without guards the first one does.

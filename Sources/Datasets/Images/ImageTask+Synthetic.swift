@@ -37,7 +37,8 @@ extension ImageTask {
             name: "synthetic images", training: training, test: dataset(testCount),
             fingerprint: [
                 "synthetic images":
-                    "\(trainingCount) and \(testCount) of \(imageShape), \(classes) classes, noise \(noise), seed \(seed)"
+                    "\(trainingCount) and \(testCount) of \(imageShape), \(classes) classes, noise \(noise), "
+                    + "seed \(seed)"
             ])
     }
 }

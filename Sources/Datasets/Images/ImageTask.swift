@@ -10,10 +10,10 @@ public struct ImageTask: Sendable {
     public let training: ImageDataset
     /// The images to be tested on.
     public let test: ImageDataset
-    /// What the images and labels are, all of them and in order: the SHA-256 of each file's content by the file's name, or
-    /// what generated images follow from.
+    /// What identifies the images and labels, in their order: the SHA-256 of each file's content by the file's name, or the
+    /// settings that generated images follow from.
     ///
-    /// It stays that of the whole task where only some of the images are used.
+    /// A task that is limited to some of the images keeps the fingerprint of all of them.
     public let fingerprint: [String: String]
 
     /// Puts a training set and a test set together.

@@ -27,7 +27,9 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
 
     init(module: String) { self.module = module }
 
-    var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty && damaged.isEmpty && notFinite.isEmpty }
+    var isEmpty: Bool {
+        missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty && damaged.isEmpty && notFinite.isEmpty
+    }
 
     mutating func add(mismatch name: String, expected: Tensor, found: Tensor) {
         func describe(_ tensor: Tensor) -> String { "\(tensor.dtype)\(tensor.shape)" }
@@ -53,7 +55,7 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
         let advice =
             !fits
             ? "build the model with the settings that it was saved with"
-            : damaged.isEmpty ? "give weights of a run that went well" : "get the file that it is from anew"
+            : damaged.isEmpty ? "use finite weights" : "get the file that it is from anew"
         return "the state does not fit the model \(module): \(faults.joined(separator: "; ")); \(advice)"
     }
 }

@@ -26,8 +26,8 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
         case .otherSettings(let path, let difference):
             "the checkpoint \(path) is of another run: \(difference): leave those options out, or start a new run"
         case .otherData(let path, let problem, let difference):
-            "the checkpoint \(path) is of a run on other data than this \(problem): \(difference): give the data that it was "
-                + "begun with, or start a new run"
+            "the data of \(problem) are not those of the checkpoint \(path): \(difference): resume with the original "
+                + "data, or start a new run"
         case .notWritable(let path, let reason):
             "the checkpoint \(path) cannot be written: \(reason): the last one stands; make room, then resume from it"
         }

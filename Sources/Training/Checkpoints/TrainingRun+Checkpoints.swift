@@ -71,7 +71,7 @@ extension TrainingRun {
 }
 
 extension Trainer {
-    /// Makes sure that a checkpoint is one of a run like this: of this problem, these data, this method and these settings.
+    /// Makes sure that a checkpoint is of a run like this one: same problem, data, method and settings.
     ///
     /// Data that the checkpoint or the problem tells nothing of are not compared.
     ///

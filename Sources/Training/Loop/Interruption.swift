@@ -10,8 +10,8 @@ import Synchronization
 /// | XCPU, USR1, USR2 | a scheduler, before it kills | the run ends after the step in progress |
 /// | PIPE, XFSZ | the system, at a write | nothing: the write fails, and the run tells why or does without |
 ///
-/// A second signal of the middle rows changes nothing: a terminal may send HUP twice, and the system sends XCPU each second.
-/// A signal that the process was started to ignore (by `nohup`, or as a job of a shell in the background) stays ignored.
+/// Signals of the middle rows may come again: a terminal may send HUP twice, and the system sends XCPU each second.
+/// A signal that was ignored when the process started (under `nohup`, or in a shell's background job) stays ignored.
 ///
 /// Signals belong to the process, and so does this.
 public enum Interruption {

@@ -19,10 +19,10 @@ public protocol Problem {
     /// The number of examples to be tested on.
     var testCount: Int { get }
 
-    /// What the data are, part by part: the SHA-256 of a file's content by the file's name, for example, or the settings
-    /// that generated examples follow from.
+    /// What identifies the data, part by part: for example, the SHA-256 of each file by its name, or the settings that
+    /// generated examples follow from.
     ///
-    /// A run goes on from a checkpoint only where they are the same. By default empty: nothing is compared.
+    /// A run resumes from a checkpoint only if they are the same. By default empty: nothing is compared.
     var dataFingerprint: [String: String] { get }
 
     /// Brings the training examples at the given positions (int64, [batch]) to where the model is.

@@ -2,8 +2,8 @@ public import Foundation
 
 /// A folder that one process at a time works in: the one that opened it, until this value or the process goes.
 ///
-/// The folder itself is locked (`flock`); no file is left behind for it. A file system that cannot lock folders, as some
-/// network ones, leaves it to the exclusive creation of files to tell two runs apart.
+/// The folder itself is locked (`flock`), so the lock leaves no file behind. Some network file systems cannot lock folders:
+/// there, only the exclusive creation of files tells two runs apart.
 public final class OwnedFolder: Sendable {
     /// Where it is.
     public let path: String
@@ -22,7 +22,7 @@ public final class OwnedFolder: Sendable {
 
     /// Opens a folder, which is made where it is not there, as are those on the way.
     ///
-    /// - Throws: ``RunFolderError`` where another process works in it, or it cannot be made; nothing is left behind then.
+    /// - Throws: ``RunFolderError`` where another process works in it, or it cannot be made; nothing is left behind.
     public convenience init(path: String) throws(RunFolderError) {
         var made: [String] = []
         var descriptor: Int32?
@@ -163,6 +163,6 @@ extension OwnedFolder {
         guard number == EEXIST, let target = try? FileManager.default.destinationOfSymbolicLink(atPath: folder) else {
             return String(cString: strerror(number))
         }
-        return "it is a link to \(target), which is not there"
+        return "it is a link to \(target), which does not exist"
     }
 }

@@ -19,8 +19,8 @@ public struct RunFolder {
     /// Begins a run in a folder.
     ///
     /// - Parameter settings: What `config.json` is to say.
-    /// - Throws: ``RunFolderError`` where the folder holds a run or cannot be written; what was made of it is removed then,
-    ///   and nothing else.
+    /// - Throws: ``RunFolderError`` where the folder holds a run or cannot be written; what this made is removed then, and
+    ///   nothing else.
     public init(_ place: OwnedFolder, settings: some Encodable) throws {
         self.place = place
         let path = place.path
@@ -117,7 +117,7 @@ public enum RunFolderError: Error, Hashable, CustomStringConvertible {
         case .notWritable(let path, let reason):
             "\(path) cannot be written: \(reason): give another folder for the output"
         case .moved(let path):
-            "\(path) was moved, removed or replaced while the run wrote to it: resume the run from where its folder is now"
+            "\(path) was moved, removed or replaced during the run: resume the run from its folder's new place"
         }
     }
 }

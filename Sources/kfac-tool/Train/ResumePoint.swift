@@ -48,7 +48,7 @@ struct ResumePoint {
                         + "without checkpoints; start the run again")
             }
             arguments = told
-            notes.append("\(configuration) is missing or damaged: the options are those that the checkpoint tells")
+            notes.append("\(configuration) is missing or damaged: using the options in the checkpoint")
         }
         if checkpoint == nil {
             try Self.requireThatNothingIsLost(runPath, arguments)
@@ -59,7 +59,7 @@ struct ResumePoint {
 
     /// The newest checkpoint; nil where there is none.
     private static func latest(of checkpoints: CheckpointFolder, _ notes: inout [String]) throws -> Checkpoint? {
-        notes += checkpoints.strays.map { "\($0) is no folder of a checkpoint: it is passed over" }
+        notes += checkpoints.strays.map { "\($0) is a file, not a checkpoint: it is skipped" }
         guard !checkpoints.paths.isEmpty else { return nil }
         let found = try checkpoints.readLatest()
         if !found.damaged.isEmpty {
@@ -72,20 +72,19 @@ struct ResumePoint {
     private static func requireThatNothingIsLost(_ runPath: String, _ arguments: [String]) throws {
         guard !arguments.contains("--no-checkpoints") else {
             throw ToolError(
-                "\(runPath) was made with --no-checkpoints, so that there is nothing to go on from: start a new run in "
-                    + "another folder")
+                "\(runPath) was made with --no-checkpoints and cannot be resumed: start a new run in another folder")
         }
         let checkpoints = "\(runPath)/checkpoints"
         let isThere = FileManager.default.fileExists(atPath: checkpoints)
         if !isThere, let target = try? FileManager.default.destinationOfSymbolicLink(atPath: checkpoints) {
             throw ToolError(
-                "\(checkpoints) is a link to \(target), which is not there: bring it back (is a disk not mounted?), or "
+                "\(checkpoints) is a link to \(target), which does not exist: restore it (is a disk not mounted?), or "
                     + "start a new run in another folder")
         }
         let metrics = "\(runPath)/metrics.jsonl"
         guard try tellsOfCheckpoints(metrics) else { return }
         throw ToolError(
-            "\(metrics) tells of checkpoints, and \(checkpoints) holds none: bring them back (is a disk not mounted?), or "
+            "\(metrics) mentions checkpoints, but \(checkpoints) has none: restore them (is a disk not mounted?), or "
                 + "start a new run in another folder")
     }
 

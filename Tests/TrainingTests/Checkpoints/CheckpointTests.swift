@@ -77,8 +77,9 @@ import Training
         run.data["labels"] = other
         let error = #expect(throws: CheckpointError.self) { try run.run(from: checkpoint) }
         #expect(
-            error?.description == "the checkpoint \(run.checkpoints.path) is of a run on other data than this Small: labels is "
-                + "1111111111111111 there and aaaaaaaaaaaaaaaa here: give the data that it was begun with, or start a new run")
+            error?.description
+                == "the data of Small are not those of the checkpoint \(run.checkpoints.path): labels is 1111111111111111 "
+                + "there and aaaaaaaaaaaaaaaa here: resume with the original data, or start a new run")
         // An earlier version tells nothing of them.
         var old = checkpoint
         old.manifest.data = nil
@@ -101,8 +102,10 @@ import Training
         let sums = URL(fileURLWithPath: "\(path)/SHA256SUMS")
         let lines = try String(contentsOf: sums, encoding: .utf8).split(separator: "\n").dropFirst()
         try bytes.write(to: file)
-        try Data(([SHA256.hexDigest(of: Array(bytes)) + "  manifest.json"] + lines.map(String.init))
-            .map { $0 + "\n" }.joined().utf8).write(to: sums)
+        try Data(
+            ([SHA256.hexDigest(of: Array(bytes)) + "  manifest.json"] + lines.map(String.init))
+                .map { $0 + "\n" }.joined().utf8
+        ).write(to: sums)
         let checkpoint = try CheckpointFolder.read(path)
         #expect(checkpoint.manifest.data == nil && checkpoint.manifest.progress.firstLoss == nil)
         try run.run(from: checkpoint)
@@ -143,7 +146,7 @@ import Training
         let recorder = Recorder()
         #expect(
             throws: CheckpointError.notWritable(
-                run.checkpoints.path, reason: "it is a link to /nowhere/disk, which is not there")
+                run.checkpoints.path, reason: "it is a link to /nowhere/disk, which does not exist")
         ) { try run.run(sinks: [recorder]) }
         #expect(recorder.steps.isEmpty)
         try FileManager.default.removeItem(atPath: folder("checkpoints"))

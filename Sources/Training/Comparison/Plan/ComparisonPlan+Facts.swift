@@ -9,7 +9,9 @@ extension ComparisonPlan {
             Setting("training examples", "\(subject.trainingExamples)"),
             Setting("test examples", "\(subject.testExamples)"),
         ]
-        facts += (subject.data ?? [:]).sorted { $0.key < $1.key }.map { Setting($0.key, DataFingerprint.short($0.value)) }
+        facts += (subject.data ?? [:]).sorted { $0.key < $1.key }.map {
+            Setting($0.key, DataFingerprint.short($0.value))
+        }
         facts += subject.conditions
         facts += [
             Setting("batch size", batchSizeText), Setting("steps", "\(steps)"),

@@ -26,8 +26,8 @@ public enum ComparisonError: Error, Hashable, CustomStringConvertible {
             "\(path) holds a comparison of another plan (\(difference)): continue it with the options it was begun "
                 + "with, or give another folder for the output"
         case .otherData(let path, let problem, let difference):
-            "\(path) holds a comparison on other data than this \(problem): \(difference): give the data that it was begun "
-                + "with, or another folder for the output"
+            "the data of \(problem) are not those of the comparison in \(path): \(difference): continue with the "
+                + "original data, or give another folder for the output"
         case .noPlan(let path, let found):
             "\(path) holds \(found), but no comparison to continue: give another folder for the output"
         case .planNotReadable(let path):

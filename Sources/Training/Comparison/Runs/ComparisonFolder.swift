@@ -38,8 +38,8 @@ public final class ComparisonFolder {
 
     /// Writes the plan into the folder, or goes on in one with the same plan.
     ///
-    /// - Throws: ``ComparisonError`` where something else is there, ``RunFolderError`` where it cannot be written; what was
-    ///   made of the folder is removed then.
+    /// - Throws: ``ComparisonError`` where something else is there, ``RunFolderError`` where it cannot be written; what this
+    ///   made is removed then.
     public init(_ place: OwnedFolder, plan: ComparisonPlan) throws {
         self.place = place
         path = place.path
@@ -73,7 +73,9 @@ public final class ComparisonFolder {
         return stored
     }
 
-    private static func compare(_ stored: ComparisonPlan, _ plan: ComparisonPlan, _ path: String) throws(ComparisonError) {
+    private static func compare(_ stored: ComparisonPlan, _ plan: ComparisonPlan, _ path: String)
+        throws(ComparisonError)
+    {
         let (data, problem) = (plan.subject.data, plan.subject.problem)
         if let difference = DataFingerprint.difference(stored: stored.subject.data, current: data) {
             throw .otherData(path, problem: problem, difference: difference)
