@@ -6,7 +6,7 @@ import PackageDescription
 let package = Package(
     name: "Fuzz",
     platforms: [.macOS(.v15)],
-    // A link to the folder above: SwiftPM identifies a package by the last part of its path, and a clone may have any name.
+    // A link to the folder above: SwiftPM identifies a package by the last part of its path, and clones have any name.
     dependencies: [.package(path: "swift-kfac")],
     targets: [
         .executableTarget(

@@ -112,7 +112,7 @@ def explain(output: str) -> str:
     untrusted = re.search(r"repository located at (\S+) is not a trusted or secure host", output)
     if untrusted:
         return (
-            f"pip does not trust its package index at {untrusted[1]}, as its address is not an https:// one: change the "
+            f"pip does not trust its package index at {untrusted[1]}, as its address is no https:// one: change the "
             f"address, set PIP_TRUSTED_HOST={untrusted[1]}, {own}"
         )
     certificate = re.search(r"CERTIFICATE_VERIFY_FAILED\W+(?:certificate verify failed: )?([^(\n]*)", output)

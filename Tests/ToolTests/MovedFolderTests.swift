@@ -27,6 +27,7 @@ import Training
         let sentences = [
             "Error: run/metrics.jsonl was moved, removed or replaced during the run: resume the run from its folder's "
                 + "new place\n",
+            "Error: run was moved, removed or replaced during the run: resume the run from its folder's new place\n",
             // In the middle of a checkpoint.
             "Error: the checkpoint run/checkpoints/",
         ]

@@ -99,8 +99,8 @@ import Training
         #expect(result.status == 0)
         #expect(
             result.errors
-                == "note: the checkpoint, from an earlier version, has no hash of its data: make sure that the data are "
-                + "the same\n")
+                == "note: the checkpoint, from an earlier version, has no hash of its data: make sure that the data "
+                + "are the same\n")
     }
 
     @Test func aRunWithoutCheckpointsIsNotTrainedAgain() throws {

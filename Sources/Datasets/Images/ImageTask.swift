@@ -10,8 +10,8 @@ public struct ImageTask: Sendable {
     public let training: ImageDataset
     /// The images to be tested on.
     public let test: ImageDataset
-    /// What identifies the images and labels, in their order: the SHA-256 of each file's content by the file's name, or the
-    /// settings that generated images follow from.
+    /// What identifies the images and labels, in their order: the SHA-256 of each file's content by the file's name, or
+    /// the settings that generated images follow from.
     ///
     /// A task that is limited to some of the images keeps the fingerprint of all of them.
     public let fingerprint: [String: String]

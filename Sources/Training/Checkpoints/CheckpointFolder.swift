@@ -38,6 +38,12 @@ public struct CheckpointFolder: Sendable {
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
     }
 
+    /// The folder that it is in.
+    var parent: String {
+        let parent = (path as NSString).deletingLastPathComponent
+        return parent.isEmpty ? "." : parent
+    }
+
     /// Makes the folder, and those on the way, and makes sure that something can be written into it.
     ///
     /// - Throws: ``CheckpointError/notWritable(_:reason:)``; nothing is left behind then.

@@ -16,7 +16,10 @@ extension TrainingRun {
     mutating func writeCheckpoint() throws {
         guard let plan = trainer.checkpoints else { return }
         let start = clock.now
-        let (path, byteCount) = try plan.folder.add(checkpoint(plan))
+        let checkpoint = checkpoint(plan)
+        // Somebody else's folder may have the name of the run's by now.
+        guard FolderIdentity(path: plan.folder.parent) == place else { throw RunFolderError.moved(plan.folder.parent) }
+        let (path, byteCount) = try plan.folder.add(checkpoint)
         let seconds = start.duration(to: clock.now) / .seconds(1)
         summary.checkpointSeconds += seconds
         lastCheckpoint = (summary.steps, clock.now)

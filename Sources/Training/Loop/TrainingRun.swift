@@ -14,6 +14,8 @@ struct TrainingRun<P: Problem> {
     let average: ParameterAverage?
     /// When the last checkpoint was written, and after how many steps.
     var lastCheckpoint: (steps: Int, time: ContinuousClock.Instant)
+    /// The folder that checkpoints' own folder is in; nil where none are written.
+    private(set) var place: FolderIdentity?
     let clock = ContinuousClock()
 
     init(trainer: Trainer, problem: P, optimizer: any Optimizer) {
@@ -60,7 +62,10 @@ struct TrainingRun<P: Problem> {
     mutating func run() throws -> RunSummary.Outcome {
         let start = start
         // What cannot be written later is told before anything is done.
-        try trainer.checkpoints?.folder.prepare()
+        if let folder = trainer.checkpoints?.folder {
+            try folder.prepare()
+            place = FolderIdentity(path: folder.parent)
+        }
         try send(.runStart(start))
         if progress.epochSteps > 0 { try tellEpoch() }
         let outcome = try steps(of: start)

@@ -25,8 +25,8 @@ public final class MetricsFile: EventSink {
     /// The file is locked as long as this writes to it, so that no other run goes on with it meanwhile.
     ///
     /// - Parameters:
-    ///   - keptByteCount: Goes on after so many bytes of a file that is there, or creates it; the rest is dropped. nil for
-    ///     a new file.
+    ///   - keptByteCount: Goes on after so many bytes of a file that is there, or creates it; the rest is dropped. nil
+    ///     for a new file.
     ///   - place: The folder that it is in, which stays locked as long as the file is open; nil for none.
     /// - Throws: ``RunFolderError`` where it exists, cannot be written, or another process writes to it.
     public init(path: String, keptByteCount: Int? = nil, in place: OwnedFolder? = nil) throws(RunFolderError) {
@@ -47,14 +47,12 @@ public final class MetricsFile: EventSink {
 
     /// Adds a line.
     ///
-    /// - Throws: ``RunFolderError`` where it cannot be written, or the path no longer leads to this file: the lines would be
-    ///   lost.
+    /// - Throws: ``RunFolderError`` where it cannot be written, or the path no longer leads to this file: lines would
+    ///   be lost.
     public func receive(_ event: TrainingEvent) throws {
         // The last line tells why the run ended, wherever the file is.
-        if case .runEnd = event {
-        } else if !OwnedFolder.isAt(path, file.fileDescriptor) {
-            throw RunFolderError.moved(path)
-        }
+        let isLast = if case .runEnd = event { true } else { false }
+        guard isLast || OwnedFolder.isAt(path, file.fileDescriptor) else { throw RunFolderError.moved(path) }
         switch event {
         case .runStart(let start): try write("run_start", start)
         case .epochStart(let epoch): try write("epoch_start", epoch)

@@ -2,8 +2,8 @@ public import Foundation
 
 /// A folder that one process at a time works in: the one that opened it, until this value or the process goes.
 ///
-/// The folder itself is locked (`flock`), so the lock leaves no file behind. Some network file systems cannot lock folders:
-/// there, only the exclusive creation of files tells two runs apart.
+/// The folder itself is locked (`flock`), so the lock leaves no file behind. Some network file systems cannot lock
+/// folders: there, only the exclusive creation of files tells two runs apart.
 public final class OwnedFolder: Sendable {
     /// Where it is.
     public let path: String

@@ -19,8 +19,8 @@ public struct RunFolder {
     /// Begins a run in a folder.
     ///
     /// - Parameter settings: What `config.json` is to say.
-    /// - Throws: ``RunFolderError`` where the folder holds a run or cannot be written; what this made is removed then, and
-    ///   nothing else.
+    /// - Throws: ``RunFolderError`` where the folder holds a run or cannot be written; what this made is removed then,
+    ///   and nothing else.
     public init(_ place: OwnedFolder, settings: some Encodable) throws {
         self.place = place
         let path = place.path

@@ -61,8 +61,8 @@ struct Compare: ParsableCommand {
         let folder = try ComparisonFolder(place, plan: plan)
         if folder.isDataUnknown {
             StandardStreams.note(
-                "the plan in \(path), from an earlier version, has no hash of its data: make sure that the data are the "
-                    + "same")
+                "the plan in \(path), from an earlier version, has no hash of its data: make sure that the data are "
+                    + "the same")
         }
         let progress = ComparisonProgress(
             to: .standardOutput(), isQuiet: runOptions.quiet, folder: path, continuation: continuation(path))

@@ -21,10 +21,10 @@ struct Train: ParsableCommand {
             command, with the same number of threads, gives the same numbers.
 
             A run leaves a folder with its settings (config.json), all that happened, one JSON object a line \
-            (metrics.jsonl), checkpoints, and the weights under PyTorch's names (weights.safetensors). Ctrl-C, SIGTERM, \
-            a closed terminal or a scheduler's warning (SIGXCPU, SIGUSR1, SIGUSR2) ends it after the step in progress, \
-            with a checkpoint and the exit status 75; a second Ctrl-C or SIGTERM at once. A resumed run ends in the same \
-            bits as one that was never stopped.
+            (metrics.jsonl), checkpoints, and the weights under PyTorch's names (weights.safetensors). Ctrl-C, \
+            SIGTERM, a closed terminal or a scheduler's warning (SIGXCPU, SIGUSR1, SIGUSR2) ends it after the step in \
+            progress, with a checkpoint and the exit status 75; a second Ctrl-C or SIGTERM at once. A resumed run \
+            ends in the same bits as one that was never stopped.
 
             Examples:
               kfac train

@@ -78,8 +78,8 @@ import Training
         let error = #expect(throws: CheckpointError.self) { try run.run(from: checkpoint) }
         #expect(
             error?.description
-                == "the data of Small are not those of the checkpoint \(run.checkpoints.path): labels is 1111111111111111 "
-                + "there and aaaaaaaaaaaaaaaa here: resume with the original data, or start a new run")
+                == "the data of Small are not those of the checkpoint \(run.checkpoints.path): labels is "
+                + "1111111111111111 there and aaaaaaaaaaaaaaaa here: resume with the original data, or start a new run")
         // An earlier version tells nothing of them.
         var old = checkpoint
         old.manifest.data = nil
@@ -154,18 +154,33 @@ import Training
         #expect(try FileManager.default.contentsOfDirectory(atPath: run.checkpoints.path).isEmpty)
     }
 
-    /// The folder that is gone is not made again elsewhere.
-    @Test func aRunThatIsMovedWritesNoCheckpointElsewhere() throws {
+    /// The folder that is gone is not made again, and one that took its name is left alone.
+    @Test(arguments: [false, true]) func aRunThatIsMovedWritesNoCheckpointElsewhere(isReplaced: Bool) throws {
         var run = SmallRun(folder: folder)
         run.place = "run/checkpoints"
         let recorder = Recorder()
         recorder.onEvent = { [folder] in
             guard case .step(let step) = $0, step.step == 4 else { return }
             try FileManager.default.moveItem(atPath: folder("run"), toPath: folder("moved"))
+            guard isReplaced else { return }
+            try FileManager.default.createDirectory(atPath: folder("run"), withIntermediateDirectories: false)
         }
-        let error = #expect(throws: CheckpointError.self) { try run.run(sinks: [recorder]) }
-        #expect(error?.description.contains("cannot be written: No such file or directory") == true)
-        #expect(folder.names == ["moved"])
+        #expect(throws: RunFolderError.moved(folder("run"))) { try run.run(sinks: [recorder]) }
+        #expect(folder.names == (isReplaced ? ["moved", "run"] : ["moved"]))
+        if isReplaced { #expect(try FileManager.default.contentsOfDirectory(atPath: folder("run")).isEmpty) }
+    }
+
+    /// The last ones and all that follow are written where the user made room.
+    @Test func aFolderOfCheckpointsThatIsRemovedIsMadeAgain() throws {
+        var run = SmallRun(folder: folder)
+        run.place = "run/checkpoints"
+        let recorder = Recorder()
+        recorder.onEvent = { [folder] in
+            guard case .step(let step) = $0, step.step == 4 else { return }
+            try FileManager.default.removeItem(atPath: folder("run/checkpoints"))
+        }
+        try run.run(sinks: [recorder])
+        #expect(try run.checkpoints.readLatest().checkpoint.manifest.progress.summary.steps == 11)
     }
 
     @Test func foldersThatAreNoCheckpointsAreLeftAlone() throws {

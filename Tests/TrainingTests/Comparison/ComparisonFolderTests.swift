@@ -46,8 +46,8 @@ import Torch
         var other = plan
         other.subject.data = ["labels": String(repeating: "2", count: 64)]
         expectError(
-            "the data of points are not those of the comparison in \(folder("a")): labels is 1111111111111111 there and "
-                + "2222222222222222 here: continue with the original data, or give another folder for the output"
+            "the data of points are not those of the comparison in \(folder("a")): labels is 1111111111111111 there "
+                + "and 2222222222222222 here: continue with the original data, or give another folder for the output"
         ) { _ = try open(other) }
         plan.subject.data = nil
         #expect(try !open(plan, "old").isContinued)

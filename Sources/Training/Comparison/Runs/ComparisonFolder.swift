@@ -38,8 +38,8 @@ public final class ComparisonFolder {
 
     /// Writes the plan into the folder, or goes on in one with the same plan.
     ///
-    /// - Throws: ``ComparisonError`` where something else is there, ``RunFolderError`` where it cannot be written; what this
-    ///   made is removed then.
+    /// - Throws: ``ComparisonError`` where something else is there, ``RunFolderError`` where it cannot be written; what
+    ///   this made is removed then.
     public init(_ place: OwnedFolder, plan: ComparisonPlan) throws {
         self.place = place
         path = place.path
