@@ -38,6 +38,28 @@ kt_status kt_gradients(
     });
 }
 
+kt_status kt_matrix_leaf(kt_tensor matrix, kt_tensor *out, bool *transposed) {
+    return guarded([&] {
+        *out = nullptr;
+        *transposed = false;
+        auto view = borrow(matrix);
+        if (view.dim() != 2) return;
+        if (view.is_leaf()) {
+            *out = give(view);
+            return;
+        }
+        if (!view.is_view()) return;
+        auto leaf = view._base();
+        if (!leaf.is_leaf() || leaf.dim() != 2 || leaf.storage_offset() != view.storage_offset()) return;
+        auto is = [&](int64_t first, int64_t second) {
+            return view.size(0) == leaf.size(first) && view.size(1) == leaf.size(second)
+                && view.stride(0) == leaf.stride(first) && view.stride(1) == leaf.stride(second);
+        };
+        *transposed = is(1, 0);
+        if (*transposed || is(0, 1)) *out = give(at::Tensor(leaf));
+    });
+}
+
 kt_status kt_graph_uses(
     const kt_tensor *outputs, size_t output_count, const kt_tensor *tensors, size_t tensor_count, int64_t *counts) {
     using torch::autograd::Node;

@@ -2,6 +2,8 @@
 #include "aten_math.h"
 #include "support.h"
 
+#include <limits>
+
 using namespace ct;
 
 #define KT_UNARY(name) \
@@ -140,6 +142,12 @@ KT_REDUCTION(var, at::var(tensor, at::OptionalIntArrayRef(over), std::optional<a
 KT_REDUCTION(amax, at::amax(tensor, over, keep))
 KT_REDUCTION(amin, at::amin(tensor, over, keep))
 KT_REDUCTION(logsumexp, at::logsumexp(tensor, over, keep))
+
+kt_status kt_greatest_magnitude(kt_tensor x, kt_tensor *out) {
+    return guarded([&] {
+        *out = give(at::linalg_vector_norm(borrow(x), std::numeric_limits<double>::infinity(), at::IntArrayRef({-1})));
+    });
+}
 
 kt_status kt_all(kt_tensor x, kt_tensor *out) {
     return guarded([&] { *out = give(at::all(borrow(x))); });

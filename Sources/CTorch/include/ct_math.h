@@ -86,6 +86,8 @@ kt_status kt_var(kt_tensor x, const int64_t *axes, size_t axis_count, bool keep,
 kt_status kt_amax(kt_tensor x, const int64_t *axes, size_t axis_count, bool keep, kt_tensor *out);
 kt_status kt_amin(kt_tensor x, const int64_t *axes, size_t axis_count, bool keep, kt_tensor *out);
 kt_status kt_logsumexp(kt_tensor x, const int64_t *axes, size_t axis_count, bool keep, kt_tensor *out);
+/// The greatest magnitude along the last axis, which goes.
+kt_status kt_greatest_magnitude(kt_tensor x, kt_tensor *out);
 kt_status kt_all(kt_tensor x, kt_tensor *out);
 kt_status kt_any(kt_tensor x, kt_tensor *out);
 kt_status kt_argmax(kt_tensor x, int64_t axis, kt_tensor *out);

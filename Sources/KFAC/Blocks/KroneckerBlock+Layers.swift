@@ -21,7 +21,12 @@ extension KroneckerBlock {
         switch operation {
         case .linear:
             self.init(
-                linear: parameters, structures: (inputStructure, outputStructure), sharing: sharing, settings: settings)
+                linear: parameters, isTransposed: false, structures: (inputStructure, outputStructure),
+                sharing: sharing, settings: settings)
+        case .transposedLinear where bias == nil:
+            self.init(
+                linear: parameters, isTransposed: true, structures: (inputStructure, outputStructure),
+                sharing: sharing, settings: settings)
         case .convolution(let geometry) where isDense && (bias == nil || !geometry.isTransposed):
             self.init(convolution: parameters, geometry: geometry, sharing: sharing, settings: settings)
         case .embedding where bias == nil && sharing == .expand:
@@ -33,31 +38,32 @@ extension KroneckerBlock {
 
     /// A linear layer, at any number of positions and in any number of uses.
     private convenience init(
-        linear parameters: [NamedParameter],
+        linear parameters: [NamedParameter], isTransposed: Bool,
         structures: (input: Approximation.Structure, output: Approximation.Structure),
         sharing: Approximation.Sharing, settings: FactorSettings
     ) {
         let weight = parameters[0].tensor
         let inputs = VectorFactor(
-            features: weight.shape[1], hasBias: parameters.count > 1, structure: structures.input, settings: settings,
-            like: weight)
+            features: weight.shape[isTransposed ? 0 : 1], hasBias: parameters.count > 1, structure: structures.input,
+            settings: settings, like: weight)
         let outputs = VectorFactor(
-            features: weight.shape[0], structure: structures.output, settings: settings, like: weight)
-        self.init(parameters, input: inputs.factor, output: outputs.factor) { statistics in
-            let batch = statistics.batchSize
-            let uses = statistics.uses.map(\.input)
-            let positions = uses.map { $0.count / $0.shape[$0.rank - 1] }.reduce(0, +)
+            features: weight.shape[isTransposed ? 1 : 0], structure: structures.output, settings: settings, like: weight)
+        self.init(
+            parameters, input: inputs.factor, output: outputs.factor,
+            order: isTransposed ? .inputsFirst : .outputsFirst
+        ) { statistics in
             switch sharing {
             case .expand:
-                inputs.update(uses: [uses], statistics)
-                outputs.update(uses: statistics.gradients, statistics)
-                return Double(positions) / Double(batch)
+                let rows = statistics.countedRows()
+                inputs.update(uses: [rows.inputs], count: rows.count, decay: statistics.decay)
+                outputs.update(uses: rows.gradients, count: rows.count, decay: statistics.decay)
+                return Double(rows.count) / statistics.normalizer
             case .reduce:
-                let mean = summedPositions(uses, batch: batch) * (Double(batch) / Double(positions))
-                inputs.update(uses: [[mean]], statistics)
+                let examples = statistics.reducedVectors()
+                inputs.update(uses: [[examples.input]], count: examples.count, decay: statistics.decay)
                 outputs.update(
-                    uses: statistics.gradients.map { [summedPositions($0, batch: batch)] }, statistics)
-                return 1
+                    uses: examples.gradients.map { [$0] }, count: examples.count, decay: statistics.decay)
+                return Double(examples.count) / statistics.normalizer
             }
         }
     }
@@ -82,36 +88,28 @@ extension KroneckerBlock {
         self.init(
             parameters, input: inputs, output: outputs, order: isTransposed ? .inputsFirst : .outputsFirst
         ) { statistics in
-            let weight = Double(statistics.batchSize)
+            let statistics = statistics.withCountedExamples()
+            let counted = statistics.countedPositions()
             // The same kernel may be used with different strides and dilations.
-            let uses = statistics.uses.map { ($0.input, $0.operation.geometry ?? geometry) }
-            // Examples and spatial positions: all axes but the channels.
-            let locations = statistics.uses.map(\.locationCount).reduce(0, +)
+            let geometries = statistics.uses.map { $0.operation.geometry ?? geometry }
+            let sides = ConvolutionSides(statistics, geometries: geometries, counted: counted)
+            guard sides.count > 0 else {
+                inputs.fade(decay: statistics.decay)
+                outputs.fade(decay: statistics.decay)
+                return 0
+            }
             switch sharing {
-            case .expand:
+            case .expand where counted.allSatisfy({ $0 == nil }):
+                let uses = zip(statistics.uses.map(\.input), geometries).map { (input: $0, geometry: $1) }
+                let weight = Double(sides.count)
                 inputs.update(uses: uses, decay: statistics.decay, weight: weight)
                 outputs.update(
-                    uses: statistics.gradients, geometries: uses.map(\.1), decay: statistics.decay, weight: weight)
-                return Double(locations) / weight
+                    uses: statistics.gradients, geometries: geometries, decay: statistics.decay, weight: weight)
+                return weight / statistics.normalizer
+            case .expand:
+                return sides.update(inputs, outputs, with: sides.countedRows(hasBias: hasBias)) / statistics.normalizer
             case .reduce:
-                let sums = uses.map { input, geometry in
-                    isTransposed
-                        ? Patches.summedPixels(of: input, groups: geometry.groups)
-                        : Patches.summed(of: input, geometry: geometry)
-                }
-                let mean = sum(sums) * (weight / Double(locations))
-                inputs.update(
-                    sources: [[Rows(columns: mean, hasBias: hasBias)]], decay: statistics.decay, weight: weight)
-                let rows: [[any SecondMoment]] = statistics.gradients.map { source in
-                    let sums = zip(source, uses).map { gradient, use in
-                        isTransposed
-                            ? Patches.summed(of: gradient, geometry: use.1.forward)
-                            : Patches.summedPixels(of: gradient, groups: geometry.groups)
-                    }
-                    return [Rows(columns: sum(sums))]
-                }
-                outputs.update(sources: rows, decay: statistics.decay, weight: weight)
-                return 1
+                return sides.update(inputs, outputs, with: sides.reducedRows(hasBias: hasBias)) / statistics.normalizer
             }
         }
     }
@@ -130,10 +128,20 @@ extension KroneckerBlock {
             device: device)
         let outputs = ConvOutputKroneckerFactor(channels: shape[0], settings: settings, dtype: dtype, device: device)
         self.init([weight] + (bias.map { [$0] } ?? []), input: inputs, output: outputs) { statistics in
-            let weight = Double(statistics.batchSize)
-            inputs.update(inputs: statistics.uses.map(\.input), decay: statistics.decay, weight: weight)
-            outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
-            return Double(statistics.uses.map(\.locationCount).reduce(0, +)) / weight
+            let statistics = statistics.withCountedExamples()
+            guard statistics.uses.allSatisfy({ $0.mask == nil }) else {
+                fatalError("uncorrelatedPixels: a mask of positions needs the patches; use .kronecker()")
+            }
+            let count = statistics.uses.map(\.locationCount).reduce(0, +)
+            guard count > 0 else {
+                inputs.fade(decay: statistics.decay)
+                outputs.fade(decay: statistics.decay)
+                return 0
+            }
+            let (decay, weight) = (statistics.decay, Double(count))
+            inputs.update(inputs: statistics.uses.map(\.input), decay: decay, weight: weight)
+            outputs.update(uses: statistics.gradients, decay: decay, weight: weight)
+            return weight / statistics.normalizer
         }
     }
 
@@ -147,11 +155,14 @@ extension KroneckerBlock {
         let outputs = VectorFactor(
             features: shape[1], structure: outputStructure, settings: settings, like: weight.tensor)
         self.init([weight], input: inputs, output: outputs.factor, order: .inputsFirst) { statistics in
-            let indices = statistics.uses.map(\.input)
-            inputs.update(
-                indices: indices, decay: statistics.decay, weight: Double(statistics.batchSize))
-            outputs.update(uses: statistics.gradients, statistics)
-            return Double(indices.map(\.count).reduce(0, +)) / Double(statistics.batchSize)
+            let rows = statistics.countedRows()
+            if rows.count > 0 {
+                inputs.update(indices: rows.inputs, decay: statistics.decay, weight: Double(rows.count))
+            } else {
+                inputs.fade(decay: statistics.decay)
+            }
+            outputs.update(uses: rows.gradients, count: rows.count, decay: statistics.decay)
+            return Double(rows.count) / statistics.normalizer
         }
     }
 }
@@ -185,22 +196,16 @@ private enum VectorFactor {
         }
     }
 
-    func update(uses: [[Tensor]], _ statistics: BlockStatistics) {
-        let (decay, weight) = (statistics.decay, Double(statistics.batchSize))
+    /// Moves the average by rows, so many of them in all uses of a source.
+    func update(uses: [[Tensor]], count: Int, decay: Double) {
         switch self {
-        case .dense(let factor): factor.update(uses: uses, decay: decay, weight: weight)
-        case .diagonal(let factor): factor.update(uses: uses, decay: decay, weight: weight)
+        case .dense(let factor) where count > 0: factor.update(uses: uses, decay: decay, weight: Double(count))
+        case .diagonal(let factor) where count > 0: factor.update(uses: uses, decay: decay, weight: Double(count))
+        case .dense(let factor): factor.fade(decay: decay)
+        case .diagonal(let factor): factor.fade(decay: decay)
         }
     }
 }
-
-/// The sum over positions and uses of tensors [batch, ..., features]: [batch, features].
-private func summedPositions(_ uses: [Tensor], batch: Int) -> Tensor {
-    sum(uses.map { $0.reshaped([batch, -1, $0.shape[$0.rank - 1]]).sum(1) })
-}
-
-/// The sum of tensors of one shape.
-private func sum(_ tensors: [Tensor]) -> Tensor { tensors.dropFirst().reduce(tensors[0], +) }
 
 extension LayerUse {
     /// The number of examples times the locations of a convolution's gradient: those of the side without patches.

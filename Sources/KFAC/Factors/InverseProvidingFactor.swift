@@ -76,6 +76,9 @@ public class InverseProvidingFactor: FisherFactor, RestartableFactor {
         }
     }
 
+    /// Lets the batches so far fade by one in which nothing counted.
+    func fade(decay: Double) { movingAverage.fade(decay: decay) }
+
     public func save(to snapshot: inout Snapshot) { movingAverage.save(to: &snapshot) }
 
     public func restore(from reader: SnapshotReader) {

@@ -51,6 +51,10 @@ extension Snapshot {
                 snapshot.set("projection.basis", operation.basis)
                 snapshot.set("projection.outside", operation.outside)
                 snapshot.set("projection.inside", operation.inside)
+            case let operation as KroneckerCongruenceOperator:
+                snapshot.set("congruence.left", operation.left.tensor)
+                snapshot.set("congruence.right", operation.right.tensor)
+                snapshot.set("congruence.values", operation.values)
             case let operation as TimeSeriesInverse:
                 snapshot.set("series.left", operation.left)
                 snapshot.set("series.right", operation.right)
@@ -169,10 +173,28 @@ extension SnapshotReader {
             return made(basis.shape[1] == inside.count) {
                 ShiftedProjection(basis: basis, outside: outside, inside: inside)
             }
+        case "congruence": return congruence(reader, like: like, tensor, made)
         case "series": return series(reader, tensor, made)
         default:
             fault("matrices of the kind '\(kind)' are not known")
             return nil
+        }
+    }
+
+    private func congruence(
+        _ reader: SnapshotReader, like: Tensor, _ tensor: (String, Int) -> Tensor?,
+        _ made: (Bool, () -> any SymmetricOperator) -> (any SymmetricOperator)?
+    ) -> (any SymmetricOperator)? {
+        guard let values = tensor("values", 2),
+            let left = reader.tensor("left", dtype: like.dtype, device: like.device),
+            let right = reader.tensor("right", dtype: like.dtype, device: like.device)
+        else { return nil }
+        func basis(_ tensor: Tensor, _ extent: Int) -> KroneckerCongruenceOperator.Basis? {
+            tensor.shape == [extent] ? .diagonal(tensor) : tensor.shape == [extent, extent] ? .dense(tensor) : nil
+        }
+        let bases = (basis(left, values.shape[0]), basis(right, values.shape[1]))
+        return made(bases.0 != nil && bases.1 != nil) {
+            KroneckerCongruenceOperator(left: bases.0!, right: bases.1!, values: values)
         }
     }
 

@@ -65,6 +65,9 @@ public struct MovingAverage: Sendable {
         updateCount += 1
     }
 
+    /// Lets the batches so far fade by one more that says nothing.
+    mutating func fade(decay: Double) { totalWeight *= decay }
+
     /// Stores the average and its weights.
     func save(to snapshot: inout Snapshot) {
         snapshot.set("value", value)

@@ -65,12 +65,17 @@ public func convolution(
 /// - Parameters:
 ///   - indices: Integers of any shape.
 ///   - weight: [classes, outputs].
+///   - paddingIndex: A number that stands for padding: its row gets no gradient from here, and its positions do not
+///     count for curvature.
 /// - Returns: [..., outputs].
-public func embedding(_ indices: Tensor, weight: Tensor) -> Tensor {
+public func embedding(_ indices: Tensor, weight: Tensor, paddingIndex: Int? = nil) -> Tensor {
     let output = Tensor.make("embedding", weight, indices, kt_embedding)
+    let mask = paddingIndex.map { indices .!= Double($0) }
     LayerUse.report(
-        LayerUse(operation: .embedding, weight: weight, bias: nil, input: indices, preActivation: output))
-    return output
+        LayerUse(
+            operation: .embedding, weight: weight, bias: nil, input: indices, preActivation: output, mask: mask))
+    guard let mask else { return output }
+    return Tensor.select(mask.expanded(at: -1), output, output.detached())
 }
 
 /// Applies s = γ ∘ x + β, as after a normalisation.

@@ -2,7 +2,13 @@ import CTorch
 
 extension Tensor {
     /// The matrix product; with more than two axes, of the matrices in the last two, broadcast over the others.
-    public func matmul(_ other: Tensor) -> Tensor { Tensor.make("matmul", self, other, kt_matmul) }
+    ///
+    /// A product with a parameter on the right, or with its transpose, is a use of a layer: see ``LayerUse``.
+    public func matmul(_ other: Tensor) -> Tensor {
+        let product = Tensor.make("matmul", self, other, kt_matmul)
+        LayerUse.reportProduct(of: self, with: other, product)
+        return product
+    }
 
     /// beta · self + alpha · a · b, for matrices or batches of matrices.
     public func adding(productOf a: Tensor, _ b: Tensor, beta: Double = 1, alpha: Double = 1) -> Tensor {

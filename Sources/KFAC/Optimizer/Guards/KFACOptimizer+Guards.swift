@@ -109,10 +109,8 @@ func unusable(_ tensors: [Tensor], of parameters: [NamedParameter]) -> [String]?
 extension BlockStatistics {
     /// The same with another decay.
     fileprivate func decaying(by decay: Double) -> BlockStatistics {
-        decay == self.decay
-            ? self
-            : BlockStatistics(
-                uses: uses, gradients: gradients, parameterGradients: parameterGradients, batchSize: batchSize,
-                decay: decay)
+        var statistics = self
+        statistics.decay = decay
+        return statistics
     }
 }
