@@ -125,6 +125,7 @@ extension KFACOptimizer {
         if let preimage = move.preimage { return slope - move.scale * inner(preimage, step) / 2 }
         var product = 0.0
         for (block, positions) in zip(layers.blocks, blockPositions) {
+            guard let positions else { continue }
             guard let curvature = try? block.curvature(damping: damping) else { return nil }
             let own = positions.map { step[$0] }
             product += inner(own, block.apply(curvature, to: own))
@@ -141,13 +142,13 @@ extension KFACOptimizer {
         let before = report.loss + (report.regularization ?? 0)
         let change = try report.time(.evaluation) {
             var sum = 0.0
-            var examples = 0
+            var count = 0.0
             for part in 0..<batch.parts {
                 let loss = try run(.part(part))
-                sum += loss.mean.scalar * Double(loss.batchSize)
-                examples += loss.batchSize
+                sum += loss.mean.scalar * loss.normalizer
+                count += loss.normalizer
             }
-            return sum / Double(examples) + (regularizationTerm ?? 0) - before
+            return sum / count + (regularizationTerm ?? 0) - before
         }
         report.actualChange = change
         let prediction = report.predictedChange ?? .nan

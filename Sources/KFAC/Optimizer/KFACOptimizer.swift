@@ -18,15 +18,21 @@ public final class KFACOptimizer: Optimizer {
     }
     public internal(set) var stepCount = 0
 
-    /// What the natural gradient moves: the parameters that have a block.
+    /// What the natural gradient moves in this step: the parameters that have a block, require a gradient and that the
+    /// loss depends on.
     var parameters: [NamedParameter]
-    /// What moves the others.
+    /// What moves parameters without a block.
     var firstOrder: (parameters: [NamedParameter], rule: any GradientRule)?
     /// Those that the choices name, before it is known which others have no block.
     let namedFirstOrder: [NamedParameter]
-    var layers: LayerCollection
+    var layers: LayerCollection {
+        didSet { preconditioner.follow(oldValue.blocks, to: layers.blocks) }
+    }
     var generator: RandomGenerator
-    var velocities: [Tensor]
+    /// The velocity of each parameter that has been moved.
+    var velocityByParameter: [Tensor.ID: Tensor] = [:]
+    /// What the user has been told of parameters that are not moved.
+    var roles = ParameterRoles()
     /// Whether a step has been taken that the velocities remember.
     var hasVelocity = false
     var preconditioner = Preconditioner()
@@ -36,12 +42,18 @@ public final class KFACOptimizer: Optimizer {
     var searchedDamping: Double?
     /// What was loaded and waits for the next step, which shows what layers there are.
     var unreadState: Snapshot?
+    /// Layers in it that no batch has used since.
+    var unusedLayers: [String] = []
     /// What the guards remember, and did in this step.
     var watch = GuardWatch()
     /// Whether it is known which parameters have a block.
     var isSettled = false
 
-    /// Creates an optimiser of those of the given parameters that require a gradient and are not excluded.
+    /// Creates an optimiser of the given parameters, but for those that are excluded.
+    ///
+    /// Each step moves those that require a gradient at that time and that the loss depends on. A frozen parameter, and one
+    /// that a batch does not use, stays as it is, with its curvature and its velocity, and joins in again later; a step's
+    /// report says so once.
     ///
     /// - Parameters:
     ///   - parameters: What is optimised, each tensor once. Parameters that no operation with a known curvature uses get
@@ -54,18 +66,24 @@ public final class KFACOptimizer: Optimizer {
     ) {
         self.configuration = configuration
         self.generator = generator
-        let variable = parameters.filter(\.tensor.requiresGradient)
         layers = LayerCollection(
-            parameters: variable, choices: configuration.layers, settings: configuration.factors)
-        namedFirstOrder = variable.filter {
+            parameters: parameters, choices: configuration.layers, settings: configuration.factors)
+        namedFirstOrder = parameters.filter {
             configuration.layers.isFirstOrder($0.name) && !configuration.layers.isExcluded($0.name)
         }
-        self.parameters = layers.parameters
-        velocities = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
+        self.parameters = layers.parameters.filter(\.tensor.requiresGradient)
         requireFollowable(configuration)
     }
 
-    /// All parameters that are optimised.
+    /// The velocities of the parameters that this step moves; zeros where one has not been moved before.
+    var velocities: [Tensor] {
+        get { parameters.map { velocityByParameter[$0.tensor.id] ?? Tensor.zeros(like: $0.tensor.detached()) } }
+        set {
+            for (parameter, velocity) in zip(parameters, newValue) { velocityByParameter[parameter.tensor.id] = velocity }
+        }
+    }
+
+    /// All parameters that this step moves, of those without a block the ones that could be.
     var allParameters: [NamedParameter] { parameters + (firstOrder?.parameters ?? namedFirstOrder) }
 
     /// Gives the parameters that turned out to have no block to the first-order rule; after the first statistics.
@@ -73,10 +91,11 @@ public final class KFACOptimizer: Optimizer {
         guard !isSettled else { return }
         isSettled = true
         let settled = Set(layers.withBlocks.map(\.tensor.id))
-        let others = parameters.filter { !settled.contains($0.tensor.id) } + namedFirstOrder
+        let unknown =
+            configuration.layers.unknown == .firstOrder
+            ? layers.parameters.filter { !settled.contains($0.tensor.id) } : []
+        let others = unknown + namedFirstOrder
         guard !others.isEmpty else { return }
-        velocities = zip(parameters, velocities).filter { settled.contains($0.0.tensor.id) }.map(\.1)
-        parameters = parameters.filter { settled.contains($0.tensor.id) }
         firstOrder = (others, configuration.firstOrderRule.rule(for: others))
     }
 
@@ -192,7 +211,7 @@ public final class KFACOptimizer: Optimizer {
             if let firstOrder, !pass.report.isRejected {
                 try withoutGradients {
                     try firstOrder.rule.update(
-                        pass.firstOrderGradient, of: firstOrder.parameters, step: stepCount, report: &pass.report,
+                        try requireReached(pass.firstOrderGradient, firstOrder.parameters), of: firstOrder.parameters, step: stepCount, report: &pass.report,
                         guards: configuration.guards)
                 }
             }
@@ -240,13 +259,13 @@ public final class KFACOptimizer: Optimizer {
 /// What a step changes, to be put back.
 struct Backup {
     private let parameters: [Tensor]
-    private let velocities: [Tensor]
+    private let velocities: [Tensor.ID: Tensor]
     private let hasVelocity: Bool
     private let adaptedDamping: Double?
 
     init(of optimizer: KFACOptimizer) {
         parameters = withoutGradients { optimizer.parameters.map { $0.tensor.copy() } }
-        velocities = optimizer.velocities
+        velocities = optimizer.velocityByParameter
         hasVelocity = optimizer.hasVelocity
         adaptedDamping = optimizer.adaptedDamping
     }
@@ -255,7 +274,7 @@ struct Backup {
         withoutGradients {
             for (parameter, copy) in zip(optimizer.parameters, parameters) { parameter.tensor.assign(copy) }
         }
-        optimizer.velocities = velocities
+        optimizer.velocityByParameter = velocities
         optimizer.hasVelocity = hasVelocity
         optimizer.adaptedDamping = adaptedDamping
     }

@@ -25,10 +25,17 @@ struct Preconditioner {
 
     private struct Pending {
         let update: InverseUpdate
-        let blocks: [Int]
+        /// The numbers of the blocks; nil for one that is gone.
+        let blocks: [Int?]
         let step: Int
         let useAt: Int
         let dampings: [Double]
+
+        /// The same with other numbers of the blocks.
+        func mappingBlocks(_ number: (Int) -> Int?) -> Pending {
+            Pending(
+                update: update, blocks: blocks.map { $0.flatMap(number) }, step: step, useAt: useAt, dampings: dampings)
+        }
     }
 
     /// Brings the inverses to where the schedule wants them at a step.
@@ -57,6 +64,7 @@ struct Preconditioner {
             self.pending = nil
             didWork = true
             for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+                guard let index else { continue }
                 if guards.isOn {
                     let failed = fault?(blocks[index].name, nil) == true
                     if !failed, case .success(let inverse) = result, inverse.isFinite {
@@ -143,21 +151,34 @@ struct Preconditioner {
     ///
     /// - Parameters:
     ///   - blocks: All blocks.
-    ///   - positions: For each block, where its parameters are among the gradients.
+    ///   - positions: For each block, where its parameters are among the gradients; nil where they are not.
     ///   - gradients: In the parameters' order; those of no block stay as they are.
-    ///   - thin: Blocks' gradients in thin form, by the blocks' numbers.
+    ///   - thin: Blocks' gradients in thin form.
     func apply(
-        _ blocks: [any CurvatureBlock], positions: [[Int]], to gradients: [Tensor], thin: [Int: ThinGradient]
+        _ blocks: [any CurvatureBlock], positions: [[Int]?], to gradients: [Tensor],
+        thin: [ObjectIdentifier: ThinGradient]
     ) -> [Tensor] {
         var updates = gradients
         for (index, block) in blocks.enumerated() {
-            guard let stored = inverses[index] else { continue }
+            guard let stored = inverses[index], let positions = positions[index] else { continue }
             let results =
-                thin[index].flatMap { (block as? KroneckerBlock)?.apply(stored.inverse, to: $0) }
-                ?? block.apply(stored.inverse, to: positions[index].map { gradients[$0] })
-            for (position, result) in zip(positions[index], results) { updates[position] = result }
+                thin[ObjectIdentifier(block)].flatMap { (block as? KroneckerBlock)?.apply(stored.inverse, to: $0) }
+                ?? block.apply(stored.inverse, to: positions.map { gradients[$0] })
+            for (position, result) in zip(positions, results) { updates[position] = result }
         }
         return updates
+    }
+
+    /// Keeps the inverses of the blocks that stay where new ones come in or old ones go.
+    mutating func follow(_ old: [any CurvatureBlock], to new: [any CurvatureBlock]) {
+        guard !old.elementsEqual(new, by: { $0 === $1 }) else { return }
+        let places = Dictionary(uniqueKeysWithValues: new.enumerated().map { (ObjectIdentifier($1), $0) })
+        if let pending {
+            self.pending = pending.mappingBlocks { places[ObjectIdentifier(old[$0])] }
+        }
+        guard !inverses.isEmpty else { return }
+        let stored = Dictionary(uniqueKeysWithValues: zip(old.map { ObjectIdentifier($0) }, inverses))
+        inverses = new.map { stored[ObjectIdentifier($0)] ?? nil }
     }
 
     /// How old each block's inverse is.
@@ -246,6 +267,7 @@ extension Preconditioner {
             snapshot.set("step", pending.step)
             snapshot.set("useAt", pending.useAt)
             for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+                guard let index else { continue }
                 snapshot.set("dampings.\(blocks[index].name)", damping)
                 snapshot.under("results.\(blocks[index].name)") { snapshot in
                     switch result {
@@ -264,20 +286,7 @@ extension Preconditioner {
         from reader: SnapshotReader, blocks: [any CurvatureBlock], _ take: @escaping (Preconditioner) -> Void
     ) {
         var restored = Preconditioner()
-        func matrix(_ reader: SnapshotReader, _ block: any CurvatureBlock) -> (any SymmetricOperator)? {
-            let dimension = block.parameters.reduce(0) { $0 + $1.tensor.count }
-            return reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
-        }
-        if reader.contains("stored") {
-            restored.inverses = blocks.map { block in
-                let reader = reader.under("stored.\(block.name)")
-                // One that failed to come into being is not there.
-                guard reader.contains("matrix"), let inverse = matrix(reader, block), let step = reader.integer("step")
-                else { return nil }
-                let rung = reader.contains("rung") ? reader.rung("rung") : nil
-                return Stored(inverse: inverse, step: step, isNew: false, rung: rung)
-            }
-        }
+        if reader.contains("stored") { restored.inverses = blocks.map { stored(for: $0, in: reader) } }
         if reader.contains("lastStep") { restored.lastStep = reader.integer("lastStep") }
         if reader.contains("pending") {
             let reader = reader.under("pending")
@@ -287,7 +296,7 @@ extension Preconditioner {
             for (index, block) in blocks.enumerated() where reader.contains("dampings.\(block.name)") {
                 guard let damping = reader.number("dampings.\(block.name)") else { continue }
                 let reader = reader.under("results.\(block.name)")
-                if reader.contains("matrix"), let inverse = matrix(reader, block) {
+                if reader.contains("matrix"), let inverse = matrix(of: block, in: reader) {
                     results.append(.success(inverse))
                 } else if reader.contains("reason"), let operation = reader.text("operation"),
                     let reason = reader.text("reason")
@@ -305,6 +314,34 @@ extension Preconditioner {
             }
         }
         reader.whenFitting { [restored] in take(restored) }
+    }
+
+    /// Reads one block's inverse of those that ``save(to:blocks:)`` stored.
+    func storedInverse(
+        of block: any CurvatureBlock, from reader: SnapshotReader, among blocks: [any CurvatureBlock]
+    ) -> (inout Preconditioner) -> Void {
+        let restored = stored(for: block, in: reader)
+        return { preconditioner in
+            guard let index = blocks.firstIndex(where: { $0 === block }),
+                preconditioner.inverses.indices.contains(index)
+            else { return }
+            preconditioner.inverses[index] = restored
+        }
+    }
+
+    private func stored(for block: any CurvatureBlock, in reader: SnapshotReader) -> Stored? {
+        let reader = reader.under("stored.\(block.name)")
+        // One that failed to come into being is not there.
+        guard reader.contains("matrix"), let inverse = matrix(of: block, in: reader),
+            let step = reader.integer("step")
+        else { return nil }
+        let rung = reader.contains("rung") ? reader.rung("rung") : nil
+        return Stored(inverse: inverse, step: step, isNew: false, rung: rung)
+    }
+
+    private func matrix(of block: any CurvatureBlock, in reader: SnapshotReader) -> (any SymmetricOperator)? {
+        let dimension = block.parameters.reduce(0) { $0 + $1.tensor.count }
+        return reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
     }
 }
 

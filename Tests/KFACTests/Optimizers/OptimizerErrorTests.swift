@@ -31,24 +31,11 @@ import Torch
         return error
     }
 
-    @Test func parameterThatIsNotUsed() throws {
-        let layer = TestLayer([2, 3], seed: 1)
+    @Test func noParameterIsUsed() throws {
         let other = TestLayer([2, 3], seed: 2)
-        let error = try Self.expectFailure(layer.named("layer") + other.named("other"), "other.weight", "other.bias") {
-            Self.loss(layer(Self.x))
-        }
-        guard case .unreachedParameters(["other.weight", "other.bias"]) = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
-    }
-
-    @Test func parameterThatTheLossDoesNotDependOn() throws {
-        let layer = TestLayer([2, 3], seed: 1)
-        let other = TestLayer([2, 3], seed: 2)
-        let error = try Self.expectFailure(layer.named("layer") + other.named("other"), "other.weight", "other.bias") {
+        let error = try Self.expectFailure(other.named("other"), "other.weight", "other.bias") {
             _ = other(Self.x)
-            return Self.loss(layer(Self.x))
+            return Self.loss(Self.x[.all, ..<2])
         }
         guard case .unreachedParameters(["other.weight", "other.bias"]) = error else {
             Issue.record("\(String(describing: error))")

@@ -4,11 +4,13 @@ extension KFACOptimizer {
     /// Ends the step where a gradient, of all parameters, is not finite or too large to be squared.
     ///
     /// - Returns: The square of its norm; nil without guards or gradient.
-    func requireFinite(_ gradient: [Tensor], _ report: StepReport) throws -> Double? {
+    func requireFinite(
+        _ gradient: [Tensor], of parameters: [NamedParameter], _ report: StepReport
+    ) throws -> Double? {
         guard configuration.guards.isOn, !gradient.isEmpty else { return nil }
         let square = withoutGradients { inner(gradient, gradient) }
         guard !square.isFinite else { return square }
-        let names = unusable(gradient, of: allParameters) ?? []
+        let names = unusable(gradient, of: parameters) ?? []
         throw StepRejection(reason: .gradientNotFinite(parameters: names), report: report)
     }
 
@@ -22,7 +24,7 @@ extension KFACOptimizer {
         let blocks = layers.blocks
         let positions = blockPositions
         let guilty = blocks.indices.filter { index in
-            let own = positions[index].map { move.direction[$0] }
+            guard let own = positions[index]?.map({ move.direction[$0] }) else { return false }
             return !inner(own, own).isFinite
         }
         preconditioner.discard(
