@@ -47,7 +47,8 @@ extension KroneckerBlock {
             features: weight.shape[isTransposed ? 0 : 1], hasBias: parameters.count > 1, structure: structures.input,
             settings: settings, like: weight)
         let outputs = VectorFactor(
-            features: weight.shape[isTransposed ? 1 : 0], structure: structures.output, settings: settings, like: weight)
+            features: weight.shape[isTransposed ? 1 : 0], structure: structures.output, settings: settings, like: weight
+        )
         self.init(
             parameters, input: inputs.factor, output: outputs.factor,
             order: isTransposed ? .inputsFirst : .outputsFirst

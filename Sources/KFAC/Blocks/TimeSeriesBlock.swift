@@ -49,7 +49,8 @@ public final class TimeSeriesBlock: CurvatureBlock {
         let statistics = statistics.withCountedExamples()
         let counted = counted(statistics)
         let inputs = series(statistics.uses.map(\.input))
-        let pairs = counted?.pairCounts() ?? (0..<inputs.stepCount).map { Double(inputs.batchSize * (inputs.stepCount - $0)) }
+        let pairs =
+            counted?.pairCounts() ?? (0..<inputs.stepCount).map { Double(inputs.batchSize * (inputs.stepCount - $0)) }
         guard pairs[0] > 0 else {
             input.fade(decay: statistics.decay)
             output.fade(decay: statistics.decay)

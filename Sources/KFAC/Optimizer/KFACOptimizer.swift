@@ -79,7 +79,9 @@ public final class KFACOptimizer: Optimizer {
     var velocities: [Tensor] {
         get { parameters.map { velocityByParameter[$0.tensor.id] ?? Tensor.zeros(like: $0.tensor.detached()) } }
         set {
-            for (parameter, velocity) in zip(parameters, newValue) { velocityByParameter[parameter.tensor.id] = velocity }
+            for (parameter, velocity) in zip(parameters, newValue) {
+                velocityByParameter[parameter.tensor.id] = velocity
+            }
         }
     }
 
@@ -211,7 +213,8 @@ public final class KFACOptimizer: Optimizer {
             if let firstOrder, !pass.report.isRejected {
                 try withoutGradients {
                     try firstOrder.rule.update(
-                        try requireReached(pass.firstOrderGradient, firstOrder.parameters), of: firstOrder.parameters, step: stepCount, report: &pass.report,
+                        try requireReached(pass.firstOrderGradient, firstOrder.parameters), of: firstOrder.parameters,
+                        step: stepCount, report: &pass.report,
                         guards: configuration.guards)
                 }
             }

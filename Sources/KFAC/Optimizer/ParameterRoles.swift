@@ -42,7 +42,8 @@ struct ParameterRoles {
             return switch role {
             case .unused:
                 "the loss does not depend on \(list): \(isOne ? "it stays" : "they stay") unchanged at such steps"
-            case .frozen: "\(list) no longer \(isOne ? "requires a gradient: it stays" : "require a gradient: they stay") unchanged"
+            case .frozen:
+                "\(list) no longer \(isOne ? "requires a gradient: it stays" : "require a gradient: they stay") unchanged"
             case .moved: "\(list) now \(isOne ? "requires a gradient and is" : "require a gradient and are") optimised"
             }
         }

@@ -127,7 +127,8 @@ public struct LayerUse: Sendable {
 
     /// Adds a product with a matrix on the right to the recording that is open, if the matrix is a parameter.
     static func reportProduct(of input: Tensor, with weight: Tensor, _ output: Tensor) {
-        guard let recorder = LayerRecorder.current, recorder.belongsToThisThread, gradientsAreRecorded, weight.rank == 2,
+        guard let recorder = LayerRecorder.current, recorder.belongsToThisThread, gradientsAreRecorded,
+            weight.rank == 2,
             input.rank >= 2, weight.requiresGradient, weight.matrixLeaf != nil
         else { return }
         report(

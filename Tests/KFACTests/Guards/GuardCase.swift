@@ -119,7 +119,7 @@ enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
                 Torch.linear($0 + x[.all, $1], weight: weight, bias: bias).tanh()
             }
         case .biasAlone: return (Torch.linear(x, weight: randomTensor([4, 6], dtype: x.dtype), bias: weight)).tanh()
-        case .genericDiagonal, .genericFull: return x.matmul(weight.transposed())
+        case .genericDiagonal, .genericFull: return Tensor.einsum("bi,oi->bo", x, weight)
         default: return Torch.linear(x, weight: weight, bias: bias).tanh()
         }
     }
