@@ -27,8 +27,8 @@ extension KFACOptimizer {
         let clock = ContinuousClock()
         let start = clock.now
         let didWork = try preconditioner.update(
-            of: layers.blocks, atStep: updateCount, schedule: configuration.inverses, damping: damping,
-            guards: configuration.guards, watch: &watch)
+            of: layers.blocks, isMoved: blockPositions.map { $0 != nil }, atStep: updateCount,
+            schedule: configuration.inverses, damping: damping, guards: configuration.guards, watch: &watch)
         if didWork { report.phases.append((.inverses, start.duration(to: clock.now).seconds)) }
     }
 
@@ -43,7 +43,8 @@ extension KFACOptimizer {
             var candidate = preconditioner
             _ = try pass.report.time(.inverses) {
                 try candidate.update(
-                    of: layers.blocks, atStep: updateCount, schedule: .together(every: 1),
+                    of: layers.blocks, isMoved: blockPositions.map { $0 != nil }, atStep: updateCount,
+                    schedule: .together(every: 1),
                     applications: configuration.inverses.applications(atStep: updateCount), damping: damping,
                     guards: configuration.guards, watch: &watch)
             }

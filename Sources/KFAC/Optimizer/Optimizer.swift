@@ -62,7 +62,7 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case unknownNames([String])
     /// An approximation was chosen for a layer that cannot have it.
     case approximationNotPossible(String, LayerKind, Approximation)
-    /// An approximation needs each example's gradient of a layer whose first axis is not that of the examples.
+    /// An approximation needs each example's gradient of a layer of which the axis of the examples is not known.
     case examplesNotFound(String, Approximation)
     /// Parameters are used in another way than in the first step.
     case usesChanged([String])
@@ -87,8 +87,9 @@ public enum OptimizerError: Error, CustomStringConvertible {
         case .approximationNotPossible(let layer, let kind, let approximation):
             "\(layer), of the kind \(kind), cannot be approximated by \(approximation): choose another approximation"
         case .examplesNotFound(let layer, let approximation):
-            "\(approximation) of \(layer) needs each example's gradient, but the first axis is not that of the "
-                + "examples: put the batch first, or choose another approximation"
+            "\(approximation) of \(layer) needs each example's gradient, but no axis, or more than one, could be that of the "
+                + "examples: put the batch first, state the axis of the examples in LayerChoices.batchAxes, or choose "
+                + "another approximation"
         case .usesChanged(let names):
             "\(names.joined(separator: ", ")) had another use in the first step: curvature is averaged over uses of "
                 + "one kind; make a new optimiser where the model changes"

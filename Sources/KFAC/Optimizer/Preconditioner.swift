@@ -10,6 +10,8 @@ struct Preconditioner {
     private var pending: Pending?
     /// The step of the last update; nil before the first.
     private var lastStep: Int?
+    /// Blocks that the last step did not move: their inverses are not kept up to date.
+    private var idle: Set<ObjectIdentifier> = []
     /// Makes inverses fail, for tests.
     var fault: InverseFault?
 
@@ -41,15 +43,17 @@ struct Preconditioner {
     /// Brings the inverses to where the schedule wants them at a step.
     ///
     /// - Parameters:
+    ///   - isMoved: For each block, whether the step moves its parameters; inverses of the others wait until it does.
     ///   - applications: How many steps new inverses serve; by default as many as the schedule tells.
     ///   - damping: That of new inverses.
     ///   - guards: Whether inverses that fail are repaired.
     ///   - watch: Is told of what the guards do.
     /// - Returns: Whether there was anything to do.
     mutating func update(
-        of blocks: [any CurvatureBlock], atStep step: Int, schedule: InverseSchedule, applications: Int? = nil,
-        damping: Double, guards: Guards, watch: inout GuardWatch
+        of blocks: [any CurvatureBlock], isMoved: [Bool], atStep step: Int, schedule: InverseSchedule,
+        applications: Int? = nil, damping: Double, guards: Guards, watch: inout GuardWatch
     ) throws -> Bool {
+        let moved = blocks.indices.filter { isMoved[$0] }
         var didWork = false
         // Steps that were rejected may have been due.
         let missed = (lastStep ?? step - 1) + 1 < step
@@ -79,15 +83,24 @@ struct Preconditioner {
                 }
             }
         }
-        var due = schedule.due(atStep: step, count: blocks.count)
-        let isComplete = inverses.allSatisfy { $0 != nil }
-        if missed || !isComplete {
-            let all = Set(steps.flatMap { schedule.due(atStep: $0, count: blocks.count) })
-            due = all.union(inverses.indices.filter { inverses[$0] == nil }).sorted()
+        func dueBlocks(atStep step: Int) -> [Int] {
+            schedule.due(atStep: step, count: moved.count).map { moved[$0] }
         }
+        var due = dueBlocks(atStep: step)
+        let isComplete = moved.allSatisfy { inverses[$0] != nil }
+        let returning = moved.filter { idle.contains(ObjectIdentifier(blocks[$0])) }
+        if missed || !isComplete || !returning.isEmpty {
+            let all = Set(due).union(missed ? steps.flatMap(dueBlocks) : [])
+            let late = returning.filter { index in
+                guard let stored = inverses[index], stored.step < step else { return false }
+                return (stored.step + 1...step).contains { dueBlocks(atStep: $0).contains(index) }
+            }
+            due = all.union(moved.filter { inverses[$0] == nil }).union(late).sorted()
+        }
+        idle = Set(blocks.indices.filter { !isMoved[$0] }.map { ObjectIdentifier(blocks[$0]) })
         if case .whenStale(let error, let age, _) = schedule, due.isEmpty {
             due = try stale(
-                blocks, beyond: error, olderThan: age, atStep: step, damping: damping, isGuarded: guards.isOn)
+                blocks, moved, beyond: error, olderThan: age, atStep: step, damping: damping, isGuarded: guards.isOn)
             didWork = true
         }
         guard !due.isEmpty else { return didWork }
@@ -128,23 +141,23 @@ struct Preconditioner {
 
     /// The blocks whose inverse errs by more than `error` in a probe, or is as old as `age`.
     private mutating func stale(
-        _ blocks: [any CurvatureBlock], beyond error: Double, olderThan age: Int, atStep step: Int, damping: Double,
+        _ blocks: [any CurvatureBlock], _ moved: [Int], beyond error: Double, olderThan age: Int, atStep step: Int, damping: Double,
         isGuarded: Bool
     ) throws -> [Int] {
-        try blocks.indices.filter { index in
+        try moved.enumerated().filter { number, index in
             guard let stored = inverses[index], step - stored.step < age else { return true }
             let result = attempt { () throws(LinearAlgebraError) in try blocks[index].curvature(damping: damping) }
             // What cannot be probed, as a closed form of the inverse only, waits for its age.
             if isGuarded, case .failure = result { return false }
             let curvature = try unwrap(result, block: blocks[index], step: step)
             // Another vector for each layer and step, and the same when a run is repeated.
-            let seed = UInt64(step) &* 1_000_003 &+ UInt64(index)
+            let seed = UInt64(step) &* 1_000_003 &+ UInt64(number)
             let staleness = curvature.staleness(
                 of: stored.inverse, like: blocks[index].parameters[0].tensor, seed: seed)
             inverses[index]?.staleness = staleness
             // What is not a number is stale.
             return !(staleness <= error)
-        }
+        }.map(\.element)
     }
 
     /// The inverse curvature times the gradient.
@@ -181,10 +194,11 @@ struct Preconditioner {
         inverses = new.map { stored[ObjectIdentifier($0)] ?? nil }
     }
 
-    /// How old each block's inverse is.
+    /// How old the inverse of each block is that the last step moved.
     func status(of blocks: [any CurvatureBlock], atStep step: Int) -> [InverseStatus] {
         zip(blocks, inverses).compactMap { block, stored in
-            stored.map {
+            guard !idle.contains(ObjectIdentifier(block)) else { return nil }
+            return stored.map {
                 InverseStatus(
                     layer: block.name, age: step - $0.step, isNew: $0.isNew, staleness: $0.staleness,
                     repair: $0.rung)
@@ -326,6 +340,7 @@ extension Preconditioner {
                 preconditioner.inverses.indices.contains(index)
             else { return }
             preconditioner.inverses[index] = restored
+            preconditioner.idle.insert(ObjectIdentifier(block))
         }
     }
 

@@ -93,7 +93,10 @@ extension KFACOptimizer {
         let found = Set(layers.blocks.map(\.name))
         let unused = names.filter { !found.contains($0) && layers.isUnused($0) }
         for name in unused { for place in Self.places { reader.skip("\(place).\(name)") } }
-        for block in layers.blocks { block.restore(from: reader.under("layers.\(block.name)")) }
+        // A layer that had not been used yet begins with this batch.
+        for block in layers.blocks where names.contains(block.name) {
+            block.restore(from: reader.under("layers.\(block.name)"))
+        }
         preconditioner.restore(from: reader.under("inverses"), blocks: layers.blocks) { self.preconditioner = $0 }
         try reader.finish()
         unusedLayers = unused

@@ -57,8 +57,19 @@ final class LayerRecorder: @unchecked Sendable {
     @TaskLocal static var current: LayerRecorder?
 
     var uses: [LayerUse] = []
+    /// The results of uses that are matrix products, which may be parts of an operation that reports itself.
+    var products: Set<Tensor.ID> = []
     /// The positions that count; nil for all.
     var mask: Tensor?
+
+    /// Takes back the products that an operation consists of, so that it is one use.
+    func removeParts(of use: LayerUse) {
+        guard !products.isEmpty else { return }
+        uses.removeAll { part in
+            part.weight.id == use.weight.id && products.contains(part.preActivation.id)
+                && graphUses(of: [part.preActivation], in: [use.preActivation]) != [0]
+        }
+    }
 
     private let thread = pthread_self()
 

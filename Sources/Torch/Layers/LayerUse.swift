@@ -122,6 +122,7 @@ public struct LayerUse: Sendable {
         guard let recorder = LayerRecorder.current, recorder.belongsToThisThread, gradientsAreRecorded else { return }
         let use = use()
         guard use.parameters.contains(where: \.requiresGradient) else { return }
+        recorder.removeParts(of: use)
         recorder.uses.append(recorder.mask.map(use.counting) ?? use)
     }
 
@@ -133,6 +134,7 @@ public struct LayerUse: Sendable {
         else { return }
         report(
             LayerUse(operation: .transposedLinear, weight: weight, bias: nil, input: input, preActivation: output))
+        recorder.products.insert(output.id)
     }
 }
 

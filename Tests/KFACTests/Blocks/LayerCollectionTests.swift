@@ -170,22 +170,22 @@ import Torch
             "kronecker (input dense, output dense, expand)")
     }
 
-    /// Layers whose first axis is not that of the examples: refused where chosen, otherwise generic.
-    @Test func examplesAreNotFirst() throws {
+    /// Layers whose positions hide the examples: refused where examples are needed, otherwise generic.
+    @Test func examplesAreHidden() throws {
         let parameters = [
             NamedParameter("scale", parameter([3], seed: 1)), NamedParameter("shift", parameter([3], seed: 2)),
         ]
         func loss() -> Loss {
             let series = scaleAndShift(
-                randomTensor([5, 4, 3], seed: 3), scale: parameters[0].tensor, shift: parameters[1].tensor)
-            return Self.loss(series.tanh().sum(0))
+                randomTensor([20, 3], seed: 3), scale: parameters[0].tensor, shift: parameters[1].tensor)
+            return Self.loss(series.tanh().reshaped([5, 4, 3]).sum(0))
         }
         let optimizer = KFACOptimizer(parameters)
-        #expect(try optimizer.step(loss).messages.first?.contains("scale, shift") == true)
+        #expect(try optimizer.step(loss).messages.first?.contains("for scale, shift, as the axis") == true)
         let chosen = KFACOptimizer(
             parameters, configuration: .init(layers: LayerChoices(kinds: [.scaleAndShift: .full])))
         let error = #expect(throws: OptimizerError.self) { try chosen.step(loss) }
-        #expect(error?.description.contains("put the batch first") == true)
+        #expect(error?.description.contains("state the axis of the examples in LayerChoices.batchAxes") == true)
     }
 
     @Test func usesThatChange() throws {
