@@ -66,6 +66,8 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
                     + "\(dimension - (hasBias ? 1 : 0)) features")
         }
         let weight = weight ?? Double(first.batchSize)
+        // Both averages are written while the series are read.
+        let sources = sources.map { TimeSeries($0.values.apart(from: [covariance, lagCovariance])) }
         let rows: [[any SecondMoment]] = sources.map { [Rows.last(of: $0.values, hasBias: hasBias)] }
         update(sources: rows, decay: decay, weight: weight)
         lagAverage.update(decay: decay, weight: weight) { value, keep, take in
