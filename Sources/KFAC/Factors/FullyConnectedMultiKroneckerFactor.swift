@@ -71,6 +71,8 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
                     + "\(dimension - (hasBias ? 1 : 0)) features")
         }
         let weight = weight ?? Double(first.batchSize)
+        // Both averages are written while the series are read.
+        let sources = sources.map { TimeSeries($0.values.apart(from: [covariance, lagCovariance])) }
         let rows: [[any SecondMoment]] = sources.map { source in
             [Rows.last(of: counted?.rows(of: source.values) ?? source.values, hasBias: hasBias)]
         }

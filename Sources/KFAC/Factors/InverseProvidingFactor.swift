@@ -65,14 +65,18 @@ public class InverseProvidingFactor: FisherFactor, RestartableFactor {
         }
         movingAverage.update(decay: decay, weight: weight) { value, keep, take in
             var keep = keep
+            // Vectors may be views of the average itself; all are read as they were before.
+            let isShared = sources.joined().contains { $0.memory.sharesMemory(with: value) }
+            let sum = isShared ? value.copy() : value
             for parts in sources {
                 let rowCount = parts.reduce(0) { $0 + $1.count }
                 for rows in parts {
                     rows.accumulate(
-                        into: value, keep: keep, scale: take / Double(rowCount), form: settings.statistics)
+                        into: sum, keep: keep, scale: take / Double(rowCount), form: settings.statistics)
                     keep = 1
                 }
             }
+            if isShared { value.assign(sum) }
         }
     }
 

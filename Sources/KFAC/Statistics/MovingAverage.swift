@@ -94,6 +94,7 @@ public struct MovingAverage: Sendable {
     /// Moves the average by one batch whose value is known.
     mutating func update(with new: Tensor, decay: Double, weight: Double) {
         update(decay: decay, weight: weight) { value, keep, take in
+            let new = new.apart(from: [value])
             value.multiply(inPlace: keep)
             value.add(inPlace: new.reshaped(value.shape), scale: take)
         }
