@@ -186,13 +186,13 @@ public final class CurvatureProducts {
 
     /// The gradient of the sum of the losses, as a function of the parameters.
     private lazy var gradient: [Tensor?] = withGradients {
-        let sum = loss.perExample.sum()
+        let sum = loss.sum
         guard sum.requiresGradient else { return parameters.map { _ in nil } }
         return gradientsIfReached(of: [sum], withRespectTo: parameters, differentiable: true)
     }
 
     /// What the matrices of the sum are multiplied by.
-    private var scale: Double { reduction == .sum ? 1 : 1 / Double(loss.batchSize) }
+    private var scale: Double { reduction == .sum ? 1 : loss.meanScale }
 
     /// M w, for vectors of the distributions' parameters term by term.
     private func modelProduct(of matrix: CurvatureMatrix, with vectors: [[Tensor]]) -> [Tensor] {

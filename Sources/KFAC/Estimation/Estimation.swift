@@ -52,7 +52,7 @@ extension Estimation {
             return (0..<checked(draws)).map { _ in
                 let likelihoods = loss.terms.map { term in
                     let targets = withoutGradients { term.distribution.sample(using: &generator) }
-                    return term.negativeLogLikelihood(of: targets)
+                    return term.negativeLogLikelihood(ofDrawn: targets)
                 }
                 return propagate(
                     likelihoods, weights: loss.terms.map(\.weight), draws: draws, to: intermediates,
@@ -61,7 +61,7 @@ extension Estimation {
         case .empirical:
             return [
                 propagate(
-                    loss.terms.map(\.perExample), weights: loss.terms.map(\.weight), to: intermediates,
+                    loss.terms.map(\.rootWeighted), weights: loss.terms.map(\.weight), to: intermediates,
                     differentiable: differentiable)
             ]
         case .exact:
