@@ -26,27 +26,29 @@ extension KFACOptimizer {
             shared = (layers, statistics)
             sharePhases = phases
         }
-        var (pass, examples) = try take(
+        var (pass, normalizer) = try take(
             part: 0, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch),
             thins: thinsGradients(of: batch)
         ) { try run(.part(0)) }
         if batch.parts > 1 {
             pass.gradientSquare = nil
-            var lossSum = pass.report.lossTensor * Double(examples)
-            pass.gradient = pass.gradient.map { $0 * Double(examples) }
+            var lossSum = pass.report.lossTensor * normalizer
+            pass.gradient = pass.gradient.map { $0 * normalizer }
             for part in 1..<batch.parts {
                 let (other, count) = try take(
                     part: part, estimates: isStatisticsStep && !takesShare, keepsGraph: false, thins: false
                 ) { try run(.part(part)) }
                 for (sum, gradient) in zip(pass.gradient, other.gradient) {
-                    sum.add(inPlace: gradient, scale: Double(count))
+                    sum.add(inPlace: gradient, scale: count)
                 }
-                lossSum += other.report.lossTensor * Double(count)
-                examples += count
+                lossSum += other.report.lossTensor * count
+                normalizer += count
                 pass.report.phases += other.report.phases
             }
-            for sum in pass.gradient { sum.multiply(inPlace: 1 / Double(examples)) }
-            pass.report.lossTensor = lossSum / Double(examples)
+            // Where nothing counts, all sums are zero.
+            if normalizer == 0 { normalizer = 1 }
+            for sum in pass.gradient { sum.multiply(inPlace: 1 / normalizer) }
+            pass.report.lossTensor = lossSum / normalizer
         }
         if let shared {
             pass.report.phases += sharePhases
@@ -111,7 +113,7 @@ extension KFACOptimizer {
     /// The gradient of one part of the batch, whose statistics go into the running averages.
     private func take(
         part: Int, estimates: Bool, keepsGraph: Bool, thins: Bool, _ makeLoss: () throws -> Loss
-    ) throws -> (pass: Pass, examples: Int) {
+    ) throws -> (pass: Pass, normalizer: Double) {
         let clock = ContinuousClock()
         let start = clock.now
         let records = estimates || thins || keepsGraph || unreadState != nil
@@ -149,7 +151,7 @@ extension KFACOptimizer {
         let pass = Pass(
             report: report, gradient: gradient, gradientSquare: square, thinGradients: thinGradients,
             products: products)
-        return (pass, loss.batchSize)
+        return (pass, loss.normalizer)
     }
 
     /// Finds the layers again after a state was loaded, and gives them theirs.
