@@ -151,7 +151,7 @@ struct Preconditioner {
     ) -> [Tensor] {
         var updates = gradients
         for (index, block) in blocks.enumerated() {
-            guard let stored = inverses[index] else { continue }
+            guard inverses.indices.contains(index), let stored = inverses[index] else { continue }
             let results =
                 thin[index].flatMap { (block as? KroneckerBlock)?.apply(stored.inverse, to: $0) }
                 ?? block.apply(stored.inverse, to: positions[index].map { gradients[$0] })
