@@ -63,10 +63,19 @@ public func convolution(
 /// Picks the rows of `weight` whose numbers stand in `indices`.
 ///
 /// - Parameters:
-///   - indices: Integers of any shape.
+///   - indices: Integers of any shape, from 0 to below the number of classes. Others are a ``DataFault``.
 ///   - weight: [classes, outputs].
 /// - Returns: [..., outputs].
 public func embedding(_ indices: Tensor, weight: Tensor) -> Tensor {
+    var indices = indices
+    if DataFault.areCollected, !indices.dtype.isFloatingPoint, weight.rank == 2,
+        let fault = DataFault.outside(
+            0...Double(weight.shape[0] - 1), in: indices, place: "embedding", "the index",
+            "is none of the weight's \(weight.shape[0]) rows")
+    {
+        fault.report()
+        indices = Tensor.zeros(like: indices)
+    }
     let output = Tensor.make("embedding", weight, indices, kt_embedding)
     LayerUse.report(
         LayerUse(operation: .embedding, weight: weight, bias: nil, input: indices, preActivation: output))
