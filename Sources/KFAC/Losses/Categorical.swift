@@ -36,10 +36,28 @@ public struct Categorical: PredictiveDistribution {
         if targets.shape == logits.shape {
             return -(logProbabilities * targets.to(logits.dtype)).sum(-1)
         }
-        guard !targets.dtype.isFloatingPoint, targets.shape == Array(logits.shape.dropLast()) else {
-            fatalError("Categorical: targets \(targets.dtype)\(targets.shape) for logits of shape \(logits.shape)")
-        }
+        if let fault = shapeFault(of: targets) { fatalError("\(fault)") }
         return -logProbabilities.elements(at: targets.to(.int64).expanded(at: -1), along: -1).squeezed(at: -1)
+    }
+
+    /// Targets of another shape or type, labels that are no class, and probabilities that are NaN.
+    public func fault(in targets: Tensor) -> DataFault? {
+        if let fault = shapeFault(of: targets) { return fault }
+        if targets.shape == logits.shape {
+            return .outside(-.infinity ... .infinity, in: targets, place: "Categorical", "the target", "is no number")
+        }
+        let classes = logits.shape.last!
+        return .outside(
+            0...Double(classes - 1), in: targets, place: "Categorical", "the label", "is none of the \(classes) classes"
+        )
+    }
+
+    private func shapeFault(of targets: Tensor) -> DataFault? {
+        let isOfClasses = !targets.dtype.isFloatingPoint && targets.shape == Array(logits.shape.dropLast())
+        guard !isOfClasses, targets.shape != logits.shape else { return nil }
+        return DataFault(
+            place: "Categorical",
+            reason: "targets \(targets.dtype)\(targets.shape) for logits of shape \(logits.shape)")
     }
 
     /// Draws class indices, int64 [batch, ...].

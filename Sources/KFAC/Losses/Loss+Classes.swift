@@ -43,12 +43,22 @@ extension Loss {
         guard classWeights.shape == [logits.shape.last!] else {
             fatalError("Loss: class weights of shape \(classWeights.shape) for logits of shape \(logits.shape)")
         }
+        let kept = ignored.map { Self.kept(targets, ignoring: $0, mask: mask) } ?? mask
+        guard [kept, weights].allSatisfy({ $0 == nil || targets.shape.starts(with: $0!.shape) }) else {
+            // What is wrong with them is said there.
+            self.init(distribution, targets: targets, mask: kept, weights: weights)
+            return
+        }
+        if DataFault.areCollected, let fault = distribution.fault(in: targets.masked(by: kept)) {
+            fault.report()
+            self.init(placeholderFor: distribution)
+            return
+        }
         guard !targets.dtype.isFloatingPoint, targets.shape == Array(logits.shape.dropLast()) else {
             fatalError(
                 "Loss: class weights need class indices for targets; \(targets.dtype)\(targets.shape) were given for "
                     + "logits of shape \(logits.shape)")
         }
-        let kept = ignored.map { Self.kept(targets, ignoring: $0, mask: mask) } ?? mask
         let classes = targets.masked(by: kept).to(.int64)
         let observed = classWeights.gathered(classes.flattened()).reshaped(targets.shape)
         self.init(
@@ -60,6 +70,8 @@ extension Loss {
     /// The mask without the positions whose target is to be ignored.
     private static func kept(_ targets: Tensor, ignoring ignored: Int, mask: Tensor?) -> Tensor {
         let kept = targets .!= Double(ignored)
+        // What does not fit is found where masks are looked at.
+        if let mask, mask.dtype != .bool || !targets.shape.starts(with: mask.shape) { return mask }
         return mask.map { kept .& $0.alignedToFirstAxes(of: kept) } ?? kept
     }
 }

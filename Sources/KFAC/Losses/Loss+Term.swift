@@ -23,23 +23,28 @@ extension Loss {
         /// whole examples are known.
         let positions: Tensor?
 
+        /// Data that cannot be used are reported, and the term is then NaN for each example.
+        ///
         /// - Parameter needsPositions: Whether ``positions`` are wanted where there is neither a mask nor weights.
         init(
             _ distribution: any PredictiveDistribution, targets: Tensor, mask: Tensor?, weights: Tensor?,
             needsPositions: Bool
         ) {
-            let selection = Selection(
-                mask: mask, weights: weights, like: distribution.parameters[0],
-                shapes: distribution.parameters.map(\.shape) + [targets.shape])
-            // Padding is often a number that is no valid target.
-            let targets = targets.masked(by: selection.mask)
-            let isPlain = selection.mask == nil && !needsPositions
-            self.init(
-                distribution, targets: targets, selection: selection,
-                perExample: isPlain ? distribution.negativeLogLikelihood(of: targets) : nil,
-                positions: isPlain ? nil : distribution.negativeLogLikelihoodPerPosition(of: targets))
+            do throws(DataFault) {
+                let selection = try Loss.Selection(mask: mask, weights: weights, of: distribution, targets)
+                let targets = try selection.checked(targets, of: distribution)
+                let isPlain = selection.mask == nil && !needsPositions
+                self = try Term(
+                    distribution, targets: targets, selection: selection,
+                    perExample: isPlain ? distribution.negativeLogLikelihood(of: targets) : nil,
+                    positions: isPlain ? nil : distribution.negativeLogLikelihoodPerPosition(of: targets))
+            } catch {
+                error.report()
+                self.init(placeholderFor: distribution)
+            }
         }
 
+        /// Data that cannot be used are reported, and the term is then NaN for each example.
         init(
             objective: Tensor, _ distribution: any PredictiveDistribution, targets: Tensor?, mask: Tensor?,
             weights: Tensor?
@@ -48,26 +53,42 @@ extension Loss {
                 fatalError(
                     "Loss: an objective of shape \(objective.shape) for a batch of \(distribution.batchSize) examples")
             }
-            let selection = Selection(
-                mask: mask, weights: weights, like: distribution.parameters[0],
-                shapes: distribution.parameters.map(\.shape) + (targets.map { [$0.shape] } ?? []))
-            self.init(
-                distribution, targets: targets?.masked(by: selection.mask), selection: selection, perExample: nil,
-                positions: objective)
+            do throws(DataFault) {
+                let selection = try Loss.Selection(mask: mask, weights: weights, of: distribution, targets)
+                let targets = try targets.map { (data) throws(DataFault) in
+                    try selection.checked(data, of: distribution)
+                }
+                self = try Term(
+                    distribution, targets: targets, selection: selection, perExample: nil, positions: objective)
+            } catch {
+                error.report()
+                self.init(placeholderFor: distribution)
+            }
         }
 
         /// - Parameter perExample: The sums of the positions, where they are known.
         private init(
-            _ distribution: any PredictiveDistribution, targets: Tensor?, selection: Selection, perExample: Tensor?,
-            positions: Tensor?
-        ) {
+            _ distribution: any PredictiveDistribution, targets: Tensor?, selection: Loss.Selection,
+            perExample: Tensor?, positions: Tensor?
+        ) throws(DataFault) {
             self.distribution = distribution
             self.targets = targets
             mask = selection.mask
             weights = selection.weights
             weight = 1
-            self.positions = positions.map { selection.masked($0, of: distribution) }
+            self.positions = try positions.map { (values) throws(DataFault) in
+                try selection.masked(values, of: distribution)
+            }
             self.perExample = perExample ?? self.positions!.weighted(by: selection.weights).sumPerExample()
+        }
+
+        /// What takes the place of a term whose data cannot be used.
+        init(placeholderFor distribution: any PredictiveDistribution) {
+            self.distribution = distribution
+            (targets, mask, weights, weight, positions) = (nil, nil, nil, 1, nil)
+            let parameter = distribution.parameters[0]
+            perExample = Tensor.full(
+                [distribution.batchSize], .nan, dtype: parameter.dtype, device: parameter.device)
         }
 
         private init(_ term: Term, weight: Double) {
@@ -81,55 +102,6 @@ extension Loss {
         }
 
         func weighted(by factor: Double) -> Term { Term(self, weight: weight * factor) }
-    }
-
-    /// Which positions count, and how much.
-    private struct Selection {
-        /// False where nothing counts; with weights, also where they are 0.
-        let mask: Tensor?
-        /// nil for 1.
-        let weights: Tensor?
-
-        /// - Parameters:
-        ///   - other: What has the type and the device of the weights.
-        ///   - shapes: What mask and weights must have the first axes of.
-        init(mask: Tensor?, weights: Tensor?, like other: Tensor, shapes: [[Int]]) {
-            if let mask {
-                guard mask.dtype == .bool, mask.rank > 0, shapes.allSatisfy({ $0.starts(with: mask.shape) }) else {
-                    fatalError(
-                        "Loss: the mask \(mask.dtype)\(mask.shape) must be of type bool and have the first axes of "
-                            + "the parameters and targets, of shapes \(shapes)")
-                }
-            }
-            guard let weights else {
-                (self.mask, self.weights) = (mask, nil)
-                return
-            }
-            guard weights.rank > 0, shapes.allSatisfy({ $0.starts(with: weights.shape) }) else {
-                fatalError(
-                    "Loss: weights of shape \(weights.shape) must have the first axes of the parameters and targets, of "
-                        + "shapes \(shapes)")
-            }
-            let numbers = weights.detached().to(other.dtype)
-            guard ((numbers .>= 0) .& numbers.isFinite()).all() else {
-                fatalError("Loss: weights that are negative or not finite")
-            }
-            let isPositive = numbers .> 0
-            self.weights = numbers
-            self.mask =
-                mask.map { isPositive.alignedToFirstAxes(of: $0) .& $0.alignedToFirstAxes(of: isPositive) }
-                ?? isPositive
-        }
-
-        /// Positions with zeros where they are masked.
-        func masked(_ positions: Tensor, of distribution: any PredictiveDistribution) -> Tensor {
-            guard positions.shape.starts(with: mask?.shape ?? []) else {
-                fatalError(
-                    "Loss: a mask or weights of shape \(mask?.shape ?? []) for \(type(of: distribution)), whose values "
-                        + "per position have the shape \(positions.shape)")
-            }
-            return positions.masked(by: mask)
-        }
     }
 }
 
@@ -211,24 +183,5 @@ extension Loss.Term {
                     + "the targets: give Loss(objective:curvature:targets:) targets, or use the Fisher matrix")
         }
         return targets
-    }
-}
-
-extension Tensor {
-    /// The tensor with zeros wherever a mask of its first axes is false; itself without a mask.
-    func masked(by mask: Tensor?) -> Tensor {
-        guard let mask else { return self }
-        return Tensor.select(mask.alignedToFirstAxes(of: self), self, Tensor.zeros([], like: self))
-    }
-
-    /// The tensor times weights of its first axes; itself without weights.
-    fileprivate func weighted(by weights: Tensor?) -> Tensor {
-        guard let weights else { return self }
-        return self * weights.alignedToFirstAxes(of: self)
-    }
-
-    /// The tensor with as many axes as another one at least, so that its own are the first.
-    func alignedToFirstAxes(of other: Tensor) -> Tensor {
-        reshaped(shape + [Int](repeating: 1, count: Swift.max(0, other.rank - rank)))
     }
 }

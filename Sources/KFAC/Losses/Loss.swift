@@ -81,6 +81,11 @@ public struct Loss: Sendable {
             Term(objective: objective, distribution, targets: targets, mask: mask, weights: weights), reduction)
     }
 
+    /// What takes the place of a loss whose data cannot be used.
+    init(placeholderFor distribution: any PredictiveDistribution) {
+        self.init(Term(placeholderFor: distribution), .meanOverExamples)
+    }
+
     private init(_ term: Term, _ reduction: Reduction) {
         self.init(terms: [term], objectives: [], normalizer: reduction.normalizer(of: term))
     }

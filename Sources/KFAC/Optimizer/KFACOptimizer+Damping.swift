@@ -143,13 +143,13 @@ extension KFACOptimizer {
         let before = report.loss + (report.regularization ?? 0)
         let change = try report.time(.evaluation) {
             var sum = 0.0
-            var count = 0.0
+            var normalizer = 0.0
             for part in 0..<batch.parts {
                 let loss = try run(.part(part))
                 sum += loss.mean.scalar * loss.normalizer
-                count += loss.normalizer
+                normalizer += loss.normalizer
             }
-            return sum / count + (regularizationTerm ?? 0) - before
+            return sum / (normalizer > 0 ? normalizer : 1) + (regularizationTerm ?? 0) - before
         }
         report.actualChange = change
         let prediction = report.predictedChange ?? .nan

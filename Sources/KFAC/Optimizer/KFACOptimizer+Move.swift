@@ -176,10 +176,10 @@ extension KFACOptimizer {
             if let kept { return [kept] }
             return try (0..<batch.parts).map { try products(.part($0)) }
         }
-        let count = all.reduce(0) { $0 + $1.loss.normalizer }
+        let normalizer = all.reduce(0) { $0 + $1.loss.normalizer }
         return { directions in
             let forms = all.map { $0.quadraticForm(of: matrix, with: directions).to(.float64) }
-            return forms.dropFirst().reduce(forms[0], +) / count
+            return forms.dropFirst().reduce(forms[0], +) / (normalizer > 0 ? normalizer : 1)
         }
     }
 

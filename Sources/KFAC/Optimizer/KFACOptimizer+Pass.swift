@@ -58,8 +58,10 @@ extension KFACOptimizer {
                 sum.report.phases += other.report.phases
                 count += other.count
             }
-            for gradient in sum.gradients { gradient?.multiply(inPlace: 1 / max(count, .leastNormalMagnitude)) }
-            sum.report.lossTensor = sum.report.lossTensor / max(count, .leastNormalMagnitude)
+            // Where nothing counts, all sums are zero.
+            if count == 0 { count = 1 }
+            for gradient in sum.gradients { gradient?.multiply(inPlace: 1 / count) }
+            sum.report.lossTensor = sum.report.lossTensor / count
         }
         if let share {
             sum.report.phases += share.phases

@@ -166,6 +166,9 @@ public final class KFACOptimizer: Optimizer {
         case part(Int)
         /// The first examples, this share of the batch.
         case share(Double)
+
+        /// Which one it is, where there are several.
+        func number(of parts: Int) -> Int? { if case .part(let number) = self, parts > 1 { number } else { nil } }
     }
 
     /// How the model is run on the batch of this step.
@@ -180,9 +183,16 @@ public final class KFACOptimizer: Optimizer {
     ) throws -> StepReport {
         watch.begin()
         var report: StepReport
+        let generator = self.generator
         do {
-            report = try attemptStep(Batch(parts: parts, canRunShares: canRunShares), run)
+            report = try attemptStep(Batch(parts: parts, canRunShares: canRunShares)) { part in
+                try checkingBatch(step: stepCount, part: part.number(of: parts)) { try run(part) }
+            }
             report = try watch.finish(report, configuration.guards)
+        } catch let error as OptimizerError where error.isOfData {
+            // A share of the batch may have been good.
+            self.generator = generator
+            throw error
         } catch let rejection as StepRejection {
             report = try watch.reject(rejection, configuration.guards)
         }

@@ -10,7 +10,8 @@ public protocol Optimizer: AnyObject {
 
     /// Does one step on one batch.
     ///
-    /// A step that is not finite is rejected, and its report says why: see ``Guards``.
+    /// A step that is not finite is rejected, and its report says why: see ``Guards``. Data that cannot be used, such as a
+    /// label out of range, are an error: ``OptimizerError/invalidBatch(step:part:fault:)``.
     ///
     /// - Parameter loss: Runs the model on the batch, with gradients recorded; called once by methods that need the
     ///   gradient only, and again in the same step by those that look at the loss after it.
@@ -56,6 +57,8 @@ extension Optimizer {
 public enum OptimizerError: Error, CustomStringConvertible {
     /// The loss is infinite or NaN.
     case lossNotFinite(step: Int)
+    /// The data of a batch, or of one of the parts that it is given in, cannot be used.
+    case invalidBatch(step: Int, part: Int?, fault: DataFault)
     /// Parameters that the loss does not depend on, by name.
     case unreachedParameters([String])
     /// Choices for layers name what is not there.
@@ -75,10 +78,16 @@ public enum OptimizerError: Error, CustomStringConvertible {
     /// More steps in a row were rejected than ``Guards/maximumRejections`` allows; the reason is the last one's.
     case stepsRejected(count: Int, step: Int, reason: RejectionReason)
 
+    /// Whether the data of a batch are to blame.
+    var isOfData: Bool { if case .invalidBatch = self { true } else { false } }
+
     public var description: String {
         switch self {
         case .lossNotFinite(let step):
             "the loss is not finite at step \(step): lower the learning rate or raise the damping"
+        case .invalidBatch(let step, let part, let fault):
+            "the batch of step \(step)\(part.map { ", in part \($0)," } ?? "") cannot be used: \(fault); mend its data or "
+                + "leave it out"
         case .unreachedParameters(let names):
             "the loss does not depend on \(names.joined(separator: ", ")): use them in the model or leave them out"
         case .unknownNames(let names):

@@ -173,7 +173,8 @@ struct Preconditioner {
     ) -> [Tensor] {
         var updates = gradients
         for (index, block) in blocks.enumerated() {
-            guard let stored = inverses[index], let positions = positions[index] else { continue }
+            guard inverses.indices.contains(index), let stored = inverses[index], let positions = positions[index]
+            else { continue }
             let results =
                 thin[ObjectIdentifier(block)].flatMap { (block as? KroneckerBlock)?.apply(stored.inverse, to: $0) }
                 ?? block.apply(stored.inverse, to: positions.map { gradients[$0] })

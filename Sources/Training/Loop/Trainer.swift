@@ -73,7 +73,7 @@ public struct Trainer {
     ///   - checkpoint: Where an earlier run of the same settings stood: this one ends in the same bits as that one would
     ///     have.
     /// - Throws: What the optimiser throws, ``KFAC/OptimizerError/lossNotFinite(step:)`` where the loss of a step that
-    ///   was taken is infinite or NaN, what a sink throws, what does not fit in a checkpoint, and ``CheckpointError`` where one cannot
+    ///   was taken is infinite or NaN, ``TrainingDataError`` where a batch cannot be used, what a sink throws, what does not fit in a checkpoint, and ``CheckpointError`` where one cannot
     ///   be written. The sinks get the end of the run before, where it has begun.
     @discardableResult
     public func run(

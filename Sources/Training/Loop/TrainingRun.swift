@@ -138,8 +138,14 @@ struct TrainingRun<P: Problem> {
         let indices = sampler.next()
         let batch = problem.trainingBatch(at: indices)
         let dataSeconds = start.duration(to: clock.now) / .seconds(1)
-        let report = try optimizer.step(examples: indices.count) { range in
-            problem.loss(of: problem.part(range, of: batch))
+        let report: StepReport
+        do {
+            report = try optimizer.step(examples: indices.count) { range in
+                problem.loss(of: problem.part(range, of: batch))
+            }
+        } catch OptimizerError.invalidBatch(let step, _, let fault) {
+            throw TrainingDataError(
+                step: step, epoch: progress.epoch, example: fault.example.map { Int(indices[$0].scalar) }, fault: fault)
         }
         average?.update()
         let loss = report.loss

@@ -58,7 +58,9 @@ import Torch
             let mask = Tensor([true, false], shape: [1, 2])
             _ = Loss(Categorical(logits: Tensor.zeros([1, 2])), targets: Tensor.ones([1, 2]), mask: mask)
         }
-        expectMessage(third, "Loss: a mask of shape [1, 2] for Categorical, whose −log p per position has the shape")
+        expectMessage(
+            third,
+            "Loss: a mask or weights of shape [1, 2] for Categorical, whose values per position have the shape [1]")
     }
 
     @Test func matricesWithoutAFactor() async {

@@ -122,8 +122,8 @@ import Torch
         let targets = Tensor.zeros([3, 4], dtype: .int64)
         func loss(_ mask: [Bool]?, _ weights: [Double]? = nil) -> Loss {
             Loss(
-                Categorical(logits: z), targets: targets, mask: mask.map { Tensor($0, shape: [3, $0.count / 3]) },
-                weights: weights.map { Tensor($0, shape: [3, $0.count / 3]) })
+                Categorical(logits: z), targets: targets,
+                mask: mask.map { Tensor($0, shape: $0.count == 3 ? [3] : [3, 4]) }, weights: weights.map { Tensor($0) })
         }
         func counted(_ loss: Loss) -> [Bool]? { loss.countedExamples?.array() }
         let padded = [true, true, true, true, false, false, false, false, false, true, false, false]
