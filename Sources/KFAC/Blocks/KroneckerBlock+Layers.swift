@@ -38,11 +38,11 @@ extension KroneckerBlock {
         sharing: Approximation.Sharing, settings: FactorSettings
     ) {
         let weight = parameters[0].tensor
-        let inputs = VectorFactor(
-            features: weight.shape[1], hasBias: parameters.count > 1, structure: structures.input, settings: settings,
-            like: weight)
-        let outputs = VectorFactor(
-            features: weight.shape[0], structure: structures.output, settings: settings, like: weight)
+        let hasBias = parameters.count > 1
+        let shapes = KroneckerShapes(
+            weight: weight.shape, hasBias: hasBias, operation: .linear, structures: structures, settings: settings)!
+        let inputs = VectorFactor(shapes.input, hasBias: hasBias, settings: settings, like: weight)
+        let outputs = VectorFactor(shapes.output, settings: settings, like: weight)
         self.init(parameters, input: inputs.factor, output: outputs.factor) { statistics in
             let batch = statistics.batchSize
             let uses = statistics.uses.map(\.input)
@@ -68,19 +68,17 @@ extension KroneckerBlock {
         settings: FactorSettings
     ) {
         let weight = parameters[0].tensor
-        let shape = weight.shape
-        let (dtype, device) = (weight.dtype, weight.device)
         let hasBias = parameters.count > 1
         let isTransposed = geometry.isTransposed
-        let inputs = ConvInputKroneckerFactor(
-            channels: isTransposed ? shape[0] : shape[1] * geometry.groups, geometry: geometry, hasBias: hasBias,
-            settings: settings, dtype: dtype, device: device)
-        let outputs = ConvOutputKroneckerFactor(
-            channels: isTransposed ? shape[1] * geometry.groups : shape[0],
-            geometry: geometry.groups > 1 || isTransposed ? geometry : nil, settings: settings, dtype: dtype,
-            device: device)
+        let shapes = KroneckerShapes(
+            weight: weight.shape, hasBias: hasBias, operation: .convolution(geometry), settings: settings)!
+        let inputs = ConvolutionFactor(
+            inputOf: weight, geometry: geometry, hasBias: hasBias, shape: shapes.input, settings: settings)
+        let outputs = ConvolutionFactor(
+            outputOf: weight, geometry: geometry, shape: shapes.output, settings: settings)
         self.init(
-            parameters, input: inputs, output: outputs, order: isTransposed ? .inputsFirst : .outputsFirst
+            parameters, input: inputs.factor, output: outputs.factor,
+            order: isTransposed ? .inputsFirst : .outputsFirst, groups: geometry.groups
         ) { statistics in
             let weight = Double(statistics.batchSize)
             // The same kernel may be used with different strides and dilations.
@@ -89,9 +87,8 @@ extension KroneckerBlock {
             let locations = statistics.uses.map(\.locationCount).reduce(0, +)
             switch sharing {
             case .expand:
-                inputs.update(uses: uses, decay: statistics.decay, weight: weight)
-                outputs.update(
-                    uses: statistics.gradients, geometries: uses.map(\.1), decay: statistics.decay, weight: weight)
+                inputs.update([uses.map(\.0)], geometries: uses.map(\.1), statistics)
+                outputs.update(statistics.gradients, geometries: uses.map(\.1), statistics)
                 return Double(locations) / weight
             case .reduce:
                 let sums = uses.map { input, geometry in
@@ -100,9 +97,8 @@ extension KroneckerBlock {
                         : Patches.summed(of: input, geometry: geometry)
                 }
                 let mean = sum(sums) * (weight / Double(locations))
-                inputs.update(
-                    sources: [[Rows(columns: mean, hasBias: hasBias)]], decay: statistics.decay, weight: weight)
-                let rows: [[any SecondMoment]] = statistics.gradients.map { source in
+                inputs.update(rows: [[Rows(columns: mean, hasBias: hasBias)]], statistics)
+                let rows: [[Rows]] = statistics.gradients.map { source in
                     let sums = zip(source, uses).map { gradient, use in
                         isTransposed
                             ? Patches.summed(of: gradient, geometry: use.1.forward)
@@ -110,7 +106,7 @@ extension KroneckerBlock {
                     }
                     return [Rows(columns: sum(sums))]
                 }
-                outputs.update(sources: rows, decay: statistics.decay, weight: weight)
+                outputs.update(rows: rows, statistics)
                 return 1
             }
         }
@@ -128,11 +124,14 @@ extension KroneckerBlock {
         let inputs = SpatiallyUncorrelatedConvInputFactor(
             channels: shape[1], kernel: geometry.kernel, hasBias: bias != nil, settings: settings, dtype: dtype,
             device: device)
-        let outputs = ConvOutputKroneckerFactor(channels: shape[0], settings: settings, dtype: dtype, device: device)
-        self.init([weight] + (bias.map { [$0] } ?? []), input: inputs, output: outputs) { statistics in
+        let outputs = ConvolutionFactor(
+            outputOf: weight.tensor, geometry: geometry, shape: FactorShape(units: shape[0], settings: settings),
+            settings: settings)
+        self.init([weight] + (bias.map { [$0] } ?? []), input: inputs, output: outputs.factor) { statistics in
             let weight = Double(statistics.batchSize)
             inputs.update(inputs: statistics.uses.map(\.input), decay: statistics.decay, weight: weight)
-            outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
+            let geometries = statistics.uses.map { $0.operation.geometry ?? geometry }
+            outputs.update(statistics.gradients, geometries: geometries, statistics)
             return Double(statistics.uses.map(\.locationCount).reduce(0, +)) / weight
         }
     }
@@ -145,51 +144,14 @@ extension KroneckerBlock {
         let inputs = DiagonalKroneckerFactor(
             features: shape[0], settings: settings, dtype: weight.tensor.dtype, device: weight.tensor.device)
         let outputs = VectorFactor(
-            features: shape[1], structure: outputStructure, settings: settings, like: weight.tensor)
+            FactorShape(units: shape[1], structure: outputStructure, settings: settings), settings: settings,
+            like: weight.tensor)
         self.init([weight], input: inputs, output: outputs.factor, order: .inputsFirst) { statistics in
             let indices = statistics.uses.map(\.input)
             inputs.update(
                 indices: indices, decay: statistics.decay, weight: Double(statistics.batchSize))
             outputs.update(uses: statistics.gradients, statistics)
             return Double(indices.map(\.count).reduce(0, +)) / Double(statistics.batchSize)
-        }
-    }
-}
-
-/// A factor of vectors, dense or diagonal.
-private enum VectorFactor {
-    case dense(FullyConnectedKroneckerFactor)
-    case diagonal(DiagonalKroneckerFactor)
-
-    init(
-        features: Int, hasBias: Bool = false, structure: Approximation.Structure, settings: FactorSettings,
-        like tensor: Tensor
-    ) {
-        let (dtype, device) = (tensor.dtype, tensor.device)
-        switch structure {
-        case .dense:
-            self = .dense(
-                FullyConnectedKroneckerFactor(
-                    features: features, hasBias: hasBias, settings: settings, dtype: dtype, device: device))
-        case .diagonal:
-            self = .diagonal(
-                DiagonalKroneckerFactor(
-                    features: features, hasBias: hasBias, settings: settings, dtype: dtype, device: device))
-        }
-    }
-
-    var factor: any FisherFactor {
-        switch self {
-        case .dense(let factor): factor
-        case .diagonal(let factor): factor
-        }
-    }
-
-    func update(uses: [[Tensor]], _ statistics: BlockStatistics) {
-        let (decay, weight) = (statistics.decay, Double(statistics.batchSize))
-        switch self {
-        case .dense(let factor): factor.update(uses: uses, decay: decay, weight: weight)
-        case .diagonal(let factor): factor.update(uses: uses, decay: decay, weight: weight)
         }
     }
 }

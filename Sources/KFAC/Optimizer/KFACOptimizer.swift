@@ -57,6 +57,7 @@ public final class KFACOptimizer: Optimizer {
         let variable = parameters.filter(\.tensor.requiresGradient)
         layers = LayerCollection(
             parameters: variable, choices: configuration.layers, settings: configuration.factors)
+        if case .background = configuration.inverses { layers.isInvertedInBackground = true }
         namedFirstOrder = variable.filter {
             configuration.layers.isFirstOrder($0.name) && !configuration.layers.isExcluded($0.name)
         }

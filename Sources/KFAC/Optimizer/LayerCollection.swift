@@ -16,6 +16,12 @@ struct LayerCollection {
     /// The plans for want of a better one.
     private var unknown: [BlockPlan] = []
     private(set) var isPlanned = false
+    /// What the blocks take of memory; nil before they are made.
+    private(set) var memory: MemoryEstimate?
+    /// The bytes that the blocks may take; nil where nothing is known of that, as on other devices than the CPU.
+    var memoryLimit: Int?
+    /// Whether inverses are computed in the background, which takes more memory.
+    var isInvertedInBackground = false
 
     /// Collects those of the given parameters that are not excluded.
     init(parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings) {
@@ -29,6 +35,7 @@ struct LayerCollection {
         self.parameters = parameters.filter { !choices.isExcluded($0.name) && !choices.isFirstOrder($0.name) }
         self.choices = choices
         self.settings = settings
+        memoryLimit = parameters.allSatisfy { $0.tensor.device == .cpu } ? MachineMemory.limit : nil
     }
 
     /// The names of all parameters, excluded ones among them.
@@ -89,12 +96,15 @@ struct LayerCollection {
     /// The same choices, to find the blocks again.
     func unplanned() -> LayerCollection {
         var layers = self
-        (layers.blocks, layers.plan, layers.unknown, layers.isPlanned) = ([], [], [], false)
+        (layers.blocks, layers.plan, layers.unknown, layers.isPlanned, layers.memory) = ([], [], [], false, nil)
         return layers
     }
 
-    /// What to tell the user of the blocks: one message for all parameters without an approximation of their own.
-    var messages: [String] {
+    /// What to tell the user of the blocks.
+    var messages: [String] { unknownMessages + wideMessages }
+
+    /// One message for all parameters without an approximation of their own.
+    private var unknownMessages: [String] {
         let names = unknown.flatMap { $0.parameters.map { parameters[$0].name } }
         guard !names.isEmpty else { return [] }
         return [
@@ -105,12 +115,42 @@ struct LayerCollection {
         ]
     }
 
+    /// One message for each factor that is beyond the limit, of the largest; and how many others there are.
+    private var wideMessages: [String] {
+        let wide = (memory?.factors ?? []).filter { if case .blocks = $0.structure { true } else { false } }
+        let messages = wide.prefix(3).map { factor in
+            "the \(factor.side) factor of \(factor.layer) has \(factor.dimension) rows, more than the limit of "
+                + "\(settings.dimensionLimit): dense blocks of up to \(settings.blockSize) (\(bytes(factor.averageBytes))) take "
+                + "the place of all entries (\(bytes(factor.denseBytes))); FactorSettings.dimensionLimit and blockSize decide"
+        }
+        guard wide.count > messages.count else { return messages }
+        return messages + ["\(wide.count - messages.count) smaller factors are kept in blocks, too"]
+    }
+
+    /// What the blocks will take of memory, from the uses of a run of the model.
+    func memory(for uses: [LayerUse], batchSize: Int) throws -> MemoryEstimate {
+        if let memory { return memory }
+        return memory(of: try plans(uses, batchSize: batchSize).used, uses: uses)
+    }
+
+    private func memory(of plan: [BlockPlan], uses: [LayerUse]) -> MemoryEstimate {
+        let layers = plan.map { plan in
+            plan.memory(of: plan.parameters.map { parameters[$0] }, uses: uses, settings: settings)
+        }
+        return MemoryEstimate(layers, isInBackground: isInvertedInBackground)
+    }
+
+    /// The plans of all parameters, and those that become blocks.
+    private func plans(_ uses: [LayerUse], batchSize: Int) throws -> (all: [BlockPlan], used: [BlockPlan]) {
+        let all = try BlockPlanner(self, uses: uses, batchSize: batchSize).plan()
+        return (all, choices.unknown == .firstOrder ? all.filter { !$0.isFallback } : all)
+    }
+
     /// The parameters that have a block; known after the first call of ``statistics(of:uses:estimation:matrix:decay:using:)``.
     var withBlocks: [NamedParameter] { blocks.flatMap(\.parameters) }
 
     private mutating func updatePlan(_ uses: [LayerUse], batchSize: Int) throws {
-        let all = try BlockPlanner(self, uses: uses, batchSize: batchSize).plan()
-        let new = choices.unknown == .firstOrder ? all.filter { !$0.isFallback } : all
+        let (all, new) = try plans(uses, batchSize: batchSize)
         if isPlanned {
             // Blocks appear in one order, so that the first difference is at one place.
             guard let changed = zip(plan, new).first(where: { !$0.isAlike($1) })?.0 else {
@@ -119,9 +159,12 @@ struct LayerCollection {
             }
             throw OptimizerError.usesChanged(changed.parameters.map { parameters[$0].name })
         }
+        let memory = memory(of: new, uses: uses)
+        try memory.requireFitting(memoryLimit)
         blocks = try new.map { try $0.block(of: $0.parameters.map { parameters[$0] }, uses: uses, settings: settings) }
         plan = new
         unknown = all.filter(\.isFallback)
+        self.memory = memory
         isPlanned = true
     }
 }
