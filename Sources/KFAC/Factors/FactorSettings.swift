@@ -54,8 +54,8 @@ public struct FactorSettings: Sendable, Hashable, Codable {
     /// Why no factor can follow this; nil where one can.
     var defect: String? {
         if dimensionLimit < 1 || blockSize < 1 {
-            return "the limit \(dimensionLimit) of a factor's dimension and the size \(blockSize) of the blocks beyond it "
-                + "must be positive"
+            return "the limit \(dimensionLimit) of a factor's dimension and the size \(blockSize) of the blocks beyond "
+                + "it must be positive"
         }
         return nil
     }

@@ -10,10 +10,11 @@ enum FactorShape: Sendable, Hashable {
     case blocks(BlockLayout)
     /// A symmetric 2x2 matrix for each unit.
     case unitwise(units: Int)
-    /// A matrix of the channels that repeats at each position of the kernel, and their mean.
-    case repeated(channels: Int, positions: Int, hasBias: Bool)
+    /// A matrix of the channels that repeats at each position of the kernel, and their mean; inverted with all its entries
+    /// where it is damped exactly.
+    case repeated(channels: Int, positions: Int, hasBias: Bool, isExact: Bool)
     /// All entries, and those of neighbouring steps of a time series.
-    case series(dimension: Int)
+    case series(dimension: Int, form: Approximation.TimeSeriesForm)
 
     /// The shape of one side of a Kronecker product.
     ///
@@ -43,11 +44,11 @@ enum FactorShape: Sendable, Hashable {
     /// The number of rows and columns of the whole matrix.
     var dimension: Int {
         switch self {
-        case .diagonal(let dimension), .series(let dimension): dimension
+        case .diagonal(let dimension), .series(let dimension, _): dimension
         case .dense(let dimension, let groups): dimension * groups
         case .blocks(let layout): layout.dimension
         case .unitwise(let units): 2 * units
-        case .repeated(let channels, let positions, let hasBias): channels * positions + (hasBias ? 1 : 0)
+        case .repeated(let channels, let positions, let hasBias, _): channels * positions + (hasBias ? 1 : 0)
         }
     }
 }

@@ -118,6 +118,7 @@ struct LayerCollection {
     /// One message for each factor that is beyond the limit, of the largest; and how many others there are.
     private var wideMessages: [String] {
         let wide = (memory?.factors ?? []).filter { if case .blocks = $0.structure { true } else { false } }
+            .sorted { $0.denseBytes > $1.denseBytes }
         let messages = wide.prefix(3).map { factor in
             "the \(factor.side) factor of \(factor.layer) has \(factor.dimension) rows, more than the limit of "
                 + "\(settings.dimensionLimit): dense blocks of up to \(settings.blockSize) (\(bytes(factor.averageBytes))) take "

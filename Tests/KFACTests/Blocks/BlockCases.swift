@@ -105,7 +105,8 @@ enum BlockCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
     ) throws -> CurvatureProbe {
         let parameters = parameters()
         return try CurvatureProbe(
-            parameters, estimation: estimation, choices: LayerChoices(names: ["layer": approximation]), settings: settings
+            parameters, estimation: estimation, choices: LayerChoices(names: ["layer": approximation]),
+            settings: settings
         ) {
             let output = output(parameters)
             let mean = (loss ?? { $0.tanh() })(output)

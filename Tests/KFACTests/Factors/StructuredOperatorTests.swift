@@ -20,7 +20,8 @@ import Torch
             "grouped Kronecker": GroupedKroneckerOperator(grouped, other),
             "direct sum": DirectSumOperator([dense(2, seed: 5), diagonal, grouped]),
             "Kronecker of sums": KroneckerOperator(
-                DirectSumOperator([dense(2, seed: 5), diagonal]), DirectSumOperator([dense(1, seed: 6), dense(2, seed: 7)])),
+                DirectSumOperator([dense(2, seed: 5), diagonal]),
+                DirectSumOperator([dense(1, seed: 6), dense(2, seed: 7)])),
             "repeated": RepeatedOperator(dense(3, seed: 6), count: 4),
             "rank one": RankOneUpdateOperator(dense(4, seed: 7), vector: randomTensor([4], seed: 8), weight: 0.7),
             "unitwise": UnitwiseOperator(

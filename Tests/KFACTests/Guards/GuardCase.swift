@@ -20,7 +20,8 @@ enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
     var choices: LayerChoices {
         let approximation: Approximation =
             switch self {
-            case .linear, .linearWithoutBias, .linearExact, .linearWide, .convolution, .grouped, .groupedExact, .transposed,
+            case .linear, .linearWithoutBias, .linearExact, .linearWide, .convolution, .grouped, .groupedExact,
+                .transposed,
                 .embedding, .shared:
                 .kronecker()
             case .linearDiagonalInput: .kronecker(input: .diagonal)

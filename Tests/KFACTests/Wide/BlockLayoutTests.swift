@@ -27,7 +27,8 @@ import Testing
         Case(units: 12, sizes: [4, 4, 4]), Case(units: 10, sizes: [4, 4, 2]), Case(units: 13, sizes: [4, 4, 4, 1]),
         Case(units: 12, hasBias: true, sizes: [4, 4, 5]), Case(units: 13, hasBias: true, sizes: [4, 4, 4, 2]),
         // Kernels stay whole where they fit, and are cut where they do not.
-        Case(units: 5, elements: 2, sizes: [4, 4, 2]), Case(units: 5, elements: 3, hasBias: true, sizes: [3, 3, 3, 3, 4]),
+        Case(units: 5, elements: 2, sizes: [4, 4, 2]),
+        Case(units: 5, elements: 3, hasBias: true, sizes: [3, 3, 3, 3, 4]),
         Case(units: 2, elements: 5, sizes: [4, 4, 2]), Case(units: 1, elements: 9, sizes: [3, 3, 3]),
         // Blocks are never larger than the limit, and there are at least two.
         Case(units: 9, blockSize: 100, sizes: [5, 4]), Case(units: 8, hasBias: true, blockSize: 100, sizes: [4, 5]),

@@ -11,24 +11,24 @@ extension BlockPlan {
         let operation = self.uses.first.map { uses[$0].operation }
         let shapes = shapes(of: parameters, operation: operation, settings: settings)
         let elementBytes = parameters[0].tensor.dtype.byteCount
-        let isExact = shapes.count == 2 && settings.dampingSplit == .exact
+        let isProduct = shapes.count == 2
         let isSeries = if case .timeSeries = approximation { true } else { false }
-        let factors = shapes.map { side, shape in
-            FactorMemory(
-                layer: layerName(of: parameters), side: side, shape: shape,
-                isDiagonalised: isExact || isSeries, elementBytes: elementBytes)
-        }
-        var memory = LayerMemory(factors: factors)
-        if isSeries || isExact {
-            // Eigenvalues of the product, one for each entry of the weight; dense products of several groups.
-            var entries = Double(shapes[0].shape.dimension) * Double(shapes[1].shape.dimension)
-            if case .dense(let m, let groups) = shapes[0].shape, case .dense(let n, _) = shapes[1].shape, groups > 1 {
-                entries = Double(groups) * Double(m) * Double(m) * Double(n) * Double(n)
-            }
-            if case .repeated = shapes[0].shape {
-                entries += Double(shapes[0].shape.dimension) * Double(shapes[0].shape.dimension)
-            }
-            memory.sharedBytes = byteCount(entries, elementBytes)
+        let isDiagonalised = isSeries || isProduct && settings.dampingSplit == .exact
+        // Of several groups, dense products are damped exactly.
+        let groups = operation?.geometry?.groups ?? 1
+        let isDenseProduct =
+            isDiagonalised && groups > 1
+            && shapes.allSatisfy { if case .dense = $0.shape { true } else { false } }
+        var memory = LayerMemory(
+            factors: shapes.map { side, shape in
+                FactorMemory(
+                    layer: layerName(of: parameters), side: side, shape: shape, isDiagonalised: isDiagonalised,
+                    keepsInverse: !isDenseProduct, elementBytes: elementBytes)
+            })
+        if isDiagonalised {
+            // The eigenvalues of the product of each group; or all its entries.
+            let rows = shapes.reduce(1.0) { $0 * Double($1.shape.dimension / groups) }
+            memory.sharedBytes = byteCount(Double(groups) * (isDenseProduct ? rows * rows : rows), elementBytes)
         }
         return memory
     }
@@ -52,14 +52,14 @@ extension BlockPlan {
         case .uncorrelatedPixels:
             guard case .convolution(let geometry) = operation else { return [] }
             let positions = geometry.kernel.reduce(1, *)
-            return [
-                (.input, .repeated(channels: shape[1], positions: positions, hasBias: hasBias)),
-                (.output, FactorShape(units: shape[0], settings: settings)),
-            ]
-        case .timeSeries:
+            let input = FactorShape.repeated(
+                channels: shape[1], positions: positions, hasBias: hasBias, isExact: settings.dampingSplit == .exact)
+            return [(.input, input), (.output, FactorShape(units: shape[0], settings: settings))]
+        case .timeSeries(let form):
             guard shape.count == 2 else { return [] }
             return [
-                (.input, .series(dimension: shape[1] + (hasBias ? 1 : 0))), (.output, .series(dimension: shape[0])),
+                (.input, .series(dimension: shape[1] + (hasBias ? 1 : 0), form: form)),
+                (.output, .series(dimension: shape[0], form: form)),
             ]
         }
     }

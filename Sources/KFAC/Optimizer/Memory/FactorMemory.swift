@@ -30,14 +30,19 @@ public struct FactorMemory: Sendable, Hashable {
     public let structure: Structure
     /// The bytes of the running average.
     public let averageBytes: Int
-    /// The bytes of what is kept of its inverse.
+    /// The bytes of what is kept of its inverse; 0 where only that of the whole curvature is.
     public let inverseBytes: Int
     /// The bytes that are needed besides while the inverse is computed.
     public let workBytes: Int
     /// The bytes of the running average if it were kept with all its entries.
     public let denseBytes: Int
 
-    init(layer: String, side: Side, shape: FactorShape, isDiagonalised: Bool, elementBytes: Int) {
+    /// - Parameters:
+    ///   - isDiagonalised: Whether inverses come from eigendecompositions.
+    ///   - keepsInverse: Whether a matrix of its own is kept of the inverse.
+    init(
+        layer: String, side: Side, shape: FactorShape, isDiagonalised: Bool, keepsInverse: Bool, elementBytes: Int
+    ) {
         self.layer = layer
         self.side = side
         dimension = shape.dimension
@@ -47,7 +52,7 @@ public struct FactorMemory: Sendable, Hashable {
         case .blocks(let layout): structure = .blocks(count: layout.blockCount, size: layout.size)
         }
         averageBytes = byteCount(shape.averageEntries, elementBytes)
-        inverseBytes = byteCount(shape.inverseEntries, elementBytes)
+        inverseBytes = keepsInverse ? byteCount(shape.inverseEntries, elementBytes) : 0
         // A Cholesky factor and its inverse, or a copy and what LAPACK works with.
         workBytes = byteCount(shape.matrixEntries * (isDiagonalised ? 4 : 2), elementBytes)
         denseBytes = byteCount(shape.denseEntries, elementBytes)
@@ -74,7 +79,7 @@ extension FactorShape {
         switch self {
         case .diagonal(let dimension): Double(dimension)
         case .unitwise(let units): 3 * Double(units)
-        case .repeated(let channels, _, _): matrixEntries + Double(channels)
+        case .repeated(let channels, _, _, _): square(channels) + Double(channels)
         case .series: 2 * matrixEntries
         case .dense, .blocks: matrixEntries
         }
@@ -83,19 +88,20 @@ extension FactorShape {
     /// The number of entries that are kept of the inverse.
     fileprivate var inverseEntries: Double {
         switch self {
-        case .repeated: matrixEntries + Double(dimension)
+        case .repeated(_, _, _, isExact: true): matrixEntries
+        case .repeated(_, _, let hasBias, _): matrixEntries + Double(dimension + (hasBias ? 1 : 0))
+        case .series(_, .symmetricLag): matrixEntries
         default: averageEntries
         }
     }
 
     /// The number of entries of all matrices that are inverted; 0 of diagonals.
     fileprivate var matrixEntries: Double {
-        func square(_ number: Int) -> Double { Double(number) * Double(number) }
         switch self {
         case .diagonal, .unitwise: return 0
         case .dense(let dimension, let groups): return Double(groups) * square(dimension)
-        case .series(let dimension): return square(dimension)
-        case .repeated(let channels, _, _): return square(channels)
+        case .series(let dimension, _): return square(dimension)
+        case .repeated(let channels, _, _, let isExact): return square(isExact ? dimension : channels)
         case .blocks(let layout):
             return Double(layout.groups) * (Double(layout.count) * square(layout.size) + square(layout.lastSize))
         }
@@ -112,6 +118,8 @@ extension FactorShape {
         return Double(dimension) * Double(dimension) / Double(groups)
     }
 }
+
+private func square(_ number: Int) -> Double { Double(number) * Double(number) }
 
 /// The bytes of so many elements, at most as many as an integer holds.
 func byteCount(_ elements: Double, _ elementBytes: Int) -> Int {

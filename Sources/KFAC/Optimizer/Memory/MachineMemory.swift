@@ -14,9 +14,9 @@ enum MachineMemory {
     private static var addressSpaceLimit: Int? {
         var limit = rlimit()
         #if canImport(Glibc)
-        let kind = __rlimit_resource_t(RLIMIT_AS.rawValue)
+            let kind = __rlimit_resource_t(RLIMIT_AS.rawValue)
         #else
-        let kind = RLIMIT_AS
+            let kind = RLIMIT_AS
         #endif
         guard getrlimit(kind, &limit) == 0 else { return nil }
         // What is unlimited is the greatest number.

@@ -8,8 +8,10 @@ public struct MemoryEstimate: Sendable, Hashable {
     public let averageBytes: Int
     /// The bytes of all stored inverses.
     public let inverseBytes: Int
-    /// The bytes that computing inverses anew takes besides, at its peak: the new inverse of a layer while the old one is in
-    /// use, and work space. With inverses in the background, those of all layers and copies of all averages.
+    /// The bytes that computing inverses anew takes besides, at its peak.
+    ///
+    /// The new inverse of a layer while the old one is in use, and work space; with inverses in the background, those of
+    /// all layers and copies of all averages.
     public let refreshBytes: Int
 
     /// The bytes of all of that.
