@@ -11,7 +11,7 @@ public enum Approximation: Sendable, Hashable, Codable {
     /// For linear layers, convolutions of all kinds and embeddings; for tied weights the sum of one such product for each
     /// kind of use, with dense structures only. Diagonal structures are for linear layers and, on
     /// the output side, for embeddings, whose input side is always diagonal; ``Sharing/reduce`` is for linear layers and
-    /// convolutions.
+    /// convolutions. Dense structures are cut into blocks beyond ``FactorSettings/dimensionLimit``.
     case kronecker(input: Structure = .dense, output: Structure = .dense, sharing: Sharing = .expand)
     /// A Kronecker product that takes the pixels of a patch for uncorrelated (`kron_sua`): for convolutions of one group.
     case uncorrelatedPixels

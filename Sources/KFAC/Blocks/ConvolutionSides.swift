@@ -24,25 +24,25 @@ struct ConvolutionSides {
 
     /// The vectors of a side: of the inputs, and for each source of the output gradients.
     struct Vectors {
-        let inputs: [any SecondMoment]
-        let outputs: [[any SecondMoment]]
+        let inputs: [Rows]
+        let outputs: [[Rows]]
         /// How many vectors a source has.
         let count: Int
     }
 
     /// Moves both factors, and gives the number of vectors.
     func update(
-        _ inputs: ConvInputKroneckerFactor, _ outputs: ConvOutputKroneckerFactor, with vectors: Vectors
+        _ inputs: ConvolutionFactor, _ outputs: ConvolutionFactor, with vectors: Vectors
     ) -> Double {
         let weight = Double(vectors.count)
-        inputs.update(sources: [vectors.inputs], decay: statistics.decay, weight: weight)
-        outputs.update(sources: vectors.outputs, decay: statistics.decay, weight: weight)
+        inputs.update(rows: [vectors.inputs], decay: statistics.decay, weight: weight)
+        outputs.update(rows: vectors.outputs, decay: statistics.decay, weight: weight)
         return weight
     }
 
     /// The patches and pixels of the locations that count, each of which is an example of its own.
     func countedRows(hasBias: Bool) -> Vectors {
-        func rows(_ tensor: Tensor, _ use: Int, isInput: Bool) -> any SecondMoment {
+        func rows(_ tensor: Tensor, _ use: Int, isInput: Bool) -> Rows {
             let geometry = geometries[use]
             let rows =
                 isInput == geometry.isTransposed

@@ -43,12 +43,12 @@ extension KroneckerBlock {
         sharing: Approximation.Sharing, settings: FactorSettings
     ) {
         let weight = parameters[0].tensor
-        let inputs = VectorFactor(
-            features: weight.shape[isTransposed ? 0 : 1], hasBias: parameters.count > 1, structure: structures.input,
-            settings: settings, like: weight)
-        let outputs = VectorFactor(
-            features: weight.shape[isTransposed ? 1 : 0], structure: structures.output, settings: settings, like: weight
-        )
+        let hasBias = parameters.count > 1
+        let shapes = KroneckerShapes(
+            weight: weight.shape, hasBias: hasBias, operation: isTransposed ? .transposedLinear : .linear,
+            structures: structures, settings: settings)!
+        let inputs = VectorFactor(shapes.input, hasBias: hasBias, settings: settings, like: weight)
+        let outputs = VectorFactor(shapes.output, settings: settings, like: weight)
         self.init(
             parameters, input: inputs.factor, output: outputs.factor,
             order: isTransposed ? .inputsFirst : .outputsFirst
@@ -75,19 +75,17 @@ extension KroneckerBlock {
         settings: FactorSettings
     ) {
         let weight = parameters[0].tensor
-        let shape = weight.shape
-        let (dtype, device) = (weight.dtype, weight.device)
         let hasBias = parameters.count > 1
         let isTransposed = geometry.isTransposed
-        let inputs = ConvInputKroneckerFactor(
-            channels: isTransposed ? shape[0] : shape[1] * geometry.groups, geometry: geometry, hasBias: hasBias,
-            settings: settings, dtype: dtype, device: device)
-        let outputs = ConvOutputKroneckerFactor(
-            channels: isTransposed ? shape[1] * geometry.groups : shape[0],
-            geometry: geometry.groups > 1 || isTransposed ? geometry : nil, settings: settings, dtype: dtype,
-            device: device)
+        let shapes = KroneckerShapes(
+            weight: weight.shape, hasBias: hasBias, operation: .convolution(geometry), settings: settings)!
+        let inputs = ConvolutionFactor(
+            inputOf: weight, geometry: geometry, hasBias: hasBias, shape: shapes.input, settings: settings)
+        let outputs = ConvolutionFactor(
+            outputOf: weight, geometry: geometry, shape: shapes.output, settings: settings)
         self.init(
-            parameters, input: inputs, output: outputs, order: isTransposed ? .inputsFirst : .outputsFirst
+            parameters, input: inputs.factor, output: outputs.factor,
+            order: isTransposed ? .inputsFirst : .outputsFirst, groups: geometry.groups
         ) { statistics in
             let statistics = statistics.withCountedExamples()
             let counted = statistics.countedPositions()
@@ -101,11 +99,11 @@ extension KroneckerBlock {
             }
             switch sharing {
             case .expand where counted.allSatisfy({ $0 == nil }):
-                let uses = zip(statistics.uses.map(\.input), geometries).map { (input: $0, geometry: $1) }
                 let weight = Double(sides.count)
-                inputs.update(uses: uses, decay: statistics.decay, weight: weight)
+                inputs.update(
+                    [statistics.uses.map(\.input)], geometries: geometries, decay: statistics.decay, weight: weight)
                 outputs.update(
-                    uses: statistics.gradients, geometries: geometries, decay: statistics.decay, weight: weight)
+                    statistics.gradients, geometries: geometries, decay: statistics.decay, weight: weight)
                 return weight / statistics.normalizer
             case .expand:
                 return sides.update(inputs, outputs, with: sides.countedRows(hasBias: hasBias)) / statistics.normalizer
@@ -127,8 +125,10 @@ extension KroneckerBlock {
         let inputs = SpatiallyUncorrelatedConvInputFactor(
             channels: shape[1], kernel: geometry.kernel, hasBias: bias != nil, settings: settings, dtype: dtype,
             device: device)
-        let outputs = ConvOutputKroneckerFactor(channels: shape[0], settings: settings, dtype: dtype, device: device)
-        self.init([weight] + (bias.map { [$0] } ?? []), input: inputs, output: outputs) { statistics in
+        let outputs = ConvolutionFactor(
+            outputOf: weight.tensor, geometry: geometry, shape: FactorShape(units: shape[0], settings: settings),
+            settings: settings)
+        self.init([weight] + (bias.map { [$0] } ?? []), input: inputs, output: outputs.factor) { statistics in
             let statistics = statistics.withCountedExamples()
             guard statistics.uses.allSatisfy({ $0.mask == nil }) else {
                 fatalError("uncorrelatedPixels: a mask of positions needs the patches; use .kronecker()")
@@ -141,7 +141,8 @@ extension KroneckerBlock {
             }
             let (decay, weight) = (statistics.decay, Double(count))
             inputs.update(inputs: statistics.uses.map(\.input), decay: decay, weight: weight)
-            outputs.update(uses: statistics.gradients, decay: decay, weight: weight)
+            let geometries = statistics.uses.map { $0.operation.geometry ?? geometry }
+            outputs.update(statistics.gradients, geometries: geometries, decay: decay, weight: weight)
             return weight / statistics.normalizer
         }
     }
@@ -154,7 +155,8 @@ extension KroneckerBlock {
         let inputs = DiagonalKroneckerFactor(
             features: shape[0], settings: settings, dtype: weight.tensor.dtype, device: weight.tensor.device)
         let outputs = VectorFactor(
-            features: shape[1], structure: outputStructure, settings: settings, like: weight.tensor)
+            FactorShape(units: shape[1], structure: outputStructure, settings: settings), settings: settings,
+            like: weight.tensor)
         self.init([weight], input: inputs, output: outputs.factor, order: .inputsFirst) { statistics in
             let rows = statistics.countedRows()
             if rows.count > 0 {
@@ -164,46 +166,6 @@ extension KroneckerBlock {
             }
             outputs.update(uses: rows.gradients, count: rows.count, decay: statistics.decay)
             return Double(rows.count) / statistics.normalizer
-        }
-    }
-}
-
-/// A factor of vectors, dense or diagonal.
-private enum VectorFactor {
-    case dense(FullyConnectedKroneckerFactor)
-    case diagonal(DiagonalKroneckerFactor)
-
-    init(
-        features: Int, hasBias: Bool = false, structure: Approximation.Structure, settings: FactorSettings,
-        like tensor: Tensor
-    ) {
-        let (dtype, device) = (tensor.dtype, tensor.device)
-        switch structure {
-        case .dense:
-            self = .dense(
-                FullyConnectedKroneckerFactor(
-                    features: features, hasBias: hasBias, settings: settings, dtype: dtype, device: device))
-        case .diagonal:
-            self = .diagonal(
-                DiagonalKroneckerFactor(
-                    features: features, hasBias: hasBias, settings: settings, dtype: dtype, device: device))
-        }
-    }
-
-    var factor: any FisherFactor {
-        switch self {
-        case .dense(let factor): factor
-        case .diagonal(let factor): factor
-        }
-    }
-
-    /// Moves the average by rows, so many of them in all uses of a source.
-    func update(uses: [[Tensor]], count: Int, decay: Double) {
-        switch self {
-        case .dense(let factor) where count > 0: factor.update(uses: uses, decay: decay, weight: Double(count))
-        case .diagonal(let factor) where count > 0: factor.update(uses: uses, decay: decay, weight: Double(count))
-        case .dense(let factor): factor.fade(decay: decay)
-        case .diagonal(let factor): factor.fade(decay: decay)
         }
     }
 }

@@ -27,6 +27,8 @@ public final class KroneckerBlock: CurvatureBlock {
     public let output: any FisherFactor
 
     let order: Order
+    /// The number of groups that have a product of their own each.
+    private let groups: Int
     private let update: (BlockStatistics) -> Double
     private(set) var locationCount = LocationCount()
 
@@ -39,13 +41,14 @@ public final class KroneckerBlock: CurvatureBlock {
     /// Creates a block of factors that `update` moves; it returns the mean number of locations of an example.
     init(
         _ parameters: [NamedParameter], input: any FisherFactor, output: any FisherFactor,
-        order: Order = .outputsFirst, update: @escaping (BlockStatistics) -> Double
+        order: Order = .outputsFirst, groups: Int = 1, update: @escaping (BlockStatistics) -> Double
     ) {
         self.parameters = parameters
         name = layerName(of: parameters)
         self.input = input
         self.output = output
         self.order = order
+        self.groups = groups
         self.update = update
     }
 
@@ -120,10 +123,14 @@ public final class KroneckerBlock: CurvatureBlock {
     /// The Kronecker product in the order of the weight's memory.
     func product(_ output: any SymmetricOperator, _ input: any SymmetricOperator) -> any SymmetricOperator {
         let (left, right) = order == .outputsFirst ? (output, input) : (input, output)
-        if let left = left as? GroupedOperator, let right = right as? GroupedOperator {
+        guard groups > 1 else { return KroneckerOperator(left, right) }
+        if let left = left as? GroupedOperator, let right = right as? GroupedOperator,
+            left.blocks.shape[0] == groups, right.blocks.shape[0] == groups
+        {
             return GroupedKroneckerOperator(left, right)
         }
-        return KroneckerOperator(left, right)
+        return DirectSumOperator(
+            zip(left.diagonalBlocks(groups), right.diagonalBlocks(groups)).map { KroneckerOperator($0, $1) })
     }
 
     public func save(to snapshot: inout Snapshot) {

@@ -29,22 +29,29 @@ public final class KroneckerSumBlock: CurvatureBlock {
     ) {
         var termSettings = settings
         if settings.dampingSplit == .exact { termSettings.dampingSplit = .traceRatio }
-        func structure(ofAxis axis: Int) -> Approximation.Structure {
-            weight.tensor.shape[axis] <= Self.denseLimit ? .dense : .diagonal
-        }
         let terms = operations.compactMap { operation -> KroneckerBlock? in
             guard operation.isOfVectors else { return nil }
-            let outputAxis = operation == .linear ? 0 : 1
+            let structures = Self.structures(ofWeight: weight.tensor.shape, operation)
             return KroneckerBlock(
-                weight: weight, bias: nil, operation: operation,
-                inputStructure: operation == .embedding ? .dense : structure(ofAxis: 1 - outputAxis),
-                outputStructure: structure(ofAxis: outputAxis),
-                sharing: operation == .embedding ? .expand : sharing, settings: termSettings)
+                weight: weight, bias: nil, operation: operation, inputStructure: structures.input,
+                outputStructure: structures.output, sharing: operation == .embedding ? .expand : sharing,
+                settings: termSettings)
         }
         guard terms.count == 2, operations.count == 2 else { return nil }
         parameters = [weight]
         self.terms = terms
         self.operations = operations
+    }
+
+    /// Which entries the factors of an operation keep.
+    static func structures(
+        ofWeight shape: [Int], _ operation: LayerUse.Operation
+    ) -> (input: Approximation.Structure, output: Approximation.Structure) {
+        func structure(ofAxis axis: Int) -> Approximation.Structure { shape[axis] <= denseLimit ? .dense : .diagonal }
+        let outputAxis = operation == .linear ? 0 : 1
+        return (
+            operation == .embedding ? .dense : structure(ofAxis: 1 - outputAxis), structure(ofAxis: outputAxis)
+        )
     }
 
     public func updateStatistics(_ statistics: BlockStatistics) {

@@ -20,13 +20,24 @@ public struct FactorSettings: Sendable, Hashable, Codable {
     ///
     /// Fixed rates by default, so that a run repeats itself to the bit; ``CostModel/measured`` follows the machine.
     public var costModel: CostModel
+    /// The largest dimension of a Kronecker factor that is kept with all its entries, of each group.
+    ///
+    /// Larger ones are kept as dense blocks of ``blockSize`` consecutive units along the diagonal, so that memory and time
+    /// grow with the number of units instead of its square and cube. Factors that are no side of a Kronecker product
+    /// (``Approximation/full``, ``Approximation/genericFull``, ``Approximation/timeSeries(_:)``) have the structure that
+    /// was chosen.
+    public var dimensionLimit: Int
+    /// The number of coordinates in the blocks of a factor beyond ``dimensionLimit``, at most.
+    ///
+    /// The last block may have one more, the bias's. Blocks of a convolution's patches hold whole channels, as many as fit.
+    public var blockSize: Int
 
     /// Creates settings.
     public init(
         averaging: MovingAverage.Rule = .weighted, start: MovingAverage.Start = .zeros, eigenThreshold: Int = 4,
         eigenvalueFloor: Double = 0, inverseStart: MovingAverage.Start = .zeros,
         dampingSplit: DampingSplit = .traceRatio, statistics: StatisticsForm = .automatic,
-        costModel: CostModel = .nominal
+        costModel: CostModel = .nominal, dimensionLimit: Int = 5120, blockSize: Int = 256
     ) {
         self.averaging = averaging
         self.start = start
@@ -36,6 +47,17 @@ public struct FactorSettings: Sendable, Hashable, Codable {
         self.dampingSplit = dampingSplit
         self.statistics = statistics
         self.costModel = costModel
+        self.dimensionLimit = dimensionLimit
+        self.blockSize = blockSize
+    }
+
+    /// Why no factor can follow this; nil where one can.
+    var defect: String? {
+        if dimensionLimit < 1 || blockSize < 1 {
+            return "the limit \(dimensionLimit) of a factor's dimension and the size \(blockSize) of the blocks beyond "
+                + "it must be positive"
+        }
+        return nil
     }
 
     /// The settings of the original's first version (TensorFlow 1.7): an average that starts from the identity

@@ -101,7 +101,7 @@ extension KFACOptimizer {
             } else if case .adaptive = preconditionerDamping {
                 return "the search for the preconditioner's damping needs the rule .quadraticModel, which compares"
             }
-            if let defect = guards.defect { return defect }
+            if let defect = guards.defect ?? factors.defect { return defect }
             if burnIn < 0 { return "\(burnIn) steps of burn-in" }
             return inverses.defect.map { "\(inverses): \($0)" }
         }

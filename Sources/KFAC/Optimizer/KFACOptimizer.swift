@@ -68,6 +68,7 @@ public final class KFACOptimizer: Optimizer {
         self.generator = generator
         layers = LayerCollection(
             parameters: parameters, choices: configuration.layers, settings: configuration.factors)
+        if case .background = configuration.inverses { layers.isInvertedInBackground = true }
         namedFirstOrder = parameters.filter {
             configuration.layers.isFirstOrder($0.name) && !configuration.layers.isExcluded($0.name)
         }

@@ -19,6 +19,12 @@ struct LayerCollection {
     private var isActive: [Bool] = []
     /// What to tell the user of new blocks.
     private var messages: [String] = []
+    /// What the blocks take of memory; nil before they are made.
+    private(set) var memory: MemoryEstimate?
+    /// The bytes that the blocks may take; nil where nothing is known of that, as on other devices than the CPU.
+    var memoryLimit: Int?
+    /// Whether inverses are computed in the background, which takes more memory.
+    var isInvertedInBackground = false
 
     /// Collects those of the given parameters that are not excluded.
     init(parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings) {
@@ -32,6 +38,7 @@ struct LayerCollection {
         self.parameters = parameters.filter { !choices.isExcluded($0.name) && !choices.isFirstOrder($0.name) }
         self.choices = choices
         self.settings = settings
+        memoryLimit = parameters.allSatisfy { $0.tensor.device == .cpu } ? MachineMemory.limit : nil
     }
 
     /// The blocks, in the order of their first parameters.
@@ -129,11 +136,27 @@ struct LayerCollection {
     /// The same choices, to find the blocks again.
     func unplanned() -> LayerCollection {
         var collection = self
-        (collection.layers, collection.isActive, collection.messages) = ([], [], [])
+        (collection.layers, collection.isActive, collection.messages, collection.memory) = ([], [], [], nil)
         return collection
     }
 
-    private mutating func updatePlan(_ uses: [LayerUse], of loss: Loss, outputs: [Tensor]) throws {
+    /// What the blocks will take of memory, from the uses of a run of the model.
+    func memory(for uses: [LayerUse], of loss: Loss, estimation: Estimation) throws -> MemoryEstimate {
+        if let memory { return memory }
+        let (_, _, plans) = try plans(uses, of: loss, outputs: estimation.outputs(of: loss))
+        return memory(of: plans)
+    }
+
+    private func memory(of plans: [BlockPlan]) -> MemoryEstimate {
+        MemoryEstimate(
+            plans.map { $0.memory(of: $0.parameters.map { parameters[$0] }, settings: settings) },
+            isInBackground: isInvertedInBackground)
+    }
+
+    /// The plans of all active parameters, and those that become blocks.
+    private func plans(
+        _ uses: [LayerUse], of loss: Loss, outputs: [Tensor]
+    ) throws -> (graph: ParameterGraph, all: [BlockPlan], used: [BlockPlan]) {
         let graph = ParameterGraph(parameters, uses: uses, outputs: outputs)
         guard graph.isActive.contains(true) else {
             throw OptimizerError.unreachedParameters(parameters.map(\.name))
@@ -141,9 +164,17 @@ struct LayerCollection {
         try requireKnownNames()
         let axes = ExampleAxes(loss, uses: uses)
         let all = try BlockPlanner(self, uses: uses, graph: graph, axes: axes, known: layers.map(\.plan)).plan()
-        let plans = choices.unknown == .firstOrder ? all.filter { $0.fallback == nil } : all
-        var merged = layers
-        for index in merged.indices { merged[index].plan.uses = [] }
+        return (graph, all, choices.unknown == .firstOrder ? all.filter { $0.fallback == nil } : all)
+    }
+
+    private mutating func updatePlan(_ uses: [LayerUse], of loss: Loss, outputs: [Tensor]) throws {
+        let (graph, all, plans) = try plans(uses, of: loss, outputs: outputs)
+        // The blocks that stay, and nil for those to be made.
+        var merged: [(plan: BlockPlan, block: (any CurvatureBlock)?)] = layers.map { layer in
+            var plan = layer.plan
+            plan.uses = []
+            return (plan, layer.block)
+        }
         var new: [BlockPlan] = []
         for plan in plans {
             let overlapping = merged.indices.filter {
@@ -160,13 +191,33 @@ struct LayerCollection {
                     merged[overlapping[0]].plan.parameters.map { parameters[$0].name })
             }
             for index in overlapping.reversed() { merged.remove(at: index) }
-            let block = try plan.block(of: plan.parameters.map { parameters[$0] }, settings: settings)
-            merged.append((plan, block))
+            merged.append((plan, nil))
             new.append(plan)
         }
-        layers = merged.sorted { $0.plan.parameters[0] < $1.plan.parameters[0] }
-        messages += fallbackMessages(choices.unknown == .firstOrder && !isPlanned ? all : new)
+        if !new.isEmpty {
+            let memory = memory(of: merged.map(\.plan))
+            try memory.requireFitting(memoryLimit)
+            self.memory = memory
+        }
+        layers = try merged.sorted { $0.plan.parameters[0] < $1.plan.parameters[0] }.map { plan, block in
+            (plan, try block ?? plan.block(of: plan.parameters.map { parameters[$0] }, settings: settings))
+        }
+        messages +=
+            fallbackMessages(choices.unknown == .firstOrder && !isPlanned ? all : new) + wideMessages(memory(of: new))
         isActive = graph.isActive
+    }
+
+    /// One message for each factor that is beyond the limit, of the largest; and how many others there are.
+    private func wideMessages(_ memory: MemoryEstimate) -> [String] {
+        let wide = memory.factors.filter { if case .blocks = $0.structure { true } else { false } }
+            .sorted { $0.denseBytes > $1.denseBytes }
+        let messages = wide.prefix(3).map { factor in
+            "the \(factor.side) factor of \(factor.layer) has \(factor.dimension) rows, more than the limit of "
+                + "\(settings.dimensionLimit): dense blocks of up to \(settings.blockSize) (\(bytes(factor.averageBytes))) take "
+                + "the place of all entries (\(bytes(factor.denseBytes))); FactorSettings.dimensionLimit and blockSize decide"
+        }
+        guard wide.count > messages.count else { return messages }
+        return messages + ["\(wide.count - messages.count) smaller factors are kept in blocks, too"]
     }
 
     /// One message for all parameters that have no approximation of their own for the same reason.

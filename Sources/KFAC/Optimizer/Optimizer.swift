@@ -69,6 +69,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case examplesNotFound(String, Approximation)
     /// Parameters are used in another way than in the first step.
     case usesChanged([String])
+    /// The curvature of all layers takes more bytes of memory than this process can have; the largest factors.
+    case memoryExceeded(needed: Int, available: Int, largest: [FactorMemory])
     /// A factor could not be inverted.
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)
     /// The quadratic model has no finite minimum.
@@ -102,6 +104,10 @@ public enum OptimizerError: Error, CustomStringConvertible {
         case .usesChanged(let names):
             "\(names.joined(separator: ", ")) had another use in the first step: curvature is averaged over uses of "
                 + "one kind; make a new optimiser where the model changes"
+        case .memoryExceeded(let needed, let available, let largest):
+            "the curvature of the layers needs \(bytes(needed)), but this process can have \(bytes(available)); the largest "
+                + "factors: \(largest.map(\.description).joined(separator: "; ")): lower FactorSettings.dimensionLimit or "
+                + "blockSize, or choose diagonal structures or first-order rules for these layers (LayerChoices)"
         case .inversionFailed(let layer, let step, let error):
             "the curvature of \(layer) could not be inverted at step \(step): \(error); raise the damping"
         case .quadraticModelFailed(let step):

@@ -23,8 +23,8 @@ extension Snapshot {
                 snapshot.set("kronecker.left", operation.left)
                 snapshot.set("kronecker.right", operation.right)
             case let operation as KroneckerEigenOperator:
-                snapshot.set("kroneckerEigen.left", operation.left)
-                snapshot.set("kroneckerEigen.right", operation.right)
+                snapshot.set("kroneckerEigen.left", basis: operation.left)
+                snapshot.set("kroneckerEigen.right", basis: operation.right)
                 snapshot.set("kroneckerEigen.values", operation.values)
             case let operation as GroupedOperator:
                 snapshot.set("grouped.blocks", operation.blocks)
@@ -128,10 +128,10 @@ extension SnapshotReader {
             guard let left = inner("left"), let right = inner("right") else { return nil }
             return KroneckerOperator(left, right)
         case "kroneckerEigen":
-            guard let left = tensor("left", rank: 2), let right = tensor("right", rank: 2),
+            guard let left = reader.basis("left", like: like), let right = reader.basis("right", like: like),
                 let values = tensor("values", rank: 2)
             else { return nil }
-            return made(isSquare(left) && isSquare(right) && values.shape == [left.shape[1], right.shape[1]]) {
+            return made(values.shape == [left.columnCount, right.columnCount]) {
                 KroneckerEigenOperator(left: left, right: right, values: values)
             }
         case "grouped":

@@ -103,11 +103,12 @@ enum BlockCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
 
     /// The block after a batch with a Gaussian loss of the whole output.
     func probe(
-        estimation: Estimation = .curvaturePropagation(draws: 40), _ loss: ((Tensor) -> Tensor)? = nil
+        estimation: Estimation = .curvaturePropagation(draws: 40), settings: FactorSettings = FactorSettings(),
+        _ loss: ((Tensor) -> Tensor)? = nil
     ) throws -> CurvatureProbe {
         let parameters = parameters()
         return try CurvatureProbe(
-            parameters, estimation: estimation, choices: choices
+            parameters, estimation: estimation, choices: choices, settings: settings
         ) {
             let output = output(parameters)
             let mean = (loss ?? { $0.tanh() })(output)

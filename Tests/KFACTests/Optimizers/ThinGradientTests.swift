@@ -68,6 +68,9 @@ import Torch
         .init(
             rule: .fixed(learningRate: 0.3), estimation: .exact, factors: FactorSettings(dampingSplit: .exact)),
         .init(rule: .fixed(learningRate: 0.3), estimation: .exact, regularization: Regularization(l2: 0.3)),
+        .init(
+            rule: .fixed(learningRate: 0.3), estimation: .exact,
+            factors: FactorSettings(dimensionLimit: 20, blockSize: 15)),
     ]
 
     @Test(arguments: configurations.indices, [true, false])

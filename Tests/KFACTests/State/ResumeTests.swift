@@ -12,6 +12,7 @@ import TorchNN
         case sgd, nesterov, adam, shampoo, shampooSum, soap, muon
         case kfac, momentumOfGradients, quadraticModel, gammaSearch, adaptiveDamping, exactDamping
         case background, roundRobin, whenStale, sparseStatistics, shareOfBatch, burnIn, firstOrder, empirical
+        case wide, wideExact, wideBackground
 
         func callAsFunction(_ parameters: [NamedParameter]) -> any Optimizer {
             switch self {
@@ -52,6 +53,11 @@ import TorchNN
                 configuration.layers.firstOrder = ["kernels.3"]
                 configuration.firstOrderRule = .adam(Adam.Configuration(learningRate: 0.01))
             case .empirical: configuration.estimation = .empirical
+            case .wide, .wideExact, .wideBackground:
+                configuration.factors.dimensionLimit = 5
+                configuration.factors.blockSize = 4
+                if self == .wideExact { configuration.factors.dampingSplit = .exact }
+                if self == .wideBackground { configuration.inverses = .background(every: 4, after: 3, initially: 2) }
             default: break
             }
             return configuration

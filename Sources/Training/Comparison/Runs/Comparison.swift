@@ -101,7 +101,7 @@ extension OptimizerError {
         switch self {
         case .lossNotFinite, .inversionFailed, .preconditionerFailed, .quadraticModelFailed, .stepsRejected: true
         case .invalidBatch, .unreachedParameters, .unknownNames, .approximationNotPossible, .examplesNotFound,
-            .usesChanged:
+            .usesChanged, .memoryExceeded:
             false
         }
     }
