@@ -6,6 +6,8 @@ extension KFACOptimizer {
         var report: StepReport
         /// Of the objective: of the mean loss and the L2 term.
         var gradient: [Tensor]
+        /// The loss of each example of each part, [batch], where it is compared with that after the step.
+        var losses: [Tensor] = []
         /// The square of its Euclidean norm, where a guard has computed it.
         var gradientSquare: Double?
         /// That of the parameters without a block.
@@ -19,13 +21,6 @@ extension KFACOptimizer {
     /// Runs the model, moves the running averages, and computes the gradient.
     func pass(over batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Pass {
         let takesShare = isStatisticsStep && batch.canRunShares && configuration.statisticsFraction < 1
-        var shared: (layers: LayerCollection, statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)])?
-        var sharePhases: [(phase: StepReport.Phase, seconds: Double)] = []
-        if takesShare {
-            let (statistics, layers, phases) = try statisticsOfShare(run)
-            shared = (layers, statistics)
-            sharePhases = phases
-        }
         var (pass, examples) = try take(
             part: 0, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch),
             thins: thinsGradients(of: batch)
@@ -43,14 +38,17 @@ extension KFACOptimizer {
                 }
                 lossSum += other.report.lossTensor * Double(count)
                 examples += count
+                pass.losses += other.losses
                 pass.report.phases += other.report.phases
             }
             for sum in pass.gradient { sum.multiply(inPlace: 1 / Double(examples)) }
             pass.report.lossTensor = lossSum / Double(examples)
         }
-        if let shared {
-            pass.report.phases += sharePhases
-            try move(averagesBy: shared.statistics, layers: shared.layers, &pass.report)
+        if takesShare {
+            // After the whole batch, whose random numbers it repeats.
+            let (statistics, layers, phases) = try statisticsOfShare(run)
+            pass.report.phases += phases
+            try move(averagesBy: statistics, layers: layers, &pass.report)
         }
         if !isSettled, layers.isPlanned {
             pass.report.messages = layers.messages
@@ -147,8 +145,8 @@ extension KFACOptimizer {
         let square = try requireFinite(gradient, report)
         if estimates { try move(averagesBy: statistics, layers: layers, &report) }
         let pass = Pass(
-            report: report, gradient: gradient, gradientSquare: square, thinGradients: thinGradients,
-            products: products)
+            report: report, gradient: gradient, losses: looksBack ? [loss.perExample.detached()] : [],
+            gradientSquare: square, thinGradients: thinGradients, products: products)
         return (pass, loss.batchSize)
     }
 

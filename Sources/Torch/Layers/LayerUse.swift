@@ -1,5 +1,3 @@
-import Foundation
-
 /// One use of parameters by an operation: what curvature needs to know of it.
 ///
 /// ``recordingLayerUses(_:)`` collects one for each call of ``linear(_:weight:bias:)``,
@@ -64,7 +62,7 @@ public struct LayerUse: Sendable {
 
     /// Adds a use to the recording that is open, if one is.
     public static func report(_ use: @autoclosure () -> LayerUse) {
-        guard let recorder = Recorder.current, recorder.belongsToThisThread, gradientsAreRecorded else { return }
+        guard let recorder = Recorder.current, recorder.thread.isCurrent, gradientsAreRecorded else { return }
         let use = use()
         guard use.parameters.contains(where: \.requiresGradient) else { return }
         recorder.uses.append(use)
@@ -78,15 +76,8 @@ public func recordingLayerUses<Result, Failure: Error>(
     _ body: () throws(Failure) -> Result
 ) throws(Failure) -> (result: Result, uses: [LayerUse]) {
     let recorder = Recorder()
-    // `withValue` rethrows untyped, hence the detour by way of a value.
-    let outcome: Swift.Result<Result, Failure> = Recorder.$current.withValue(recorder) {
-        do throws(Failure) {
-            return .success(try body())
-        } catch {
-            return .failure(error)
-        }
-    }
-    return (try outcome.get(), recorder.uses)
+    let result = try Recorder.$current.binding(recorder, body)
+    return (result, recorder.uses)
 }
 
 /// Collects uses.
@@ -97,8 +88,6 @@ private final class Recorder: @unchecked Sendable {
 
     var uses: [LayerUse] = []
 
-    private let thread = pthread_self()
-
     /// A task that the recorded code starts inherits the recorder, but runs elsewhere.
-    var belongsToThisThread: Bool { pthread_equal(thread, pthread_self()) != 0 }
+    let thread = OwnThread()
 }
