@@ -8,7 +8,7 @@
 
 using namespace ct;
 
-/// Products of single-precision numbers are exact in double precision. So many sums at once hide that adding takes its time.
+/// Products of single-precision numbers are exact in double precision. So many sums at once hide how long adding takes.
 __attribute__((always_inline)) static inline double sum_of_products(const float *a, const float *b, int64_t count) {
     constexpr int64_t lanes = 16;
     double sums[lanes] = {}, sum = 0;
