@@ -96,6 +96,9 @@ kt_status kt_cumsum(kt_tensor x, int64_t axis, kt_tensor *out);
 kt_status kt_softmax(kt_tensor x, int64_t axis, kt_tensor *out);
 kt_status kt_log_softmax(kt_tensor x, int64_t axis, kt_tensor *out);
 
+// The sum of the products of the elements of two tensors of one shape, in double precision; a constant.
+kt_status kt_inner_product(kt_tensor a, kt_tensor b, kt_tensor *out);
+
 // Products. `kt_addmm_in_place`: target <- beta * target + alpha * a * b (2-D, or 3-D for the batched form).
 kt_status kt_matmul(kt_tensor a, kt_tensor b, kt_tensor *out);
 kt_status kt_addmm(kt_tensor c, kt_tensor a, kt_tensor b, double beta, double alpha, kt_tensor *out);

@@ -73,22 +73,36 @@ public struct Categorical: PredictiveDistribution {
     /// F v = p ∘ v − p ⟨p, v⟩ at each position.
     public func fisherProduct(_ vectors: [Tensor]) -> [Tensor] {
         let p = probabilities
-        let pv = p * vectors[0]
-        return [pv - p * pv.sum(-1, keepingAxes: true)]
+        return [p * centred(vectors[0], p)]
     }
 
     /// B u = √p ∘ u − p ⟨√p, u⟩, for u [batch, fisherRank].
     public func fisherFactorProduct(_ vector: Tensor) -> [Tensor] {
         let p = probabilities
         let qu = p.squareRoot() * vector.reshaped(p.shape)
-        return [qu - p * qu.sum(-1, keepingAxes: true)]
+        // Of the likeliest class, 1 − p is the sum of the others' p: as a difference it would have no digits left.
+        let isLikeliest = Tensor.range(0..<p.shape.last!, device: p.device) .== p.argmax().expanded(at: -1)
+        func others(_ x: Tensor) -> Tensor {
+            Tensor.select(isLikeliest, Tensor.zeros([], like: x), x).sum(-1, keepingAxes: true)
+        }
+        return [
+            Tensor.select(isLikeliest, qu * others(p) - p * others(qu), qu - p * qu.sum(-1, keepingAxes: true))
+        ]
     }
 
     /// Bᵀ v = √p ∘ v − √p ⟨p, v⟩, [batch, fisherRank].
     public func fisherFactorTransposedProduct(_ vectors: [Tensor]) -> Tensor {
         let p = probabilities
-        let difference = vectors[0] - (p * vectors[0]).sum(-1, keepingAxes: true)
-        return (p.squareRoot() * difference).flattened(from: 1)
+        return (p.squareRoot() * centred(vectors[0], p)).flattened(from: 1)
+    }
+
+    /// v − ⟨p, v⟩ at each position.
+    ///
+    /// Counted from the likeliest class's entry: of a confident prediction, v would have all of its digits in common with
+    /// the mean.
+    private func centred(_ vector: Tensor, _ p: Tensor) -> Tensor {
+        let relative = vector - vector.elements(at: p.argmax().expanded(at: -1), along: -1)
+        return relative - (p * relative).sum(-1, keepingAxes: true)
     }
 
     /// The probabilities of the classes, constant for differentiation.

@@ -124,6 +124,9 @@ extension Loss.Term {
 
 // The curvature of the term with respect to the distribution's parameters, per example; weights and mask included.
 extension Loss.Term {
+    /// Whether an example's curvature has a factor: not where it can be indefinite.
+    func hasFactor(of matrix: CurvatureMatrix) -> Bool { matrix == .fisher || distribution.hessianRank != nil }
+
     /// The number of columns of the factor of an example's curvature.
     func factorRank(of matrix: CurvatureMatrix) -> Int {
         switch effective(matrix) {

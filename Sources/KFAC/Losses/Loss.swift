@@ -120,6 +120,9 @@ public struct Loss: Sendable {
 
     private var scalars: [Objective] { objectives.filter(\.isScalar) }
 
+    /// The sum of the scalars that were added to the mean.
+    var scalarPart: Double { scalars.reduce(0) { $0 + $1.values.detached().scalar * $1.weight } }
+
     /// The number of examples.
     public var batchSize: Int { terms[0].distribution.batchSize }
 

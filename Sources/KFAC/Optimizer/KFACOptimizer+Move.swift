@@ -95,7 +95,7 @@ extension KFACOptimizer {
             let factor = length > bound ? (bound / length).squareRoot() : 1
             return (direction, factor, factor)
         case .klClip(let bound):
-            let products = zip(slope, direction).map { $0.dot($1).abs().to(.float64) }
+            let products = zip(slope, direction).map { $0.innerProduct($1).abs() }
             let length = rate * rate * products.dropFirst().reduce(products[0], +).scalar
             let factor = length > bound ? (bound / length).squareRoot() : 1
             return (direction, factor, factor)
@@ -178,7 +178,7 @@ extension KFACOptimizer {
         }
         let normalizer = all.reduce(0) { $0 + $1.loss.normalizer }
         return { directions in
-            let forms = all.map { $0.quadraticForm(of: matrix, with: directions).to(.float64) }
+            let forms = all.map { $0.quadraticForm(of: matrix, with: directions) }
             return forms.dropFirst().reduce(forms[0], +) / (normalizer > 0 ? normalizer : 1)
         }
     }

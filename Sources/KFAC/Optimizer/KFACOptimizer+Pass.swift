@@ -6,6 +6,8 @@ extension KFACOptimizer {
         var report: StepReport
         /// Of the objective: of the mean loss and the L2 term.
         var gradient: [Tensor] = []
+        /// The losses of the parts, where they are compared with those after the step.
+        var losses: [LossRecord] = []
         /// The square of its Euclidean norm, where a guard has computed it.
         var gradientSquare: Double?
         /// That of the parameters without a block; nil for those that this step does not move.
@@ -21,6 +23,7 @@ extension KFACOptimizer {
         var report: StepReport
         /// The gradient of each parameter that could be moved; nil where the loss does not depend on it.
         var gradients: [Tensor?]
+        var losses: [LossRecord]
         var gradientSquare: Double?
         var thinGradients: [ObjectIdentifier: ThinGradient]
         var products: CurvatureProducts?
@@ -31,7 +34,6 @@ extension KFACOptimizer {
     /// Runs the model, moves the running averages, and computes the gradient.
     func pass(over batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Pass {
         let takesShare = isStatisticsStep && batch.canRunShares && configuration.statisticsFraction < 1
-        let share = takesShare ? try statisticsOfShare(run) : nil
         let movable = (layers.parameters + namedFirstOrder).filter(\.tensor.requiresGradient)
         var sum = try runPart(
             0, of: movable, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch),
@@ -56,6 +58,7 @@ extension KFACOptimizer {
                 }
                 sum.report.lossTensor += other.report.lossTensor * other.count
                 sum.report.phases += other.report.phases
+                sum.losses += other.losses
                 count += other.count
             }
             // Where nothing counts, all sums are zero.
@@ -63,9 +66,11 @@ extension KFACOptimizer {
             for gradient in sum.gradients { gradient?.multiply(inPlace: 1 / count) }
             sum.report.lossTensor = sum.report.lossTensor / count
         }
-        if let share {
-            sum.report.phases += share.phases
-            try move(averagesBy: share.statistics, layers: share.layers, &sum.report)
+        if takesShare {
+            // After the whole batch, whose random numbers it repeats.
+            let (statistics, layers, phases) = try statisticsOfShare(run)
+            sum.report.phases += phases
+            try move(averagesBy: statistics, layers: layers, &sum.report)
         }
         return assemble(sum, of: movable)
     }
@@ -73,8 +78,8 @@ extension KFACOptimizer {
     /// Decides which parameters the step moves, and gathers their gradient.
     private func assemble(_ sum: PartialPass, of movable: [NamedParameter]) -> Pass {
         var pass = Pass(
-            report: sum.report, gradientSquare: sum.gradientSquare, thinGradients: sum.thinGradients,
-            products: sum.products)
+            report: sum.report, losses: sum.losses, gradientSquare: sum.gradientSquare,
+            thinGradients: sum.thinGradients, products: sum.products)
         if layers.isPlanned { settleParameters() }
         pass.report.messages += layers.takeMessages()
         guard !sum.gradients.isEmpty else { return pass }
@@ -186,8 +191,8 @@ extension KFACOptimizer {
         let square = try requireFinite(reached.map { $0.1! }, of: reached.map(\.0), report)
         if estimates { try move(averagesBy: statistics, layers: layers, &report) }
         return PartialPass(
-            report: report, gradients: gradients, gradientSquare: square, thinGradients: thinGradients,
-            products: products, count: loss.normalizer)
+            report: report, gradients: gradients, losses: looksBack ? [LossRecord(loss)] : [],
+            gradientSquare: square, thinGradients: thinGradients, products: products, count: loss.normalizer)
     }
 
     /// Finds the layers again after a state was loaded, and gives them theirs.

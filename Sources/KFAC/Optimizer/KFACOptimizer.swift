@@ -8,8 +8,10 @@ public import Torch
 ///
 /// With inverses every T steps, a step costs about that of SGD, one more backward pass to the pre-activations, and the
 /// second moments of the layers' inputs and output gradients. Rules that look further cost more: see
-/// ``QuadraticModelRule`` and ``LevenbergMarquardt``, whose loss closures must give the same loss whenever they are
-/// called in one step (no new dropout masks or augmentation).
+/// ``QuadraticModelRule`` and ``LevenbergMarquardt``, which call the loss closure again in the same step, with gradients
+/// recorded. It must then give the same loss again. What it draws from a ``RandomGenerator`` on the calling thread comes
+/// out the same in all calls of one step, dropout masks for example, and counts as drawn once: see ``RandomReplay``.
+/// Other sources of chance (of another library, or on other threads) must be kept the same by the closure.
 public final class KFACOptimizer: Optimizer {
     /// What was chosen; may be changed between steps, but for ``Configuration/factors``, ``Configuration/layers``
     /// and ``Configuration/firstOrderRule``.
@@ -168,8 +170,8 @@ public final class KFACOptimizer: Optimizer {
         /// The first examples, this share of the batch.
         case share(Double)
 
-        /// Which one it is, where there are several.
-        func number(of parts: Int) -> Int? { if case .part(let number) = self, parts > 1 { number } else { nil } }
+        /// The number of the part; of a share, of the first one, whose random numbers it draws.
+        var number: Int { if case .part(let number) = self { number } else { 0 } }
     }
 
     /// How the model is run on the batch of this step.
@@ -183,11 +185,13 @@ public final class KFACOptimizer: Optimizer {
         parts: Int, canRunShares: Bool, _ run: (BatchPart) throws -> Loss
     ) throws -> StepReport {
         watch.begin()
+        let replay = RandomReplay()
+        func repeatable(_ part: BatchPart) throws -> Loss { try replay.run(part.number) { try run(part) } }
         var report: StepReport
         let generator = self.generator
         do {
             report = try attemptStep(Batch(parts: parts, canRunShares: canRunShares)) { part in
-                try checkingBatch(step: stepCount, part: part.number(of: parts)) { try run(part) }
+                try checkingBatch(step: stepCount, part: parts > 1 ? part.number : nil) { try repeatable(part) }
             }
             report = try watch.finish(report, configuration.guards)
         } catch let error as OptimizerError where error.isOfData {
@@ -220,7 +224,7 @@ public final class KFACOptimizer: Optimizer {
         pass.report.refreshedInverses = pass.report.inverses.count { $0.isNew }
         try apply(move, &pass.report)
         do {
-            try withoutGradients { try adaptDamping(&pass.report, backup: backup, batch, run) }
+            try withoutGradients { try adaptDamping(&pass.report, losses: pass.losses, backup: backup, batch, run) }
             if let firstOrder, !pass.report.isRejected {
                 try withoutGradients {
                     try firstOrder.rule.update(
@@ -272,7 +276,7 @@ public final class KFACOptimizer: Optimizer {
 
 /// What a step changes, to be put back.
 struct Backup {
-    private let parameters: [Tensor]
+    let parameters: [Tensor]
     private let velocities: [Tensor.ID: Tensor]
     private let hasVelocity: Bool
     private let adaptedDamping: Double?

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Runs `body` and returns, beside its result, each use of parameters in it, in the order of the calls.
 ///
 /// Only uses on the calling thread are seen. An inner recording keeps its uses for itself.
@@ -7,15 +5,8 @@ public func recordingLayerUses<Result, Failure: Error>(
     _ body: () throws(Failure) -> Result
 ) throws(Failure) -> (result: Result, uses: [LayerUse]) {
     let recorder = LayerRecorder()
-    // `withValue` rethrows untyped, hence the detour by way of a value.
-    let outcome: Swift.Result<Result, Failure> = LayerRecorder.$current.withValue(recorder) {
-        do throws(Failure) {
-            return .success(try body())
-        } catch {
-            return .failure(error)
-        }
-    }
-    return (try outcome.get(), recorder.uses)
+    let result = try LayerRecorder.$current.binding(recorder, body)
+    return (result, recorder.uses)
 }
 
 /// Runs `body`, and lets only the positions where a mask is true count for the curvature of the layers used in it.
@@ -36,7 +27,7 @@ public func recordingLayerUses<Result, Failure: Error>(
 public func countingPositions<Result, Failure: Error>(
     _ mask: Tensor, _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {
-    guard let recorder = LayerRecorder.current, recorder.belongsToThisThread else { return try body() }
+    guard let recorder = LayerRecorder.current, recorder.thread.isCurrent else { return try body() }
     let outer = recorder.mask
     recorder.mask =
         outer.map { outer in
@@ -71,8 +62,6 @@ final class LayerRecorder: @unchecked Sendable {
         }
     }
 
-    private let thread = pthread_self()
-
     /// A task that the recorded code starts inherits the recorder, but runs elsewhere.
-    var belongsToThisThread: Bool { pthread_equal(thread, pthread_self()) != 0 }
+    let thread = OwnThread()
 }

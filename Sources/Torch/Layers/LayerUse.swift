@@ -119,7 +119,7 @@ public struct LayerUse: Sendable {
 
     /// Adds a use to the recording that is open, if one is.
     public static func report(_ use: @autoclosure () -> LayerUse) {
-        guard let recorder = LayerRecorder.current, recorder.belongsToThisThread, gradientsAreRecorded else { return }
+        guard let recorder = LayerRecorder.current, recorder.thread.isCurrent, gradientsAreRecorded else { return }
         let use = use()
         guard use.parameters.contains(where: \.requiresGradient) else { return }
         recorder.removeParts(of: use)
@@ -128,8 +128,7 @@ public struct LayerUse: Sendable {
 
     /// Adds a product with a matrix on the right to the recording that is open, if the matrix is a parameter.
     static func reportProduct(of input: Tensor, with weight: Tensor, _ output: Tensor) {
-        guard let recorder = LayerRecorder.current, recorder.belongsToThisThread, gradientsAreRecorded,
-            weight.rank == 2,
+        guard let recorder = LayerRecorder.current, recorder.thread.isCurrent, gradientsAreRecorded, weight.rank == 2,
             input.rank >= 2, weight.requiresGradient, weight.matrixLeaf != nil
         else { return }
         report(

@@ -177,7 +177,7 @@ import Torch
             ranges.append($0)
             return loss($0)
         }
-        #expect(ranges == [0..<4, 0..<12])
+        #expect(ranges == [0..<12, 0..<4])
         let blocks = share.layers.blocks
         let copy = TestNetwork([3, 4, 2], seed: 5) { $0.tanh() }
         let other = KFACOptimizer(copy.parameters, configuration: .init(estimation: .exact, clipping: .none))
