@@ -43,3 +43,19 @@ public struct FactorSettings: Sendable, Hashable, Codable {
     public static let seed = FactorSettings(
         averaging: .exponential, start: .identity, eigenThreshold: 2, inverseStart: .identity)
 }
+
+extension FactorSettings: CheckedSettings {
+    var defect: String? {
+        [
+            SettingBounds.eigenThreshold.defect("the threshold for eigendecompositions", eigenThreshold),
+            SettingBounds.eigenvalueFloor.defect("the floor of the eigenvalues", eigenvalueFloor), costModel.defect,
+        ].firstDefect
+    }
+}
+
+extension CostModel: CheckedSettings {
+    var defect: String? {
+        let bounds = SettingBounds.positive()
+        return (rates.joined() + [copyRate]).lazy.compactMap { bounds.defect("a rate of the cost model", $0) }.first
+    }
+}

@@ -13,8 +13,13 @@ public import Torch
 public final class KFACOptimizer: Optimizer {
     /// What was chosen; may be changed between steps, but for ``Configuration/factors``, ``Configuration/layers``
     /// and ``Configuration/firstOrderRule``.
+    ///
+    /// Settings out of bounds, and changes of those three, are misuse.
     public var configuration: Configuration {
-        didSet { requireFollowable(configuration) }
+        didSet {
+            configuration.requireFixed(since: oldValue)
+            configuration.require(by: "KFACOptimizer")
+        }
     }
     public internal(set) var stepCount = 0
 
@@ -52,6 +57,7 @@ public final class KFACOptimizer: Optimizer {
         _ parameters: [NamedParameter], configuration: Configuration = Configuration(),
         generator: RandomGenerator = RandomGenerator(seed: 0)
     ) {
+        configuration.require(by: "KFACOptimizer")
         self.configuration = configuration
         self.generator = generator
         let variable = parameters.filter(\.tensor.requiresGradient)
@@ -62,7 +68,6 @@ public final class KFACOptimizer: Optimizer {
         }
         self.parameters = layers.parameters
         velocities = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
-        requireFollowable(configuration)
     }
 
     /// All parameters that are optimised.
@@ -78,10 +83,6 @@ public final class KFACOptimizer: Optimizer {
         velocities = zip(parameters, velocities).filter { settled.contains($0.0.tensor.id) }.map(\.1)
         parameters = parameters.filter { settled.contains($0.tensor.id) }
         firstOrder = (others, configuration.firstOrderRule.rule(for: others))
-    }
-
-    private func requireFollowable(_ configuration: Configuration) {
-        if let defect = configuration.defect { fatalError("KFACOptimizer: \(defect)") }
     }
 
     @discardableResult
@@ -111,6 +112,7 @@ public final class KFACOptimizer: Optimizer {
         guard count > 0, partSize > 0 else {
             fatalError("KFACOptimizer.step: \(count) examples in parts of \(partSize)")
         }
+        let partSize = min(partSize, count)
         return try step(parts: (count + partSize - 1) / partSize, canRunShares: true) { part in
             switch part {
             case .part(let index): try loss((index * partSize)..<min(count, (index + 1) * partSize))
