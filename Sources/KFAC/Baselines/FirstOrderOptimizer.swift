@@ -9,7 +9,7 @@ public class FirstOrderOptimizer: Optimizer {
 
     /// What is done about losses, gradients and updates that are not finite; may be changed between steps.
     public var guards = Guards() {
-        didSet { if let defect = guards.defect { fatalError("FirstOrderOptimizer: \(defect)") } }
+        didSet { guards.require(by: "FirstOrderOptimizer") }
     }
 
     private var watch = GuardWatch()

@@ -99,7 +99,7 @@ extension Estimation {
     }
 
     private func checked(_ draws: Int) -> Int {
-        guard draws > 0 else { fatalError("Estimation: \(draws) draws; at least one is needed") }
+        require(by: "Estimation")
         return draws
     }
 
@@ -128,5 +128,15 @@ extension Tensor {
     /// Zeros of another shape, of the type and on the device of `other`.
     static func zeros(_ shape: [Int], like other: Tensor) -> Tensor {
         zeros(shape, dtype: other.dtype, device: other.device)
+    }
+}
+
+extension Estimation: CheckedSettings {
+    var defect: String? {
+        switch self {
+        case .empirical, .exact: nil
+        case .sampled(let draws), .curvaturePropagation(let draws):
+            SettingBounds.draws.defect("the number of draws of the estimation", draws)
+        }
     }
 }

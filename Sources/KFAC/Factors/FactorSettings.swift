@@ -51,17 +51,26 @@ public struct FactorSettings: Sendable, Hashable, Codable {
         self.blockSize = blockSize
     }
 
-    /// Why no factor can follow this; nil where one can.
-    var defect: String? {
-        if dimensionLimit < 1 || blockSize < 1 {
-            return "the limit \(dimensionLimit) of a factor's dimension and the size \(blockSize) of the blocks beyond "
-                + "it must be positive"
-        }
-        return nil
-    }
-
     /// The settings of the original's first version (TensorFlow 1.7): an average that starts from the identity
     /// without correction, inverses that start from it, too, and one eigendecomposition from two inverses on.
     public static let seed = FactorSettings(
         averaging: .exponential, start: .identity, eigenThreshold: 2, inverseStart: .identity)
+}
+
+extension FactorSettings: CheckedSettings {
+    var defect: String? {
+        [
+            SettingBounds.eigenThreshold.defect("the threshold for eigendecompositions", eigenThreshold),
+            SettingBounds.eigenvalueFloor.defect("the floor of the eigenvalues", eigenvalueFloor),
+            SettingBounds.period.defect("the limit of a factor's dimension", dimensionLimit),
+            SettingBounds.period.defect("the size of a factor's blocks", blockSize), costModel.defect,
+        ].firstDefect
+    }
+}
+
+extension CostModel: CheckedSettings {
+    var defect: String? {
+        let bounds = SettingBounds.positive()
+        return (rates.joined() + [copyRate]).lazy.compactMap { bounds.defect("a rate of the cost model", $0) }.first
+    }
 }

@@ -15,8 +15,13 @@ public import Torch
 public final class KFACOptimizer: Optimizer {
     /// What was chosen; may be changed between steps, but for ``Configuration/factors``, ``Configuration/layers``
     /// and ``Configuration/firstOrderRule``.
+    ///
+    /// Settings out of bounds, and changes of those three, are misuse.
     public var configuration: Configuration {
-        didSet { requireFollowable(configuration) }
+        didSet {
+            configuration.requireFixed(since: oldValue)
+            configuration.require(by: "KFACOptimizer")
+        }
     }
     public internal(set) var stepCount = 0
 
@@ -66,6 +71,7 @@ public final class KFACOptimizer: Optimizer {
         _ parameters: [NamedParameter], configuration: Configuration = Configuration(),
         generator: RandomGenerator = RandomGenerator(seed: 0)
     ) {
+        configuration.require(by: "KFACOptimizer")
         self.configuration = configuration
         self.generator = generator
         layers = LayerCollection(
@@ -75,7 +81,6 @@ public final class KFACOptimizer: Optimizer {
             configuration.layers.isFirstOrder($0.name) && !configuration.layers.isExcluded($0.name)
         }
         self.parameters = layers.parameters.filter(\.tensor.requiresGradient)
-        requireFollowable(configuration)
     }
 
     /// The velocities of the parameters that this step moves; zeros where one has not been moved before.
@@ -102,10 +107,6 @@ public final class KFACOptimizer: Optimizer {
         let others = unknown + namedFirstOrder
         guard !others.isEmpty else { return }
         firstOrder = (others, configuration.firstOrderRule.rule(for: others))
-    }
-
-    private func requireFollowable(_ configuration: Configuration) {
-        if let defect = configuration.defect { fatalError("KFACOptimizer: \(defect)") }
     }
 
     @discardableResult
@@ -135,6 +136,7 @@ public final class KFACOptimizer: Optimizer {
         guard count > 0, partSize > 0 else {
             fatalError("KFACOptimizer.step: \(count) examples in parts of \(partSize)")
         }
+        let partSize = min(partSize, count)
         return try step(parts: (count + partSize - 1) / partSize, canRunShares: true) { part in
             switch part {
             case .part(let index): try loss((index * partSize)..<min(count, (index + 1) * partSize))

@@ -1,5 +1,6 @@
 import Checksums
 import Foundation
+import KFAC
 import Torch
 
 /// The checkpoints of a run, each in a folder named after its step: the last ones and the best are kept.
@@ -16,7 +17,8 @@ public struct CheckpointFolder: Sendable {
     ///
     /// - Parameter keptCount: The number of the last checkpoints that are kept, positive; the best is kept besides.
     public init(path: String, keptCount: Int = 2) {
-        guard keptCount > 0 else { fatalError("CheckpointFolder: \(keptCount) checkpoints to be kept") }
+        let defect = SettingBounds.keptCheckpoints.defect("the number of checkpoints that are kept", keptCount)
+        if let defect { fatalError("CheckpointFolder: \(defect)") }
         self.path = path
         self.keptCount = keptCount
     }
@@ -33,9 +35,17 @@ public struct CheckpointFolder: Sendable {
     /// Costs a copy of its size in memory.
     ///
     /// - Returns: Its path and its size in bytes.
-    /// - Throws: ``CheckpointError/notWritable(_:reason:)``; the older ones are as they were.
+    /// - Throws: ``CheckpointError/notWritable(_:reason:)``, or ``CheckpointError/firstNotWritable(_:reason:)`` where
+    ///   there are no older ones; these are as they were.
     @discardableResult
     public func write(_ checkpoint: Checkpoint) throws -> (path: String, byteCount: Int) {
+        do { return try store(checkpoint) } catch CheckpointError.notWritable(let path, let reason) where paths.isEmpty
+        {
+            throw CheckpointError.firstNotWritable(path, reason: reason)
+        }
+    }
+
+    private func store(_ checkpoint: Checkpoint) throws -> (path: String, byteCount: Int) {
         do { _ = try RunFolder.createFolders(path) } catch {
             guard case .notWritable(_, let reason) = error else { throw error }
             throw CheckpointError.notWritable(path, reason: reason)
@@ -70,7 +80,7 @@ public struct CheckpointFolder: Sendable {
     /// Reads the newest checkpoint that is whole.
     ///
     /// - Returns: The checkpoint, its path, and the errors of newer ones that are damaged.
-    /// - Throws: ``CheckpointError`` where there is none, or the first error where all are damaged.
+    /// - Throws: ``CheckpointError`` where there is none, or all are damaged.
     public func readLatest() throws(CheckpointError) -> (
         checkpoint: Checkpoint, path: String, damaged: [CheckpointError]
     ) {
@@ -83,7 +93,11 @@ public struct CheckpointFolder: Sendable {
                 damaged.append(error)
             }
         }
-        throw damaged.first ?? .notFound(path)
+        let reasons = damaged.compactMap { error -> String? in
+            guard case .damaged(let path, let reason) = error else { return nil }
+            return "\(path.split(separator: "/").last ?? ""): \(reason)"
+        }
+        throw reasons.isEmpty ? .notFound(path) : .allDamaged(path, reasons: reasons)
     }
 
     /// Reads a checkpoint; its files are compared with their hashes before anything is made of them.

@@ -65,12 +65,18 @@ extension TrainingRun {
         progress = manifest.progress
         progress.summary.outcome = .completed
         progress.summary.setUpSeconds += trainer.setUpSeconds
+        if sampler.dealt > 0, progress.epochStepsDone > 0 {
+            // The run may have become longer, and with it an epoch that it ended in.
+            let left = trainer.length.steps(of: trainer.sampler) - summary.steps
+            progress.epochSteps = progress.epochStepsDone + min(sampler.batchesLeft(), left)
+        }
         lastCheckpoint = (summary.steps, clock.now)
     }
 }
 
 extension Trainer {
-    /// Makes sure that a checkpoint is one of a run like this: of this problem, this method and these settings.
+    /// Makes sure that a checkpoint is one of a run like this: of this problem, this method and these settings, and no
+    /// longer.
     ///
     /// - Throws: ``CheckpointError/otherSettings(_:difference:)``, which names the differences.
     public func check(_ checkpoint: Checkpoint, problem: some Problem) throws {
@@ -83,6 +89,8 @@ extension Trainer {
                 stored: manifest.settings, current: checkpoints.settings, ignoring: checkpoints.changeableSettings)
         }
         difference = difference ?? CheckpointSettings.difference(stored: theirs, current: own, ignoring: [])
+        let (steps, done) = (length.steps(of: sampler), manifest.progress.summary.steps)
+        if steps < done { difference = difference ?? "it did \(done) steps, and this run is to have \(steps) only" }
         guard let difference else { return }
         throw CheckpointError.otherSettings(checkpoints?.folder.path ?? "that was given", difference: difference)
     }

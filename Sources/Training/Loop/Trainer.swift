@@ -46,10 +46,12 @@ public struct Trainer {
         sinks: [any EventSink] = [], cancellation: Cancellation = Cancellation(), evaluationPeriod: Int? = nil,
         evaluationLimit: Int? = nil, averaging: ParameterAverage.Rule? = nil, checkpoints: CheckpointPlan? = nil
     ) {
-        guard length.isPositive, evaluationPeriod ?? 1 > 0, evaluationLimit ?? 1 > 0 else {
-            fatalError(
-                "Trainer: \(length), tests each \(evaluationPeriod ?? 1) steps on \(evaluationLimit ?? 1) examples")
-        }
+        let defect = [
+            length.defect,
+            evaluationPeriod.flatMap { SettingBounds.testPeriod.defect("the number of steps between tests", $0) },
+            evaluationLimit.flatMap { SettingBounds.testLimit.defect("the number of test examples", $0) },
+        ].firstDefect
+        if let defect { fatalError("Trainer: \(defect)") }
         self.length = length
         self.evaluationPeriod = evaluationPeriod
         self.evaluationLimit = evaluationLimit

@@ -113,15 +113,14 @@ struct TrainingRun<P: Problem> {
         }
         guard isEpochEnd else { return nil }
         if let outcome = trainer.cancellation.outcome { return outcome }
-        // Whether the epoch is over, or only the run.
-        if sampler.dealt == 0 {
-            summary.epochs += 1
-            try send(
-                .epochEnd(
-                    TrainingEvent.EpochResult(
-                        epoch: progress.epoch, steps: summary.steps,
-                        loss: progress.epochLoss / Double(progress.epochExamples), seconds: progress.epochSeconds)))
-        }
+        // Only the run is over; where it is made longer, this epoch goes on.
+        guard sampler.dealt == 0 else { return nil }
+        summary.epochs += 1
+        try send(
+            .epochEnd(
+                TrainingEvent.EpochResult(
+                    epoch: progress.epoch, steps: summary.steps,
+                    loss: progress.epochLoss / Double(progress.epochExamples), seconds: progress.epochSeconds)))
         (progress.epochSteps, progress.epochStepsDone) = (0, 0)
         return nil
     }

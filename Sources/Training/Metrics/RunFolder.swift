@@ -20,16 +20,10 @@ public struct RunFolder {
         for file in [configuration, path + "/metrics.jsonl"] where files.fileExists(atPath: file) {
             throw RunFolderError.holdsRun(path)
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        let content = try encoder.encode(settings) + Data("\n".utf8)
-
+        let content = try Self.content(settings)
         let created = try Self.createFolders(path)
         do {
-            do { try content.write(to: URL(fileURLWithPath: configuration), options: .atomic) } catch {
-                throw RunFolderError.notWritable(configuration, reason: Self.reason(error))
-            }
+            try Self.write(content, to: configuration)
             metrics = try MetricsFile(path: path + "/metrics.jsonl")
         } catch {
             try? files.removeItem(atPath: created ?? configuration)
@@ -44,6 +38,26 @@ public struct RunFolder {
     public init(resuming path: String, keptByteCount: Int) throws(RunFolderError) {
         self.path = path
         metrics = try MetricsFile(path: path + "/metrics.jsonl", keptByteCount: keptByteCount)
+    }
+
+    /// Writes other settings into `config.json`: those of a run that is made longer.
+    ///
+    /// - Throws: ``RunFolderError`` where it cannot be written; it is then as before.
+    public func replaceSettings(by settings: some Encodable) throws {
+        try Self.write(Self.content(settings), to: path + "/config.json")
+    }
+
+    private static func content(_ settings: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return try encoder.encode(settings) + Data("\n".utf8)
+    }
+
+    private static func write(_ content: Data, to file: String) throws(RunFolderError) {
+        do { try content.write(to: URL(fileURLWithPath: file), options: .atomic) } catch {
+            throw .notWritable(file, reason: reason(error))
+        }
     }
 
     /// A path in `folder` that nothing has yet: `problem-optimizer-20260131-235959`, with a number where needed.
@@ -84,10 +98,18 @@ public struct RunFolder {
         return missing.last
     }
 
+    /// What the system says of a file that could not be written.
     static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return "it cannot be written" }
-        return String(cString: strerror(Int32(underlying.code)))
+        let error = error as NSError
+        if error.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(error.code))) }
+        if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError { return reason(underlying) }
+        return switch CocoaError.Code(rawValue: error.code) {
+        case .fileWriteOutOfSpace: String(cString: strerror(ENOSPC))
+        case .fileWriteVolumeReadOnly: String(cString: strerror(EROFS))
+        case .fileWriteNoPermission: String(cString: strerror(EACCES))
+        case .fileNoSuchFile: String(cString: strerror(ENOENT))
+        default: "the system gives no reason (error \(error.code) of \(error.domain))"
+        }
     }
 }
 
