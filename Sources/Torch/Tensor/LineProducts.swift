@@ -168,9 +168,10 @@ package struct LineProducts: Sendable {
         let extents = image.dropFirst(2)
         return matrix[1] == n && matrix[2] == n
             && lines.allSatisfy { line in
-                line.positions.count == extents.count - 1 && line.first >= 0
-                    && line.first + (line.count - 1) * line.step < image[image.count - 1]
-                    && zip(line.positions, extents).allSatisfy { (0..<$1).contains($0) }
+                let (axes, last) = (line.positions.count, line.first + (line.count - 1) * line.step)
+                let isPixel = axes == extents.count && line.first == 0 && line.count == 1
+                let isWithin = axes == extents.count - 1 && line.first >= 0 && last < image[image.count - 1]
+                return (isPixel || isWithin) && zip(line.positions, extents).allSatisfy { (0..<$1).contains($0) }
             }
     }
 }

@@ -86,6 +86,20 @@ import TorchNN
         }
     }
 
+    /// Of a saved state any number of runs can go on: none of them writes into its tensors.
+    @Test(arguments: [Method.nesterov, .adam, .shampoo, .shampooSum, .soap, .muon, .kfac, .background])
+    func aStateStaysAsItIs(method: Method) throws {
+        let subject = ResumeNetwork.perceptron.make()
+        let optimizer = method(subject.parameters)
+        for step in 0..<4 { try optimizer.step { subject.loss(step) } }
+        let state = optimizer.state()
+        let before = state.tensors.mapValues { $0.copy() }
+        let next = method(subject.parameters)
+        try next.load(state)
+        for step in 4..<8 { try next.step { subject.loss(step) } }
+        for (name, tensor) in state.tensors { #expect((tensor .== before[name]!).all(), "\(name)") }
+    }
+
     /// That the bits tell: with the model's state alone, a run ends elsewhere.
     @Test(arguments: [Method.nesterov, .adam, .shampoo, .soap, .muon, .kfac])
     func theStateMatters(method: Method) throws {
