@@ -2,6 +2,7 @@
 #include "aten_moments.h"
 #include "include/ct_moments.h"
 #include "interleave.h"
+#include "memory.h"
 #include "support.h"
 #include "tasks.h"
 
@@ -122,6 +123,22 @@ kt_status kt_assemble_blocks(
     size_t term_count, double beta, double alpha) {
     return guarded([&] {
         auto matrix = borrow(target), values = borrow(results);
+        auto n = channels * kernel_count;
+        TORCH_CHECK(
+            matrix.dim() == 3 && matrix.size(1) == n && matrix.size(2) == n && values.dim() == 2
+                && values.size(0) == matrix.size(0) && values.is_contiguous(),
+            "a target [groups, ", n, ", ", n, "] and results of as many groups were expected");
+        check_kernel_destination(matrix, values);
+        for (size_t i = 0; i < term_count; ++i) {
+            const auto &term = terms[i];
+            auto end = term.slot + (channels - 1) * term.step + term.column + channels;
+            TORCH_CHECK(
+                0 <= term.left && term.left <= term.right && term.right < kernel_count && term.slot >= 0
+                    && term.step >= 0 && term.column >= 0 && end <= values.size(1),
+                "block (", term.left, ", ", term.right, ") needs ", end, " results of ", values.size(1));
+        }
+        if (matrix.numel() == 0) return;
+        values = apart(matrix, values);
         AT_DISPATCH_FLOATING_TYPES(matrix.scalar_type(), "assemble blocks", [&] {
             assemble<scalar_t>(matrix, values, channels, kernel_count, terms, term_count, beta, alpha);
         });

@@ -5,5 +5,6 @@
 #pragma GCC system_header
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/generated/Functions.h>
 
 #endif

@@ -9,9 +9,11 @@
 #include <ATen/ops/diag_embed.h>
 #include <ATen/ops/diagonal.h>
 #include <ATen/ops/flip.h>
+#include <ATen/ops/flatten.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/index_add.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/nonzero.h>
 #include <ATen/ops/one_hot.h>
 #include <ATen/ops/permute.h>
 #include <ATen/ops/reshape.h>

@@ -2,10 +2,25 @@
 #include "aten_autograd.h"
 #include "support.h"
 
+#include <typeindex>
 #include <unordered_map>
 #include <unordered_set>
 
 using namespace ct;
+
+template <class... Nodes> static std::unordered_set<std::type_index> types() { return {typeid(Nodes)...}; }
+
+/// Whether an operation gives its one operand in another form, without computing anything.
+static bool is_view(const torch::autograd::Node &node) {
+    using namespace torch::autograd::generated;
+    static const auto views = types<
+        AliasBackward0, AsStridedBackward0, CloneBackward0, DiagonalBackward0, ExpandBackward0, PermuteBackward0,
+        ReshapeAliasBackward0, SelectBackward0, SliceBackward0, SqueezeBackward0, SqueezeBackward1, SqueezeBackward2,
+        SqueezeBackward3, SqueezeBackward4, SqueezeBackward5, TBackward0, TBackward1, TransposeBackward0,
+        TransposeBackward1, UnfoldBackward0, UnsafeViewBackward0, UnsqueezeBackward0, UnsqueezeBackward1,
+        ViewBackward0>();
+    return views.contains(typeid(node));
+}
 
 bool kt_requires_grad(kt_tensor tensor) { return borrow(tensor).requires_grad(); }
 
@@ -38,6 +53,28 @@ kt_status kt_gradients(
     });
 }
 
+kt_status kt_matrix_leaf(kt_tensor matrix, kt_tensor *out, bool *transposed) {
+    return guarded([&] {
+        *out = nullptr;
+        *transposed = false;
+        auto view = borrow(matrix);
+        if (view.dim() != 2) return;
+        if (view.is_leaf()) {
+            *out = give(view);
+            return;
+        }
+        if (!view.is_view()) return;
+        auto leaf = view._base();
+        if (!leaf.is_leaf() || leaf.dim() != 2 || leaf.storage_offset() != view.storage_offset()) return;
+        auto is = [&](int64_t first, int64_t second) {
+            return view.size(0) == leaf.size(first) && view.size(1) == leaf.size(second)
+                && view.stride(0) == leaf.stride(first) && view.stride(1) == leaf.stride(second);
+        };
+        *transposed = is(1, 0);
+        if (*transposed || is(0, 1)) *out = give(at::Tensor(leaf));
+    });
+}
+
 kt_status kt_graph_uses(
     const kt_tensor *outputs, size_t output_count, const kt_tensor *tensors, size_t tensor_count, int64_t *counts) {
     using torch::autograd::Node;
@@ -46,17 +83,26 @@ kt_status kt_graph_uses(
         std::unordered_map<const Node *, std::vector<int64_t>> uses;
         std::vector<const Node *> open;
         std::unordered_set<const Node *> seen;
-        auto use = [&](const torch::autograd::Edge &edge) {
-            if (!edge.is_valid()) return;
-            auto node = edge.function.get();
-            auto &own = uses[node];
-            if (own.size() <= edge.input_nr) own.resize(edge.input_nr + 1);
-            ++own[edge.input_nr];
-            if (seen.insert(node).second) open.push_back(node);
+        auto use = [&](torch::autograd::Edge edge) {
+            while (edge.is_valid()) {
+                auto node = edge.function.get();
+                auto &own = uses[node];
+                if (own.size() <= edge.input_nr) own.resize(edge.input_nr + 1);
+                ++own[edge.input_nr];
+                if (!is_view(*node)) {
+                    if (seen.insert(node).second) open.push_back(node);
+                    return;
+                }
+                // Who takes a view in takes in what it is a view of.
+                edge = node->next_edge(0);
+            }
         };
         auto edge = [](const at::Tensor &tensor) { return torch::autograd::impl::gradient_edge(tensor); };
+        // A leaf has a node only for as long as somebody holds it.
+        std::vector<torch::autograd::Edge> held;
         for (const auto &output : borrow_all(outputs, output_count))
-            if (output.requires_grad()) use(edge(output));
+            if (output.requires_grad()) held.push_back(edge(output));
+        for (const auto &output : held) use(output);
         while (!open.empty()) {
             auto node = open.back();
             open.pop_back();

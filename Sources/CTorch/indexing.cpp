@@ -84,6 +84,10 @@ kt_status kt_one_hot(kt_tensor indices, int64_t classes, kt_tensor *out) {
     return guarded([&] { *out = give(at::one_hot(borrow(indices), classes)); });
 }
 
+kt_status kt_nonzero(kt_tensor x, kt_tensor *out) {
+    return guarded([&] { *out = give(at::nonzero(at::flatten(borrow(x))).squeeze(1)); });
+}
+
 kt_status kt_bincount(kt_tensor indices, int64_t minimum_length, kt_tensor *out) {
     return guarded([&] { *out = give(at::bincount(borrow(indices), {}, minimum_length)); });
 }

@@ -3,6 +3,7 @@
 #include "gemm.h"
 #include "include/ct_moments.h"
 #include "interleave.h"
+#include "memory.h"
 #include "panels.h"
 #include "support.h"
 #include "tasks.h"
@@ -327,6 +328,26 @@ kt_status kt_line_products(
     size_t product_count, kt_tensor out, int64_t register_bytes) {
     return guarded([&] {
         auto source = borrow(images), target = borrow(out);
+        TORCH_CHECK(
+            source.dim() >= 2 && target.dim() == 2 && target.size(0) == groups && groups > 0
+                && source.size(1) % groups == 0 && target.is_contiguous() && !share_memory(target, source),
+            "images [batch, groups * channels, ...] and results [groups, ...] in memory of their own were expected");
+        check_kernel_destination(target, source);
+        auto channels = source.size(1) / groups;
+        for (size_t i = 0; i < product_count; ++i) {
+            const auto &product = products[i];
+            auto lines = int64_t(layout->line_count), end = product.slot + product.shift_count * channels * channels;
+            TORCH_CHECK(
+                product.left_line >= 0 && product.left_line + product.line_count <= lines && product.right_line >= 0
+                    && product.right_line + product.line_count <= lines && product.column < layout->width
+                    && layout->least_shift <= product.shift
+                    && product.shift + product.shift_count - 1 <= layout->greatest_shift,
+                "product ", i, " takes lines or pixels that the layout lacks");
+            TORCH_CHECK(
+                product.slot >= 0 && end <= target.size(1), "product ", i, " needs ", end, " results of ",
+                target.size(1));
+        }
+        if (source.numel() == 0) return;
         AT_DISPATCH_FLOATING_TYPES(source.scalar_type(), "line products", [&] {
             line_products<scalar_t>(source, groups, *layout, products, product_count, target, register_bytes);
         });

@@ -1,6 +1,9 @@
 #include "include/ct_math.h"
 #include "aten_math.h"
+#include "memory.h"
 #include "support.h"
+
+#include <limits>
 
 using namespace ct;
 
@@ -79,43 +82,47 @@ kt_status kt_where(kt_tensor condition, kt_tensor a, kt_tensor b, kt_tensor *out
     return guarded([&] { *out = give(at::where(borrow(condition), borrow(a), borrow(b))); });
 }
 
-kt_status kt_add_in_place(kt_tensor target, kt_tensor source, double alpha) {
+/// Runs `body` with a tensor that it writes.
+template <class Body> static kt_status in_place(kt_tensor target, Body &&body) {
     return guarded([&] {
         auto tensor = borrow(target);
-        tensor.add_(borrow(source), scalar_like(tensor, alpha));
+        check_destination(tensor);
+        body(tensor);
+    });
+}
+
+kt_status kt_add_in_place(kt_tensor target, kt_tensor source, double alpha) {
+    return in_place(target, [&](at::Tensor &tensor) {
+        tensor.add_(apart_elementwise(tensor, borrow(source)), scalar_like(tensor, alpha));
     });
 }
 
 kt_status kt_add_scalar_in_place(kt_tensor target, double value) {
-    return guarded([&] {
-        auto tensor = borrow(target);
-        tensor.add_(scalar_like(tensor, value));
-    });
+    return in_place(target, [&](at::Tensor &tensor) { tensor.add_(scalar_like(tensor, value)); });
 }
 
 kt_status kt_mul_in_place(kt_tensor target, double value) {
-    return guarded([&] {
-        auto tensor = borrow(target);
-        tensor.mul_(scalar_like(tensor, value));
-    });
+    return in_place(target, [&](at::Tensor &tensor) { tensor.mul_(scalar_like(tensor, value)); });
 }
 
 kt_status kt_addcmul_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double value) {
-    return guarded([&] {
-        auto tensor = borrow(target);
-        tensor.addcmul_(borrow(a), borrow(b), scalar_like(tensor, value));
+    return in_place(target, [&](at::Tensor &tensor) {
+        auto left = apart_elementwise(tensor, borrow(a)), right = apart_elementwise(tensor, borrow(b));
+        tensor.addcmul_(left, right, scalar_like(tensor, value));
     });
 }
 
 kt_status kt_addcdiv_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double value) {
-    return guarded([&] {
-        auto tensor = borrow(target);
-        tensor.addcdiv_(borrow(a), borrow(b), scalar_like(tensor, value));
+    return in_place(target, [&](at::Tensor &tensor) {
+        auto left = apart_elementwise(tensor, borrow(a)), right = apart_elementwise(tensor, borrow(b));
+        tensor.addcdiv_(left, right, scalar_like(tensor, value));
     });
 }
 
 kt_status kt_lerp_in_place(kt_tensor target, kt_tensor source, double weight) {
-    return guarded([&] { borrow(target).lerp_(borrow(source), weight); });
+    return in_place(target, [&](at::Tensor &tensor) {
+        tensor.lerp_(apart_elementwise(tensor, borrow(source)), weight);
+    });
 }
 
 /// No axes given means all of them.
@@ -140,6 +147,12 @@ KT_REDUCTION(var, at::var(tensor, at::OptionalIntArrayRef(over), std::optional<a
 KT_REDUCTION(amax, at::amax(tensor, over, keep))
 KT_REDUCTION(amin, at::amin(tensor, over, keep))
 KT_REDUCTION(logsumexp, at::logsumexp(tensor, over, keep))
+
+kt_status kt_greatest_magnitude(kt_tensor x, kt_tensor *out) {
+    return guarded([&] {
+        *out = give(at::linalg_vector_norm(borrow(x), std::numeric_limits<double>::infinity(), at::IntArrayRef({-1})));
+    });
+}
 
 kt_status kt_all(kt_tensor x, kt_tensor *out) {
     return guarded([&] { *out = give(at::all(borrow(x))); });
@@ -176,8 +189,8 @@ kt_status kt_addmm(kt_tensor c, kt_tensor a, kt_tensor b, double beta, double al
 }
 
 kt_status kt_addmm_in_place(kt_tensor target, kt_tensor a, kt_tensor b, double beta, double alpha) {
-    return guarded([&] {
-        auto sum = borrow(target), left = borrow(a), right = borrow(b);
+    return in_place(target, [&](at::Tensor &sum) {
+        auto left = apart(sum, borrow(a)), right = apart(sum, borrow(b));
         auto old = scalar_like(sum, beta), scale = scalar_like(sum, alpha);
         if (left.dim() == 3) {
             sum.baddbmm_(left, right, old, scale);

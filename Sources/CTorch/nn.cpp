@@ -1,5 +1,6 @@
 #include "include/ct_nn.h"
 #include "aten_nn.h"
+#include "memory.h"
 #include "support.h"
 
 using namespace ct;
@@ -46,9 +47,17 @@ kt_status kt_batch_norm(
     kt_tensor input, kt_tensor running_mean, kt_tensor running_variance, bool training,
     double momentum, double epsilon, kt_tensor *out) {
     return guarded([&] {
+        auto x = borrow(input);
+        auto mean = borrow_optional(running_mean), variance = borrow_optional(running_variance);
+        if (training) {
+            for (const auto &statistics : {mean, variance}) {
+                if (!statistics) continue;
+                check_destination(*statistics);
+                x = apart(*statistics, std::move(x));
+            }
+        }
         *out = give(at::batch_norm(
-            borrow(input), std::nullopt, std::nullopt, borrow_optional(running_mean),
-            borrow_optional(running_variance), training, momentum, epsilon, /*cudnn_enabled=*/true));
+            x, std::nullopt, std::nullopt, mean, variance, training, momentum, epsilon, /*cudnn_enabled=*/true));
     });
 }
 

@@ -3,6 +3,7 @@
 #include "gemm.h"
 #include "include/ct_moments.h"
 #include "interleave.h"
+#include "memory.h"
 #include "panels.h"
 #include "support.h"
 #include "symmetric_tiles.h"
@@ -264,7 +265,9 @@ void symmetric_product(at::Tensor &target, const at::Tensor &vectors, T beta, T 
         Vectors<T> own{
             vectors.const_data_ptr<T>() + group * n * vectors.stride(1), vectors.size(0), n, vectors.size(2),
             vectors.stride(0), vectors.stride(1), vectors.stride(2)};
-        Target<T> to{target.mutable_data_ptr<T>() + group * target.stride(0), target.stride(1), beta, alpha};
+        // A matrix of one row may have any step to the next.
+        Target<T> to{
+            target.mutable_data_ptr<T>() + group * target.stride(0), std::max(target.stride(1), n), beta, alpha};
         // Where the result outweighs the vectors, sums for each thread would cost more than they save.
         if (kernel) {
             if (own.count() <= 4 * n) {
@@ -293,6 +296,18 @@ using namespace ct;
 kt_status kt_symmetric_product(kt_tensor target, kt_tensor vectors, double beta, double alpha, int64_t register_bytes) {
     return guarded([&] {
         auto matrix = borrow(target), source = borrow(vectors);
+        TORCH_CHECK(
+            matrix.dim() == 3 && source.dim() == 3 && matrix.size(1) == matrix.size(2)
+                && source.size(1) == matrix.size(0) * matrix.size(1),
+            "vectors [batch, groups * n, locations] and a target [groups, n, n] were expected");
+        check_kernel_destination(matrix, source);
+        if (matrix.numel() == 0) return;
+        if (source.numel() == 0) {
+            // No vectors. Zero times what is not a number would not be zero.
+            beta == 0 ? matrix.zero_() : matrix.mul_(beta);
+            return;
+        }
+        source = apart(matrix, source);
         AT_DISPATCH_FLOATING_TYPES(matrix.scalar_type(), "symmetric product", [&] {
             symmetric_product<scalar_t>(matrix, source, scalar_t(beta), scalar_t(alpha), register_bytes);
         });

@@ -1,5 +1,6 @@
 #include "include/ct_tensor.h"
 #include "aten_tensor.h"
+#include "memory.h"
 #include "support.h"
 
 #include <cmath>
@@ -79,6 +80,7 @@ void kt_release(kt_tensor tensor) {
 int64_t kt_rank(kt_tensor tensor) { return borrow(tensor).dim(); }
 int64_t kt_count(kt_tensor tensor) { return borrow(tensor).numel(); }
 bool kt_is_contiguous(kt_tensor tensor) { return borrow(tensor).is_contiguous(); }
+bool kt_shares_memory(kt_tensor a, kt_tensor b) { return share_memory(borrow(a), borrow(b)); }
 
 void kt_shape(kt_tensor tensor, int64_t *shape) {
     auto sizes = borrow(tensor).sizes();
@@ -162,12 +164,17 @@ kt_status kt_clone(kt_tensor tensor, kt_tensor *out) {
 }
 
 kt_status kt_assign(kt_tensor target, kt_tensor source) {
-    return guarded([&] { borrow(target).copy_(borrow(source)); });
+    return guarded([&] {
+        auto tensor = borrow(target);
+        check_destination(tensor);
+        tensor.copy_(apart_elementwise(tensor, borrow(source)));
+    });
 }
 
 kt_status kt_fill(kt_tensor target, double value) {
     return guarded([&] {
         auto tensor = borrow(target);
+        check_destination(tensor);
         tensor.fill_(scalar_like(tensor, value));
     });
 }

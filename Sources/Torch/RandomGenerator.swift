@@ -116,6 +116,13 @@ public struct RandomGenerator: @unchecked Sendable {
     }
 
     private mutating func draw(_ operation: StaticString, _ body: (OpaquePointer, Output?) -> kt_status) -> Tensor {
+        guard var source = RandomReplay.source(for: self) else { return drawOwn(operation, body) }
+        return source.drawOwn(operation, body)
+    }
+
+    private mutating func drawOwn(
+        _ operation: StaticString, _ body: (OpaquePointer, Output?) -> kt_status
+    ) -> Tensor {
         makeUnique()
         return withExtendedLifetime(storage) { Tensor.make(operation) { body(storage.pointer, $0) } }
     }

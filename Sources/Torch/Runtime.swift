@@ -12,8 +12,10 @@ public enum Runtime {
     public static var threadCount: Int {
         get { Int(kt_thread_count()) }
         set {
-            guard newValue > 0 else { fatalError("Runtime.threadCount: \(newValue) is not positive") }
-            guard kt_set_thread_count(Int32(newValue)) == KT_OK else { fatalError("threadCount: \(lastMessage())") }
+            guard let count = Int32(exactly: newValue), count > 0 else {
+                fatalError("Runtime.threadCount: \(newValue) is not from 1 to \(Int32.max)")
+            }
+            guard kt_set_thread_count(count) == KT_OK else { fatalError("threadCount: \(lastMessage())") }
         }
     }
 

@@ -37,8 +37,12 @@ import Torch
 
     /// Content, and what is said of it.
     static let faults: [(bytes: [UInt8], message: String)] = [
-        ([], "FILE is not an IDX file: it begins with nothing instead of 00 00 08: get the right file"),
-        ([0, 0], "FILE is not an IDX file: it begins with 00 00 instead of 00 00 08: get the right file"),
+        ([], "FILE is empty: get the file anew"),
+        (
+            [0, 0, 8],
+            "FILE is cut off: it ends after 3 bytes, and the header of an IDX file has more: get the file anew"
+        ),
+        ([1], "FILE is cut off: it ends after 1 byte, and the header of an IDX file has more: get the file anew"),
         (
             Array("<html>".utf8),
             "FILE is not an IDX file: it begins with 3c 68 74 6d instead of 00 00 08: get the right file"

@@ -69,7 +69,7 @@ import Torch
     @Test func saysThatAFolderIsMissing() throws {
         #expect(throws: DatasetError.missingFolder(folder("none"))) { _ = try ImageTask(folder: folder("none")) }
         try folder.write([1], to: "file")
-        #expect(throws: DatasetError.missingFolder(folder("file"))) { _ = try ImageTask(folder: folder("file")) }
+        #expect(throws: DatasetError.notFolder(folder("file"))) { _ = try ImageTask(folder: folder("file")) }
     }
 
     @Test(arguments: MNISTFile.allCases)

@@ -91,6 +91,58 @@ import TorchNN
         }
     }
 
+    /// The examples of objectives that are not the mean of −log p.
+    @Test func otherObjectives() throws {
+        // README
+        func tokenLoss(_ logits: Tensor, next: Tensor) -> Loss {
+            Loss(Categorical(logits: logits), targets: next, ignoring: -100, reduction: .meanOverPositions)
+        }
+
+        func imbalancedLoss(_ logits: Tensor, _ labels: Tensor, classWeights: Tensor) -> Loss {
+            Loss(Categorical(logits: logits), targets: labels, classWeights: classWeights)
+        }
+
+        func policyLoss(_ logits: Tensor, actions: Tensor, advantages: Tensor) -> Loss {
+            let policy = Categorical(logits: logits)
+            let surprise = policy.negativeLogLikelihood(of: actions)
+            let entropy = -(logits.softmax() * logits.logSoftmax()).sum(-1)
+            return Loss(objective: advantages * surprise, curvature: policy).adding(objective: -0.01 * entropy)
+        }
+        // README
+
+        let logits = Tensor.zeros([2, 4], dtype: .float64)
+        let four = 4.0
+        let uniform = Foundation.log(four)
+        #expect(
+            abs(tokenLoss(logits.reshaped([1, 2, 4]), next: Tensor([3, -100], shape: [1, 2])).mean.scalar - uniform)
+                < 1e-12)
+        let imbalanced = imbalancedLoss(logits, Tensor([0, 2]), classWeights: Tensor([1.0, 1, 3, 1]))
+        #expect(abs(imbalanced.mean.scalar - 2 * uniform) < 1e-12)
+        let policy = policyLoss(logits, actions: Tensor([0, 1]), advantages: Tensor([1.0, -0.5]))
+        #expect(abs(policy.mean.scalar - (0.25 - 0.01) * uniform) < 1e-12)
+    }
+
+    /// K-FAC inside of another method.
+    @Test func aPreconditionerTrains() throws {
+        var generator = RandomGenerator(seed: 1)
+        let model = MultilayerPerceptron([6, 5, 3], using: &generator)
+        let x = randomTensor([32, 6], dtype: .float32)
+        let batches = Array(repeating: (x, x[.all, 0..<3].argmax()), count: 40)
+        var losses: [Double] = []
+        // README
+        let curvature = KFACPreconditioner(model.namedParameters)
+        let adam = Adam(curvature.parameters, configuration: .init(learningRate: 0.01))
+
+        for (inputs, labels) in batches {
+            let update = try curvature.update { Loss(Categorical(logits: model(inputs)), targets: labels) }
+            guard let gradients = update.gradients else { continue }
+            let report = try adam.step(gradients: curvature.precondition(gradients), loss: update.report.loss)
+            losses.append(report.loss)
+        }
+        // README
+        #expect(losses[39] < losses[0] * 0.7)
+    }
+
     @Test func areTheOnesInTheReadme() throws {
         func lines(_ text: some StringProtocol) -> [String] {
             text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
@@ -101,10 +153,12 @@ import TorchNN
         let text = try String(contentsOf: readme, encoding: .utf8)
         let blocks = text.components(separatedBy: "```swift\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
         let source = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "        // README\n")
-        try #require(blocks.count == 4 && source.count == 7)
+        try #require(blocks.count == 6 && source.count == 11)
         // The third block names the package, which the consumer's manifest tries out.
         #expect(lines(blocks[0]) == lines(source[5]))
         #expect(lines(blocks[1]) == lines(source[1]))
         #expect(lines(blocks[3]) == lines(source[3]))
+        #expect(lines(blocks[4]) == lines(source[7]))
+        #expect(lines(blocks[5]) == lines(source[9]))
     }
 }

@@ -10,22 +10,67 @@ import Torch
 
     /// An option's value, and what is said of it.
     static let values: [(arguments: [String], message: String)] = [
-        (["--epochs", "0"], "--epochs must be from 1 to 1000000; 0 was given."),
-        (["--epochs", "9223372036854775807"], "--epochs must be from 1 to 1000000; 9223372036854775807 was given."),
-        (["--batch-size", "0"], "--batch-size must be from 1 to 1000000; 0 was given."),
-        (["--threads", "0"], "--threads must be from 1 to 1024; 0 was given."),
-        (["--threads", "100000"], "--threads must be from 1 to 1024; 100000 was given."),
-        (["--train-limit", "0"], "--train-limit must be from 1 to 10000000; 0 was given."),
-        (["--learning-rate", "0"], "--learning-rate must be positive; 0.0 was given."),
-        (["--learning-rate", "nan"], "--learning-rate must be positive; nan was given."),
-        (["--learning-rate", "inf"], "--learning-rate must be positive; inf was given."),
-        (["--momentum", "1"], "--momentum must be at least 0 and less than 1; 1.0 was given."),
-        (["--momentum=-0.5"], "--momentum must be at least 0 and less than 1; -0.5 was given."),
-        (["--damping=-1"], "--damping must be positive; -1.0 was given."),
-        (["--norm-constraint", "0"], "--norm-constraint must be positive; 0.0 was given."),
-        (["--statistics-period", "0"], "--statistics-period must be from 1 to 1000000; 0 was given."),
-        (["--inverse-period", "0"], "--inverse-period must be from 1 to 1000000; 0 was given."),
-        (["--inverse-schedule", "when-stale", "--staleness=-1"], "--staleness must be at least 0; -1.0 was given."),
+        (
+            ["--epochs", "0"],
+            "The value '0' is invalid for '--epochs <epochs>': it must be a whole number from 1 to 1000000000."
+        ),
+        (
+            ["--epochs", "9223372036854775807"],
+            "The value '9223372036854775807' is invalid for '--epochs <epochs>': it must be a whole number from 1 to 1000000000."
+        ),
+        (
+            ["--batch-size", "0"],
+            "The value '0' is invalid for '--batch-size <count>': it must be a whole number from 1 to 1000000000."
+        ),
+        (
+            ["--threads", "0"],
+            "The value '0' is invalid for '--threads <count>': it must be a whole number from 1 to 1024."
+        ),
+        (
+            ["--threads", "100000"],
+            "The value '100000' is invalid for '--threads <count>': it must be a whole number from 1 to 1024."
+        ),
+        (
+            ["--train-limit", "0"],
+            "The value '0' is invalid for '--train-limit <count>': it must be a whole number from 1 to 10000000."
+        ),
+        (
+            ["--learning-rate", "0"],
+            "The value '0' is invalid for '--learning-rate <rate>': it must be positive and finite."
+        ),
+        (
+            ["--learning-rate", "nan"],
+            "The value 'nan' is invalid for '--learning-rate <rate>': it must be positive and finite."
+        ),
+        (
+            ["--learning-rate", "inf"],
+            "The value 'inf' is invalid for '--learning-rate <rate>': it must be positive and finite."
+        ),
+        (
+            ["--momentum", "1"],
+            "The value '1' is invalid for '--momentum <momentum>': it must be at least 0 and below 1."
+        ),
+        (
+            ["--momentum=-0.5"],
+            "The value '-0.5' is invalid for '--momentum <momentum>': it must be at least 0 and below 1."
+        ),
+        (["--damping=-1"], "The value '-1' is invalid for '--damping <damping>': it must be positive and finite."),
+        (
+            ["--norm-constraint", "0"],
+            "The value '0' is invalid for '--norm-constraint <bound>': it must be positive and finite."
+        ),
+        (
+            ["--statistics-period", "0"],
+            "The value '0' is invalid for '--statistics-period <steps>': it must be a whole number from 1 to 1000000."
+        ),
+        (
+            ["--inverse-period", "0"],
+            "The value '0' is invalid for '--inverse-period <steps>': it must be a whole number from 1 to 1000000."
+        ),
+        (
+            ["--inverse-schedule", "when-stale", "--staleness=-1"],
+            "The value '-1' is invalid for '--staleness <error>': it must be at least 0 and finite."
+        ),
         (["--staleness", "0.1"], "--staleness is for --inverse-schedule when-stale only."),
         (
             ["--optimizer", "sgd", "--damping", "1"],
@@ -35,7 +80,10 @@ import Torch
             ["--optimizer", "adam", "--inverse-period", "1"],
             "--inverse-period is for --optimizer kfac, shampoo or soap only; the optimizer is adam."
         ),
-        (["--weight-decay=-1"], "--weight-decay must be at least 0; -1.0 was given."),
+        (
+            ["--weight-decay=-1"],
+            "The value '-1' is invalid for '--weight-decay <share>': it must be at least 0 and finite."
+        ),
         (
             ["--optimizer", "adam", "--weight-decay", "0.1"],
             "--weight-decay is for --optimizer sgd, adamw, shampoo, soap or muon only; the optimizer is adam."
@@ -50,8 +98,14 @@ import Torch
             ["--device", "gpu"],
             "The value 'gpu' is invalid for '--device <device>': a device is called cpu, cuda or cuda:N with a number N."
         ),
-        (["--epochs", "two"], "The value 'two' is invalid for '--epochs <epochs>'"),
-        (["--seed=-1"], "The value '-1' is invalid for '--seed <seed>'"),
+        (
+            ["--epochs", "two"],
+            "The value 'two' is invalid for '--epochs <epochs>': it must be a whole number from 1 to 1000000000."
+        ),
+        (
+            ["--seed=-1"],
+            "The value '-1' is invalid for '--seed <seed>': it must be a whole number from 0 to \(UInt64.max)."
+        ),
         (["--rate", "1"], "Unknown option '--rate'. Did you mean '--data'?"),
         (["--learning-rat", "1"], "Unknown option '--learning-rat'. Did you mean '--learning-rate'?"),
         (["more"], "Unexpected argument 'more'"),
@@ -99,6 +153,42 @@ import Torch
         try expectError(
             "the data folder nowhere does not exist: give a folder that holds the four IDX files of a data set",
             ["--data", "nowhere"])
+    }
+
+    @Test func aFileInPlaceOfTheFolder() throws {
+        for problem in ["fashion-mnist-cnn", "resnet20"] {
+            let result = try Tool.run(
+                ["train", "--problem", problem, "--data", "train-labels-idx1-ubyte"], in: folder)
+            #expect(result.status == 1)
+            #expect(
+                result.errors
+                    == "Error: the data folder train-labels-idx1-ubyte is a file: give the folder that holds the files of the "
+                    + "data set\n")
+        }
+    }
+
+    /// A file that ends within its first numbers is not said to begin otherwise.
+    @Test func aFileOfThreeBytes() throws {
+        let file = "train-images-idx3-ubyte"
+        try folder.write([0, 0, 8], to: file)
+        try expectFault(
+            of: file, "is cut off: it ends after 3 bytes, and the header of an IDX file has more: get the file anew")
+        try folder.write([], to: file)
+        try expectFault(of: file, "is empty: get the file anew")
+    }
+
+    @Test func weightsOfHalfPrecision() throws {
+        let header = #"{"w":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}"#
+        let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+        try folder.write(length + Array(header.utf8) + [0, 0], to: "half.safetensors")
+        let result = try Tool.run(
+            ["train", "--data", folder.path, "--initial-weights", "half.safetensors", "--output", "run"], in: folder)
+        #expect(result.status == 1)
+        #expect(result.errors.contains("'w' has the element type F16; only "), "\(result.errors)")
+        #expect(
+            result.errors.hasSuffix(" can be read: give a safetensors file of weights of the type F32 or F64\n"),
+            "\(result.errors)")
+        #expect(!folder.names.contains("run"))
     }
 
     @Test func aMissingFile() throws {

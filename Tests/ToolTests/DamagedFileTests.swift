@@ -44,7 +44,7 @@ import Testing
     @Test func anEmptyFile() throws {
         try folder.write([], to: labels)
         try expectError(
-            "\(folder(labels)) is not an IDX file: it begins with nothing instead of 00 00 08: get the right file")
+            "\(folder(labels)) is empty: get the file anew")
     }
 
     @Test func aFileOfNoExamples() throws {

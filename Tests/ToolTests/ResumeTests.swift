@@ -148,8 +148,40 @@ import Training
         let metrics = try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl")))
         let result = try resume()
         #expect(result.status == 1)
-        #expect(result.errors.hasPrefix("Error: the checkpoint run/checkpoints/step-00000024 is damaged: "))
+        #expect(
+            result.errors.hasPrefix(
+                "Error: all checkpoints in run/checkpoints are damaged: step-00000024: manifest.json is not what was written, "
+            ))
+        #expect(result.errors.contains(", step-00000020: manifest.json is not what was written"), "\(result.errors)")
+        #expect(result.errors.hasSuffix(": start the run again\n"))
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl"))) == metrics)
+    }
+
+    @Test func metricsThatAreTooShortAreNoted() throws {
+        try runOnce()
+        let size = try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl"))).count
+        try folder.write(Array("{}\n".utf8), to: "run/metrics.jsonl")
+        let result = try resume()
+        #expect(result.status == 0)
+        let found = result.errors.wholeMatch(
+            of: /note: run\/metrics.jsonl has 3 bytes, and had (\d+) when the checkpoint was written: lines of .*\n/)
+        #expect(found.flatMap { Int($0.1) }.map { (4..<size).contains($0) } == true, "\(result.errors)")
+    }
+
+    /// Help that a stored command line asks for is no reason to end well.
+    @Test(arguments: ["--help", "--version", "--l2=-1"]) func optionsThatCannotBeUsedAreTold(option: String) throws {
+        try runOnce()
+        let path = folder("run/config.json")
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let changed = text.replacing("\"--problem\",", with: "\"\(option)\", \"--problem\",")
+        try changed.write(toFile: path, atomically: true, encoding: .utf8)
+        let result = try resume()
+        #expect(result.status == 1)
+        #expect(result.output == "")
+        #expect(
+            result.errors.hasPrefix("Error: the options that the run in run was started with cannot be used: "),
+            "\(result.errors)")
+        #expect(result.errors.hasSuffix(": start the run again\n"))
     }
 
     @Test func anotherFormatIsRefused() throws {
@@ -170,11 +202,11 @@ import Training
     }
 
     static let differences: [([String], String)] = [
-        (["--learning-rate", "0.3"], "optimizer.rule.fixed.learning_rate.linear.from is 0.1 there and 0.3 here"),
-        (["--seed", "3"], "seed is 0 there and 3 here"),
-        (["--optimizer", "adam"], "optimizer."),
-        (["--batch-size", "10"], "batch_size is 20 there and 10 here"),
-        (["--train-limit", "41"], "training_examples is 40 there and 41 here"),
+        (["--learning-rate", "0.3"], "another run: --learning-rate is 0.1 there and 0.3 here: leave"),
+        (["--seed", "3"], "another run: --seed is 0 there and 3 here: leave"),
+        (["--optimizer", "adam"], "another run: --optimizer is kfac there and adam here: leave"),
+        (["--batch-size", "10"], "another run: --batch-size is 20 there and 10 here: leave"),
+        (["--train-limit", "41"], "another run: --train-limit is 40 there and 41 here: leave"),
     ]
 
     @Test(arguments: differences.indices) func otherOptionsAreRefused(index: Int) throws {
@@ -247,6 +279,21 @@ import Training
         #expect(try resume().status == 0)
         #expect(try lastState("run") == state)
         #expect(try events("run") == whole)
+    }
+
+    /// Where no checkpoint was written before, none stands.
+    @Test func aDiskThatIsFullForTheFirstCheckpoint() throws {
+        let script = "ulimit -f 100; trap '' XFSZ; exec \"$0\" \"$@\""
+        let result = try Tool.run(
+            ["-c", script, Tool.path] + Self.arguments + ["--output", "run", "--checkpoint-period", "1"], in: folder,
+            program: "/bin/sh")
+        #expect(result.status == 1)
+        #expect(
+            result.errors == """
+                Error: the checkpoint run/checkpoints/step-00000001 cannot be written: File too large: there is none before \
+                it; make room, then start the run again
+
+                """)
     }
 
     @Test func aFolderThatCannotBeWrittenEndsTheRunWithItsReason() throws {

@@ -53,6 +53,27 @@ import TorchNN
         #expect(model.parameters[0].array(of: Float.self) == weight)
     }
 
+    /// Two layers change places, by the model's own tensors and by views of them: all are read before any is written.
+    @Test(arguments: [false, true]) func stateOfItsOwnTensors(areViews: Bool) throws {
+        var generator = RandomGenerator(seed: 1)
+        let model = Sequential(Linear(3, 3, using: &generator), Linear(3, 3, using: &generator))
+        let before = model.state()
+        let own = Dictionary(uniqueKeysWithValues: model.namedParameters.map { ($0.name, $0.tensor) })
+        let pairs = [("0.weight", "1.weight"), ("1.weight", "0.weight"), ("0.bias", "1.bias"), ("1.bias", "0.bias")]
+        func picked(_ state: [String: Tensor]) -> [String: Tensor] {
+            Dictionary(
+                uniqueKeysWithValues: pairs.map { target, source in
+                    let tensor = state[source]!.detached()
+                    return (target, areViews && tensor.rank == 2 ? tensor.transposed() : tensor)
+                })
+        }
+        try model.load(state: picked(own))
+        let expected = picked(before)
+        for (name, tensor) in model.namedParameters.map({ ($0.name, $0.tensor) }) {
+            expectClose(tensor, expected[name]!, tolerance: 0)
+        }
+    }
+
     @Test func elementsAreConverted() throws {
         let single = Self.model(seed: 1)
         let double = Self.model(seed: 2, dtype: .float64)

@@ -15,6 +15,8 @@ final class LineProblem: Problem {
     private(set) var slopes: [Double] = []
     /// What each loss is multiplied by, by the number of the step.
     var factor: (Int) -> Double = { _ in 1 }
+    /// A point whose target is not known.
+    var pointWithoutTarget: Int?
 
     init(trainingCount: Int = 10) { self.trainingCount = trainingCount }
 
@@ -27,7 +29,10 @@ final class LineProblem: Problem {
 
     func loss(of batch: Tensor) -> Loss {
         let prediction = linear(batch, weight: slope) * factor(dealt.count - 1)
-        return Loss(Normal(mean: prediction), targets: batch * 3)
+        guard let pointWithoutTarget else { return Loss(Normal(mean: prediction), targets: batch * 3) }
+        let place = Double(pointWithoutTarget) / Double(trainingCount)
+        let targets = Tensor.select(batch .== place, Tensor.full(like: batch, .nan), batch * 3)
+        return Loss(Normal(mean: prediction), targets: targets)
     }
 
     func part(_ range: Range<Int>, of batch: Tensor) -> Tensor { range == 0..<batch.shape[0] ? batch : batch[range] }

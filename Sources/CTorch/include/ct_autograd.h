@@ -26,6 +26,11 @@ kt_status kt_gradients(
 kt_status kt_graph_uses(
     const kt_tensor *outputs, size_t output_count, const kt_tensor *tensors, size_t tensor_count, int64_t *counts);
 
+/// The leaf of the graph whose memory a matrix is a view of, as it is or transposed.
+///
+/// `out` is null where there is none. `transposed` says whether the rows of one are the columns of the other.
+kt_status kt_matrix_leaf(kt_tensor matrix, kt_tensor *out, bool *transposed);
+
 KT_END
 
 #endif

@@ -28,6 +28,8 @@ kt_status kt_index_select(kt_tensor x, int64_t axis, kt_tensor indices, kt_tenso
 kt_status kt_index_add(kt_tensor x, int64_t axis, kt_tensor indices, kt_tensor source, kt_tensor *out);
 kt_status kt_gather(kt_tensor x, int64_t axis, kt_tensor indices, kt_tensor *out);
 kt_status kt_one_hot(kt_tensor indices, int64_t classes, kt_tensor *out);
+/// The positions in the flattened tensor of what is not zero, int64 [count].
+kt_status kt_nonzero(kt_tensor x, kt_tensor *out);
 kt_status kt_bincount(kt_tensor indices, int64_t minimum_length, kt_tensor *out);
 /// `padding` holds pairs (before, after), the last axis first.
 kt_status kt_pad(kt_tensor x, const int64_t *padding, size_t count, double value, kt_tensor *out);

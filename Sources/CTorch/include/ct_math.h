@@ -86,6 +86,8 @@ kt_status kt_var(kt_tensor x, const int64_t *axes, size_t axis_count, bool keep,
 kt_status kt_amax(kt_tensor x, const int64_t *axes, size_t axis_count, bool keep, kt_tensor *out);
 kt_status kt_amin(kt_tensor x, const int64_t *axes, size_t axis_count, bool keep, kt_tensor *out);
 kt_status kt_logsumexp(kt_tensor x, const int64_t *axes, size_t axis_count, bool keep, kt_tensor *out);
+/// The greatest magnitude along the last axis, which goes.
+kt_status kt_greatest_magnitude(kt_tensor x, kt_tensor *out);
 kt_status kt_all(kt_tensor x, kt_tensor *out);
 kt_status kt_any(kt_tensor x, kt_tensor *out);
 kt_status kt_argmax(kt_tensor x, int64_t axis, kt_tensor *out);
@@ -93,6 +95,9 @@ kt_status kt_argsort(kt_tensor x, int64_t axis, bool descending, kt_tensor *out)
 kt_status kt_cumsum(kt_tensor x, int64_t axis, kt_tensor *out);
 kt_status kt_softmax(kt_tensor x, int64_t axis, kt_tensor *out);
 kt_status kt_log_softmax(kt_tensor x, int64_t axis, kt_tensor *out);
+
+// The sum of the products of the elements of two tensors of one shape, in double precision; a constant.
+kt_status kt_inner_product(kt_tensor a, kt_tensor b, kt_tensor *out);
 
 // Products. `kt_addmm_in_place`: target <- beta * target + alpha * a * b (2-D, or 3-D for the batched form).
 kt_status kt_matmul(kt_tensor a, kt_tensor b, kt_tensor *out);

@@ -50,7 +50,8 @@ typedef struct {
     int64_t least_shift, greatest_shift;
 } kt_line_layout;
 
-/// Adds the products, summed over all images, to `out`, [groups, elements of all slots].
+/// Adds the products, summed over all images, to `out`, [groups, elements of all slots], row-major and in memory of its
+/// own.
 ///
 /// `images` is [batch, groups * channels, ...] with any strides; the lines' starts are relative to an image's channel.
 /// No more than 16 MiB of images are copied at a time, or some for each thread. Registers of at most `register_bytes`
@@ -60,15 +61,15 @@ kt_status kt_line_products(
     size_t product_count, kt_tensor out, int64_t register_bytes);
 
 /// target <- beta * target + alpha * the symmetric matrix of blocks, whose rows and columns are [channel][kernel
-/// element]; `target` is [groups, n, n] or larger, with the last axis dense.
+/// element]; `target` is [groups, n, n] with the last axis dense, `results` [groups, elements of all slots] row-major.
 kt_status kt_assemble_blocks(
     kt_tensor target, kt_tensor results, int64_t channels, int64_t kernel_count, const kt_block_term *terms,
     size_t term_count, double beta, double alpha);
 
 /// target <- beta * target + alpha * sum over batch and locations of x x^T, at half the work of a general product.
 ///
-/// `vectors` is [batch, groups * n, locations] with any strides; `target` [groups, n, n] or larger, symmetric, with
-/// the last axis dense. Registers of at most `register_bytes` are used, 64 or 32; with 0 the linked library's products.
+/// `vectors` is [batch, groups * n, locations] with any strides; `target` [groups, n, n], symmetric, with the last axis
+/// dense. Registers of at most `register_bytes` are used, 64 or 32; with 0 the linked library's products.
 kt_status kt_symmetric_product(
     kt_tensor target, kt_tensor vectors, double beta, double alpha, int64_t register_bytes);
 

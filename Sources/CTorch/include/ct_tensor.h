@@ -15,6 +15,8 @@ void kt_strides(kt_tensor tensor, int64_t *strides);
 kt_dtype kt_get_dtype(kt_tensor tensor);
 kt_device kt_get_device(kt_tensor tensor);
 bool kt_is_contiguous(kt_tensor tensor);
+/// Whether both are views of one piece of memory, be it of different parts.
+bool kt_shares_memory(kt_tensor a, kt_tensor b);
 
 // Creation.
 kt_status kt_from_bytes(const void *bytes, kt_dtype dtype, const int64_t *shape, size_t rank, kt_tensor *out);
@@ -30,7 +32,8 @@ kt_status kt_to_device(kt_tensor tensor, kt_device device, kt_tensor *out);
 kt_status kt_contiguous(kt_tensor tensor, kt_tensor *out);
 kt_status kt_clone(kt_tensor tensor, kt_tensor *out);
 
-// Writing into existing memory.
+// Writing into existing memory. In all functions that do, operands may share memory with the destination: they are read
+// as they were before the call. A destination that overlaps itself is refused.
 kt_status kt_assign(kt_tensor target, kt_tensor source);
 kt_status kt_fill(kt_tensor target, double value);
 

@@ -2,6 +2,8 @@
 public enum DatasetError: Error, Hashable, CustomStringConvertible {
     /// There is no such folder.
     case missingFolder(String)
+    /// Something else is where a folder was named.
+    case notFolder(String)
     /// A folder lacks a file, plain and compressed.
     case missingFile(String)
     /// The system refuses to open or read a file.
@@ -46,6 +48,8 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
         switch self {
         case .missingFolder(let path):
             "the data folder \(path) does not exist: give a folder that holds the four IDX files of a data set"
+        case .notFolder(let path):
+            "the data folder \(path) is a file: give the folder that holds the files of the data set"
         case .missingFile(let path):
             "\(path) is missing, and so is \(path).gz: the folder must hold \(MNISTFile.list), "
                 + "each plain or compressed by gzip"
@@ -55,6 +59,10 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
                 + "or put the decompressed file beside it"
         case .damagedGzip(let path, let reason):
             "\(path) is damaged: gzip says \"\(reason)\": get the file anew"
+        case .notIDX(let path, let found) where found.isEmpty: "\(path) is empty: get the file anew"
+        case .notIDX(let path, let found) where found.count < 4:
+            "\(path) is cut off: it ends after \(found.count == 1 ? "1 byte" : "\(found.count) bytes"), and the header of an "
+                + "IDX file has more: get the file anew"
         case .notIDX(let path, let found):
             "\(path) is not an IDX file: it begins with \(Self.hex(found)) instead of 00 00 08: get the right file"
         case .elementType(let path, let code):

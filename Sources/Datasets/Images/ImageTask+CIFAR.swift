@@ -10,9 +10,10 @@ extension ImageTask {
     /// - Throws: ``DatasetError`` where a file is missing or not what it must be.
     public init(cifarFolder folder: String) throws(DatasetError) {
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
             throw .missingCIFARFolder(folder)
         }
+        guard isFolder.boolValue else { throw .notFolder(folder) }
         let base = URL(fileURLWithPath: folder)
         let inner = base.appendingPathComponent("cifar-10-batches-bin")
         let place = FileManager.default.fileExists(atPath: inner.path) ? inner : base

@@ -53,9 +53,10 @@ public struct ImageTask: Sendable {
         folder: String, classes: Int = 10, verification: Verification = .recognize
     ) throws(DatasetError) {
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
             throw .missingFolder(folder)
         }
+        guard isFolder.boolValue else { throw .notFolder(folder) }
         var paths: [MNISTFile: String] = [:]
         for file in MNISTFile.allCases { paths[file] = try Self.path(of: file, in: folder) }
 

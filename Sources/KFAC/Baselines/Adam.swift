@@ -46,3 +46,15 @@ public final class Adam: FirstOrderOptimizer {
         super.init(parameters, rule)
     }
 }
+
+extension Adam.Configuration: CheckedSettings {
+    var defect: String? {
+        [
+            SettingBounds.learningRate.defect("the learning rate", learningRate),
+            SettingBounds.momentum.defect("beta1", beta1),
+            SettingBounds.momentum.defect("beta2", beta2),
+            SettingBounds.epsilon.defect("epsilon", epsilon),
+            SettingBounds.weightDecay.defect("the weight decay", weightDecay),
+        ].firstDefect
+    }
+}

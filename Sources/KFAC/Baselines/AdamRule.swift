@@ -3,13 +3,16 @@ import Torch
 
 /// The rule of ``Adam``.
 final class AdamRule: GradientRule {
-    var configuration: Adam.Configuration
+    var configuration: Adam.Configuration {
+        didSet { configuration.require(by: "Adam") }
+    }
     private let parameters: [NamedParameter]
     private let means: [Tensor]
     private let squares: [Tensor]
     private var updateCount = 0
 
     init(_ parameters: [NamedParameter], _ configuration: Adam.Configuration) {
+        configuration.require(by: "Adam")
         self.parameters = parameters
         self.configuration = configuration
         means = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }

@@ -6,7 +6,7 @@ func firstOrderPass(
 ) throws -> (StepReport, [Tensor]) {
     let clock = ContinuousClock()
     let start = clock.now
-    let mean = try loss().mean
+    let mean = try checkingBatch(step: step, loss).mean
     let forward = start.duration(to: clock.now)
     var report = StepReport(step: step, lossTensor: mean.detached(), learningRate: learningRate, momentum: momentum)
     report.phases.append((.forward, forward.seconds))

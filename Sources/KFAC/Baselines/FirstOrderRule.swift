@@ -26,3 +26,15 @@ public enum FirstOrderRule: Sendable, Hashable, Codable {
         }
     }
 }
+
+extension FirstOrderRule: CheckedSettings {
+    var defect: String? {
+        switch self {
+        case .sgd(let configuration): configuration.defect
+        case .adam(let configuration): configuration.defect
+        case .shampoo(let configuration): configuration.defect
+        case .soap(let configuration): configuration.defect
+        case .muon(let configuration): configuration.defect
+        }
+    }
+}

@@ -75,3 +75,25 @@ public final class Muon: FirstOrderOptimizer {
         super.init(parameters, rule)
     }
 }
+
+extension Muon.Configuration: CheckedSettings {
+    var defect: String? {
+        [
+            SettingBounds.learningRate.defect("the learning rate", learningRate),
+            SettingBounds.momentum.defect("the momentum", momentum),
+            SettingBounds.iterations.defect("the number of iterations", iterations),
+            SettingBounds.epsilon.defect("epsilon", epsilon),
+            SettingBounds.weightDecay.defect("the weight decay", weightDecay),
+            adam.defect.map { "the part of Adam: \($0)" },
+        ].firstDefect
+    }
+
+    /// Stops the program where something has changed that an optimiser looks at only when it is made.
+    func requireFixed(since old: Muon.Configuration) {
+        let changed = [
+            ("adamNames", adamNames == old.adamNames),
+            ("lastMatrixHasAdam", lastMatrixHasAdam == old.lastMatrixHasAdam),
+        ].filter { !$0.1 }.map(\.0)
+        requireNoChange(of: changed, in: "Muon")
+    }
+}

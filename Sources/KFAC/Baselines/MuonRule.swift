@@ -3,7 +3,11 @@ import Torch
 /// The rule of ``Muon``.
 final class MuonRule: GradientRule {
     var configuration: Muon.Configuration {
-        didSet { adam.configuration = configuration.adam }
+        didSet {
+            configuration.requireFixed(since: oldValue)
+            configuration.require(by: "Muon")
+            adam.configuration = configuration.adam
+        }
     }
     private let parameters: [NamedParameter]
     /// The numbers of the parameters that are matrices, and of the others.
@@ -15,6 +19,7 @@ final class MuonRule: GradientRule {
     private let unknownNames: [String]
 
     init(_ parameters: [NamedParameter], _ configuration: Muon.Configuration) {
+        configuration.require(by: "Muon")
         self.parameters = parameters
         self.configuration = configuration
         var matrices = parameters.indices.filter { index in

@@ -42,3 +42,13 @@ public final class SGD: FirstOrderOptimizer {
         super.init(parameters, rule)
     }
 }
+
+extension SGD.Configuration: CheckedSettings {
+    var defect: String? {
+        [
+            SettingBounds.learningRate.defect("the learning rate", learningRate),
+            SettingBounds.momentum.defect("the momentum", momentum),
+            SettingBounds.weightDecay.defect("the weight decay", weightDecay),
+        ].firstDefect
+    }
+}

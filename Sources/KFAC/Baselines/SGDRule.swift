@@ -2,11 +2,14 @@ import Torch
 
 /// The rule of ``SGD``.
 final class SGDRule: GradientRule {
-    var configuration: SGD.Configuration
+    var configuration: SGD.Configuration {
+        didSet { configuration.require(by: "SGD") }
+    }
     private let parameters: [NamedParameter]
     private let velocities: [Tensor]
 
     init(_ parameters: [NamedParameter], _ configuration: SGD.Configuration) {
+        configuration.require(by: "SGD")
         self.parameters = parameters
         self.configuration = configuration
         velocities = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }

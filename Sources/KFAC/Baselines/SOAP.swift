@@ -64,3 +64,25 @@ public final class SOAP: FirstOrderOptimizer {
         super.init(parameters, rule)
     }
 }
+
+extension SOAP.Configuration: CheckedSettings {
+    var defect: String? {
+        [
+            SettingBounds.learningRate.defect("the learning rate", learningRate),
+            SettingBounds.momentum.defect("beta1", beta1),
+            SettingBounds.momentum.defect("beta2", beta2),
+            momentDecay.flatMap { SettingBounds.momentum.defect("the decay of the moments", $0) },
+            SettingBounds.epsilon.defect("epsilon", epsilon),
+            SettingBounds.weightDecay.defect("the weight decay", weightDecay),
+            SettingBounds.period.defect("the period", period),
+            SettingBounds.extent.defect("the largest extent of an axis with a matrix", maximumExtent),
+        ].firstDefect
+    }
+
+    /// Stops the program where something has changed that an optimiser looks at only when it is made.
+    func requireFixed(since old: SOAP.Configuration) {
+        let changed = [("kernels", kernels == old.kernels), ("maximumExtent", maximumExtent == old.maximumExtent)]
+            .filter { !$0.1 }.map(\.0)
+        requireNoChange(of: changed, in: "SOAP")
+    }
+}

@@ -7,7 +7,10 @@ import Torch
 /// quarter of the products less, for the same steps.
 final class SOAPRule: GradientRule {
     var configuration: SOAP.Configuration {
-        didSet { SOAPRule.check(configuration) }
+        didSet {
+            configuration.requireFixed(since: oldValue)
+            configuration.require(by: "SOAP")
+        }
     }
     private let parameters: [NamedParameter]
     private var states: [State]
@@ -26,7 +29,7 @@ final class SOAPRule: GradientRule {
     }
 
     init(_ parameters: [NamedParameter], _ configuration: SOAP.Configuration) {
-        SOAPRule.check(configuration)
+        configuration.require(by: "SOAP")
         self.parameters = parameters
         self.configuration = configuration
         states = parameters.map { parameter in
@@ -40,10 +43,6 @@ final class SOAPRule: GradientRule {
                 axes: axes, mean: zeros(axes.shape), square: zeros(axes.shape), moments: moments,
                 bases: axes.shape.map { _ in nil })
         }
-    }
-
-    private static func check(_ configuration: SOAP.Configuration) {
-        guard configuration.period > 0 else { fatalError("SOAP: the period must be positive: \(configuration)") }
     }
 
     var learningRate: Schedule { configuration.learningRate }

@@ -102,3 +102,52 @@ public final class Shampoo: FirstOrderOptimizer {
         super.init(parameters, rule)
     }
 }
+
+extension Shampoo.Configuration: CheckedSettings {
+    var defect: String? {
+        [
+            SettingBounds.learningRate.defect("the learning rate", learningRate),
+            SettingBounds.momentum.defect("the momentum", momentum),
+            accumulation.defect,
+            ridge.defect,
+            exponent.flatMap { SettingBounds.exponent.defect("the exponent", $0) },
+            SettingBounds.period.defect("the period", period),
+            SettingBounds.firstSteps.defect("the start", start),
+            grafting.defect,
+            SettingBounds.weightDecay.defect("the weight decay", weightDecay),
+            SettingBounds.extent.defect("the largest extent of an axis with a matrix", maximumExtent),
+        ].firstDefect
+    }
+
+    /// Stops the program where something has changed that an optimiser looks at only when it is made.
+    func requireFixed(since old: Shampoo.Configuration) {
+        let changed = [("kernels", kernels == old.kernels), ("maximumExtent", maximumExtent == old.maximumExtent)]
+            .filter { !$0.1 }.map(\.0)
+        requireNoChange(of: changed, in: "Shampoo")
+    }
+}
+
+extension Shampoo.Accumulation: CheckedSettings {
+    var defect: String? {
+        switch self {
+        case .sum: nil
+        case .average(let decay): SettingBounds.momentum.defect("the decay of the moments", decay)
+        }
+    }
+}
+
+extension Shampoo.Ridge: CheckedSettings {
+    var defect: String? {
+        switch self {
+        case .absolute(let ridge), .relative(let ridge): SettingBounds.epsilon.defect("the ridge", ridge)
+        }
+    }
+}
+
+extension Shampoo.Grafting: CheckedSettings {
+    var defect: String? {
+        guard case .adam(let beta2, let epsilon) = self else { return nil }
+        return SettingBounds.momentum.defect("beta2 of the grafting", beta2)
+            ?? SettingBounds.epsilon.defect("epsilon of the grafting", epsilon)
+    }
+}

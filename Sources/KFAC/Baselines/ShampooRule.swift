@@ -4,7 +4,10 @@ import Torch
 /// The rule of ``Shampoo``.
 final class ShampooRule: GradientRule {
     var configuration: Shampoo.Configuration {
-        didSet { ShampooRule.check(configuration) }
+        didSet {
+            configuration.requireFixed(since: oldValue)
+            configuration.require(by: "Shampoo")
+        }
     }
     private let parameters: [NamedParameter]
     private var states: [State]
@@ -23,7 +26,7 @@ final class ShampooRule: GradientRule {
     }
 
     init(_ parameters: [NamedParameter], _ configuration: Shampoo.Configuration) {
-        ShampooRule.check(configuration)
+        configuration.require(by: "Shampoo")
         self.parameters = parameters
         self.configuration = configuration
         states = parameters.map { parameter in
@@ -37,12 +40,6 @@ final class ShampooRule: GradientRule {
                     return Tensor.zeros(shape, dtype: theta.dtype, device: theta.device)
                 },
                 roots: axes.shape.map { _ in .identity })
-        }
-    }
-
-    private static func check(_ configuration: Shampoo.Configuration) {
-        guard configuration.period > 0, configuration.start >= 0 else {
-            fatalError("Shampoo: the period must be positive and the start at least 0: \(configuration)")
         }
     }
 

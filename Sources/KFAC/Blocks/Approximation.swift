@@ -8,9 +8,10 @@ public enum Approximation: Sendable, Hashable, Codable {
     /// A Kronecker product of the moments of inputs and output gradients (`kron`, `kron_indep`, and with diagonal
     /// structures `kron_in_diag`, `kron_out_diag`, `kron_both_diag`).
     ///
-    /// For linear layers, convolutions of all kinds and embeddings. Diagonal structures are for linear layers and, on
+    /// For linear layers, convolutions of all kinds and embeddings; for tied weights the sum of one such product for each
+    /// kind of use, with dense structures only. Diagonal structures are for linear layers and, on
     /// the output side, for embeddings, whose input side is always diagonal; ``Sharing/reduce`` is for linear layers and
-    /// convolutions.
+    /// convolutions. Dense structures are cut into blocks beyond ``FactorSettings/dimensionLimit``.
     case kronecker(input: Structure = .dense, output: Structure = .dense, sharing: Sharing = .expand)
     /// A Kronecker product that takes the pixels of a patch for uncorrelated (`kron_sua`): for convolutions of one group.
     case uncorrelatedPixels
@@ -60,7 +61,7 @@ public enum Approximation: Sendable, Hashable, Codable {
 
 /// What a layer does with its parameters, so far as curvature is concerned.
 public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentable, CaseIterable {
-    /// s = x Wᵀ + b.
+    /// s = x Wᵀ + b, or s = x W.
     case linear
     /// A convolution of one group.
     case convolution
@@ -72,6 +73,9 @@ public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentab
     case embedding
     /// s = γ ∘ x + β, as after a normalisation.
     case scaleAndShift
+    /// A weight that linear layers use as it is and transposed, or that an embedding shares with a linear layer: tied
+    /// weights.
+    case tied
     /// A bias that cannot be treated together with a weight: that of a transposed convolution or of a weight that is
     /// not optimised, one that several weights share, one that a weight is used with and without.
     case bias
@@ -81,7 +85,7 @@ public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentab
     /// The kind of an operation.
     public init(_ operation: LayerUse.Operation) {
         switch operation {
-        case .linear: self = .linear
+        case .linear, .transposedLinear: self = .linear
         case .convolution(let geometry) where geometry.isTransposed: self = .transposedConvolution
         case .convolution(let geometry): self = geometry.groups > 1 ? .groupedConvolution : .convolution
         case .embedding: self = .embedding
@@ -100,7 +104,7 @@ public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentab
     ///   - count: The number of entries of the weight, or of the bias by itself.
     public func defaultApproximation(hasBias: Bool, count: Int) -> Approximation {
         switch self {
-        case .linear, .convolution, .groupedConvolution, .transposedConvolution, .embedding: .kronecker()
+        case .linear, .convolution, .groupedConvolution, .transposedConvolution, .embedding, .tied: .kronecker()
         case .scaleAndShift: hasBias ? .unitwise : .diagonal
         case .bias: count <= 1024 ? .full : .diagonal
         case .other: .genericDiagonal

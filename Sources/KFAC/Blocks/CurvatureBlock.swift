@@ -75,29 +75,3 @@ extension CurvatureBlock {
         self.tensors(from: operation.apply(vector(from: tensors)))
     }
 }
-
-/// What a batch tells of one layer.
-public struct BlockStatistics: Sendable {
-    /// Each use of the layer's weight.
-    public let uses: [LayerUse]
-    /// For each source, the gradient of the sum of the losses with respect to each use's pre-activation.
-    public let gradients: [[Tensor]]
-    /// For each source, the gradient of the sum of the losses with respect to each of the block's parameters; empty
-    /// unless the block asks for them.
-    public let parameterGradients: [[Tensor]]
-    /// The number of examples.
-    public let batchSize: Int
-    /// The decay ρ of the running averages.
-    public let decay: Double
-
-    /// Gathers what a batch tells of a layer.
-    public init(
-        uses: [LayerUse], gradients: [[Tensor]], parameterGradients: [[Tensor]] = [], batchSize: Int, decay: Double
-    ) {
-        self.uses = uses
-        self.gradients = gradients
-        self.parameterGradients = parameterGradients
-        self.batchSize = batchSize
-        self.decay = decay
-    }
-}

@@ -19,8 +19,17 @@ extension FactorBlock {
                 device: device)
             self.init(parameters, factor: factor) { statistics in
                 factor.update(
-                    inputs: statistics.uses.map(\.input), outputGradients: statistics.gradients,
-                    decay: statistics.decay, weight: Double(statistics.batchSize))
+                    inputs: statistics.uses.map(\.input), outputGradients: statistics.gradientsOfExampleMean,
+                    decay: statistics.decay, weight: statistics.normalizer)
+            }
+        case .transposedLinear where bias == nil:
+            // The weight's memory is that of the transposed gradient: both sides change places.
+            let factor = FullyConnectedDiagonalFactor(
+                inputs: shape[1], outputs: shape[0], hasBias: false, settings: settings, dtype: dtype, device: device)
+            self.init(parameters, factor: factor) { statistics in
+                factor.update(
+                    products: statistics.gradientsOfExampleMean.map { (statistics.uses.map(\.input), $0) },
+                    decay: statistics.decay, weight: statistics.normalizer)
             }
         case .convolution(let geometry):
             let (first, second) = (shape[0], shape[1] * geometry.groups)
@@ -30,8 +39,8 @@ extension FactorBlock {
             self.init(parameters, factor: factor) { statistics in
                 factor.update(
                     uses: statistics.uses.map { ($0.input, $0.operation.geometry ?? geometry) },
-                    outputGradients: statistics.gradients, decay: statistics.decay,
-                    weight: Double(statistics.batchSize))
+                    outputGradients: statistics.gradientsOfExampleMean, decay: statistics.decay,
+                    weight: statistics.normalizer)
             }
         default:
             return nil
@@ -59,24 +68,24 @@ extension FactorBlock {
                 count: count, axes: axes, hasShift: shift != nil, settings: settings, dtype: dtype, device: device)
             self.init(parameters, factor: factor) { statistics in
                 factor.update(
-                    inputs: statistics.uses.map(\.input), outputGradients: statistics.gradients,
-                    decay: statistics.decay)
+                    inputs: statistics.uses.map(\.input), outputGradients: statistics.gradientsOfExampleMean,
+                    decay: statistics.decay, weight: statistics.normalizer)
             }
         case .diagonal:
             let factor = ScaleAndShiftDiagonalFactor(
                 count: count, axes: axes, hasShift: shift != nil, settings: settings, dtype: dtype, device: device)
             self.init(parameters, factor: factor) { statistics in
                 factor.update(
-                    inputs: statistics.uses.map(\.input), outputGradients: statistics.gradients,
-                    decay: statistics.decay)
+                    inputs: statistics.uses.map(\.input), outputGradients: statistics.gradientsOfExampleMean,
+                    decay: statistics.decay, weight: statistics.normalizer)
             }
         case .unitwise where shift != nil:
             let factor = ScaleAndShiftUnitwiseFactor(
                 count: count, axes: axes, settings: settings, dtype: dtype, device: device)
             self.init(parameters, factor: factor) { statistics in
                 factor.update(
-                    inputs: statistics.uses.map(\.input), outputGradients: statistics.gradients,
-                    decay: statistics.decay)
+                    inputs: statistics.uses.map(\.input), outputGradients: statistics.gradientsOfExampleMean,
+                    decay: statistics.decay, weight: statistics.normalizer)
             }
         default:
             return nil
@@ -92,11 +101,11 @@ extension FactorBlock {
     ) {
         let (count, dtype, device) = (bias.tensor.count, bias.tensor.dtype, bias.tensor.device)
         func update(_ statistics: BlockStatistics, _ move: ([Tensor], Double, Double) -> Void) {
-            let gradients = statistics.gradients.map { source in
+            let gradients = statistics.gradientsOfExampleMean.map { source in
                 let uses = zip(statistics.uses, source).map { $0.biasGradient(from: $1) }
                 return uses.dropFirst().reduce(uses[0], +)
             }
-            move(gradients, statistics.decay, Double(statistics.batchSize))
+            move(gradients, statistics.decay, statistics.normalizer)
         }
         switch approximation {
         case .full:
@@ -115,8 +124,9 @@ extension FactorBlock {
     /// its diagonal.
     ///
     /// An unbiased but very noisy estimate with ``Estimation/sampled(draws:)`` and
-    /// ``Estimation/curvaturePropagation(draws:)``, whose examples are independent with mean zero. With the other modes
-    /// products of different examples stay in it. (The original's `NaiveDiagonalFB` and `FullFB`.)
+    /// ``Estimation/curvaturePropagation(draws:)``, whose examples are independent with mean zero. The other modes
+    /// give gradients of single examples, or of small groups with random signs. (The original's `NaiveDiagonalFB` and
+    /// `FullFB`.)
     public convenience init(
         generic parameters: [NamedParameter], isFull: Bool, settings: FactorSettings = FactorSettings()
     ) {
@@ -127,14 +137,16 @@ extension FactorBlock {
                 dimension: dimension, settings: settings, dtype: first.dtype, device: first.device)
             self.init(parameters, factor: factor, needsParameterGradients: true) { statistics in
                 factor.update(
-                    gradients: statistics.parameterGradients, batchSize: statistics.batchSize, decay: statistics.decay)
+                    gradients: statistics.parameterGradients, normalizer: statistics.normalizer,
+                    decay: statistics.decay)
             }
         } else {
             let factor = NaiveDiagonalFactor(
                 dimension: dimension, settings: settings, dtype: first.dtype, device: first.device)
             self.init(parameters, factor: factor, needsParameterGradients: true) { statistics in
                 factor.update(
-                    gradients: statistics.parameterGradients, batchSize: statistics.batchSize, decay: statistics.decay)
+                    gradients: statistics.parameterGradients, normalizer: statistics.normalizer,
+                    decay: statistics.decay)
             }
         }
     }
@@ -146,7 +158,7 @@ extension LayerUse {
     func biasGradient(from gradient: Tensor) -> Tensor {
         let axes =
             switch operation {
-            case .linear, .embedding: [gradient.rank - 1]
+            case .linear, .transposedLinear, .embedding: [gradient.rank - 1]
             case .convolution: [1]
             case .scaleAndShift(let axes): axes
             }

@@ -21,7 +21,12 @@ extension KroneckerBlock {
         switch operation {
         case .linear:
             self.init(
-                linear: parameters, structures: (inputStructure, outputStructure), sharing: sharing, settings: settings)
+                linear: parameters, isTransposed: false, structures: (inputStructure, outputStructure),
+                sharing: sharing, settings: settings)
+        case .transposedLinear where bias == nil:
+            self.init(
+                linear: parameters, isTransposed: true, structures: (inputStructure, outputStructure),
+                sharing: sharing, settings: settings)
         case .convolution(let geometry) where isDense && (bias == nil || !geometry.isTransposed):
             self.init(convolution: parameters, geometry: geometry, sharing: sharing, settings: settings)
         case .embedding where bias == nil && sharing == .expand:
@@ -33,31 +38,33 @@ extension KroneckerBlock {
 
     /// A linear layer, at any number of positions and in any number of uses.
     private convenience init(
-        linear parameters: [NamedParameter],
+        linear parameters: [NamedParameter], isTransposed: Bool,
         structures: (input: Approximation.Structure, output: Approximation.Structure),
         sharing: Approximation.Sharing, settings: FactorSettings
     ) {
         let weight = parameters[0].tensor
-        let inputs = VectorFactor(
-            features: weight.shape[1], hasBias: parameters.count > 1, structure: structures.input, settings: settings,
-            like: weight)
-        let outputs = VectorFactor(
-            features: weight.shape[0], structure: structures.output, settings: settings, like: weight)
-        self.init(parameters, input: inputs.factor, output: outputs.factor) { statistics in
-            let batch = statistics.batchSize
-            let uses = statistics.uses.map(\.input)
-            let positions = uses.map { $0.count / $0.shape[$0.rank - 1] }.reduce(0, +)
+        let hasBias = parameters.count > 1
+        let shapes = KroneckerShapes(
+            weight: weight.shape, hasBias: hasBias, operation: isTransposed ? .transposedLinear : .linear,
+            structures: structures, settings: settings)!
+        let inputs = VectorFactor(shapes.input, hasBias: hasBias, settings: settings, like: weight)
+        let outputs = VectorFactor(shapes.output, settings: settings, like: weight)
+        self.init(
+            parameters, input: inputs.factor, output: outputs.factor,
+            order: isTransposed ? .inputsFirst : .outputsFirst
+        ) { statistics in
             switch sharing {
             case .expand:
-                inputs.update(uses: [uses], statistics)
-                outputs.update(uses: statistics.gradients, statistics)
-                return Double(positions) / Double(batch)
+                let rows = statistics.countedRows()
+                inputs.update(uses: [rows.inputs], count: rows.count, decay: statistics.decay)
+                outputs.update(uses: rows.gradients, count: rows.count, decay: statistics.decay)
+                return Double(rows.count) / statistics.normalizer
             case .reduce:
-                let mean = summedPositions(uses, batch: batch) * (Double(batch) / Double(positions))
-                inputs.update(uses: [[mean]], statistics)
+                let examples = statistics.reducedVectors()
+                inputs.update(uses: [[examples.input]], count: examples.count, decay: statistics.decay)
                 outputs.update(
-                    uses: statistics.gradients.map { [summedPositions($0, batch: batch)] }, statistics)
-                return 1
+                    uses: examples.gradients.map { [$0] }, count: examples.count, decay: statistics.decay)
+                return Double(examples.count) / statistics.normalizer
             }
         }
     }
@@ -68,50 +75,40 @@ extension KroneckerBlock {
         settings: FactorSettings
     ) {
         let weight = parameters[0].tensor
-        let shape = weight.shape
-        let (dtype, device) = (weight.dtype, weight.device)
         let hasBias = parameters.count > 1
         let isTransposed = geometry.isTransposed
-        let inputs = ConvInputKroneckerFactor(
-            channels: isTransposed ? shape[0] : shape[1] * geometry.groups, geometry: geometry, hasBias: hasBias,
-            settings: settings, dtype: dtype, device: device)
-        let outputs = ConvOutputKroneckerFactor(
-            channels: isTransposed ? shape[1] * geometry.groups : shape[0],
-            geometry: geometry.groups > 1 || isTransposed ? geometry : nil, settings: settings, dtype: dtype,
-            device: device)
+        let shapes = KroneckerShapes(
+            weight: weight.shape, hasBias: hasBias, operation: .convolution(geometry), settings: settings)!
+        let inputs = ConvolutionFactor(
+            inputOf: weight, geometry: geometry, hasBias: hasBias, shape: shapes.input, settings: settings)
+        let outputs = ConvolutionFactor(
+            outputOf: weight, geometry: geometry, shape: shapes.output, settings: settings)
         self.init(
-            parameters, input: inputs, output: outputs, order: isTransposed ? .inputsFirst : .outputsFirst
+            parameters, input: inputs.factor, output: outputs.factor,
+            order: isTransposed ? .inputsFirst : .outputsFirst, groups: geometry.groups
         ) { statistics in
-            let weight = Double(statistics.batchSize)
+            let statistics = statistics.withCountedExamples()
+            let counted = statistics.countedPositions()
             // The same kernel may be used with different strides and dilations.
-            let uses = statistics.uses.map { ($0.input, $0.operation.geometry ?? geometry) }
-            // Examples and spatial positions: all axes but the channels.
-            let locations = statistics.uses.map(\.locationCount).reduce(0, +)
+            let geometries = statistics.uses.map { $0.operation.geometry ?? geometry }
+            let sides = ConvolutionSides(statistics, geometries: geometries, counted: counted)
+            guard sides.count > 0 else {
+                inputs.fade(decay: statistics.decay)
+                outputs.fade(decay: statistics.decay)
+                return 0
+            }
             switch sharing {
-            case .expand:
-                inputs.update(uses: uses, decay: statistics.decay, weight: weight)
-                outputs.update(
-                    uses: statistics.gradients, geometries: uses.map(\.1), decay: statistics.decay, weight: weight)
-                return Double(locations) / weight
-            case .reduce:
-                let sums = uses.map { input, geometry in
-                    isTransposed
-                        ? Patches.summedPixels(of: input, groups: geometry.groups)
-                        : Patches.summed(of: input, geometry: geometry)
-                }
-                let mean = sum(sums) * (weight / Double(locations))
+            case .expand where counted.allSatisfy({ $0 == nil }):
+                let weight = Double(sides.count)
                 inputs.update(
-                    sources: [[Rows(columns: mean, hasBias: hasBias)]], decay: statistics.decay, weight: weight)
-                let rows: [[any SecondMoment]] = statistics.gradients.map { source in
-                    let sums = zip(source, uses).map { gradient, use in
-                        isTransposed
-                            ? Patches.summed(of: gradient, geometry: use.1.forward)
-                            : Patches.summedPixels(of: gradient, groups: geometry.groups)
-                    }
-                    return [Rows(columns: sum(sums))]
-                }
-                outputs.update(sources: rows, decay: statistics.decay, weight: weight)
-                return 1
+                    [statistics.uses.map(\.input)], geometries: geometries, decay: statistics.decay, weight: weight)
+                outputs.update(
+                    statistics.gradients, geometries: geometries, decay: statistics.decay, weight: weight)
+                return weight / statistics.normalizer
+            case .expand:
+                return sides.update(inputs, outputs, with: sides.countedRows(hasBias: hasBias)) / statistics.normalizer
+            case .reduce:
+                return sides.update(inputs, outputs, with: sides.reducedRows(hasBias: hasBias)) / statistics.normalizer
             }
         }
     }
@@ -128,12 +125,25 @@ extension KroneckerBlock {
         let inputs = SpatiallyUncorrelatedConvInputFactor(
             channels: shape[1], kernel: geometry.kernel, hasBias: bias != nil, settings: settings, dtype: dtype,
             device: device)
-        let outputs = ConvOutputKroneckerFactor(channels: shape[0], settings: settings, dtype: dtype, device: device)
-        self.init([weight] + (bias.map { [$0] } ?? []), input: inputs, output: outputs) { statistics in
-            let weight = Double(statistics.batchSize)
-            inputs.update(inputs: statistics.uses.map(\.input), decay: statistics.decay, weight: weight)
-            outputs.update(uses: statistics.gradients, decay: statistics.decay, weight: weight)
-            return Double(statistics.uses.map(\.locationCount).reduce(0, +)) / weight
+        let outputs = ConvolutionFactor(
+            outputOf: weight.tensor, geometry: geometry, shape: FactorShape(units: shape[0], settings: settings),
+            settings: settings)
+        self.init([weight] + (bias.map { [$0] } ?? []), input: inputs, output: outputs.factor) { statistics in
+            let statistics = statistics.withCountedExamples()
+            guard statistics.uses.allSatisfy({ $0.mask == nil }) else {
+                fatalError("uncorrelatedPixels: a mask of positions needs the patches; use .kronecker()")
+            }
+            let count = statistics.uses.map(\.locationCount).reduce(0, +)
+            guard count > 0 else {
+                inputs.fade(decay: statistics.decay)
+                outputs.fade(decay: statistics.decay)
+                return 0
+            }
+            let (decay, weight) = (statistics.decay, Double(count))
+            inputs.update(inputs: statistics.uses.map(\.input), decay: decay, weight: weight)
+            let geometries = statistics.uses.map { $0.operation.geometry ?? geometry }
+            outputs.update(statistics.gradients, geometries: geometries, decay: decay, weight: weight)
+            return weight / statistics.normalizer
         }
     }
 
@@ -145,62 +155,20 @@ extension KroneckerBlock {
         let inputs = DiagonalKroneckerFactor(
             features: shape[0], settings: settings, dtype: weight.tensor.dtype, device: weight.tensor.device)
         let outputs = VectorFactor(
-            features: shape[1], structure: outputStructure, settings: settings, like: weight.tensor)
+            FactorShape(units: shape[1], structure: outputStructure, settings: settings), settings: settings,
+            like: weight.tensor)
         self.init([weight], input: inputs, output: outputs.factor, order: .inputsFirst) { statistics in
-            let indices = statistics.uses.map(\.input)
-            inputs.update(
-                indices: indices, decay: statistics.decay, weight: Double(statistics.batchSize))
-            outputs.update(uses: statistics.gradients, statistics)
-            return Double(indices.map(\.count).reduce(0, +)) / Double(statistics.batchSize)
+            let rows = statistics.countedRows()
+            if rows.count > 0 {
+                inputs.update(indices: rows.inputs, decay: statistics.decay, weight: Double(rows.count))
+            } else {
+                inputs.fade(decay: statistics.decay)
+            }
+            outputs.update(uses: rows.gradients, count: rows.count, decay: statistics.decay)
+            return Double(rows.count) / statistics.normalizer
         }
     }
 }
-
-/// A factor of vectors, dense or diagonal.
-private enum VectorFactor {
-    case dense(FullyConnectedKroneckerFactor)
-    case diagonal(DiagonalKroneckerFactor)
-
-    init(
-        features: Int, hasBias: Bool = false, structure: Approximation.Structure, settings: FactorSettings,
-        like tensor: Tensor
-    ) {
-        let (dtype, device) = (tensor.dtype, tensor.device)
-        switch structure {
-        case .dense:
-            self = .dense(
-                FullyConnectedKroneckerFactor(
-                    features: features, hasBias: hasBias, settings: settings, dtype: dtype, device: device))
-        case .diagonal:
-            self = .diagonal(
-                DiagonalKroneckerFactor(
-                    features: features, hasBias: hasBias, settings: settings, dtype: dtype, device: device))
-        }
-    }
-
-    var factor: any FisherFactor {
-        switch self {
-        case .dense(let factor): factor
-        case .diagonal(let factor): factor
-        }
-    }
-
-    func update(uses: [[Tensor]], _ statistics: BlockStatistics) {
-        let (decay, weight) = (statistics.decay, Double(statistics.batchSize))
-        switch self {
-        case .dense(let factor): factor.update(uses: uses, decay: decay, weight: weight)
-        case .diagonal(let factor): factor.update(uses: uses, decay: decay, weight: weight)
-        }
-    }
-}
-
-/// The sum over positions and uses of tensors [batch, ..., features]: [batch, features].
-private func summedPositions(_ uses: [Tensor], batch: Int) -> Tensor {
-    sum(uses.map { $0.reshaped([batch, -1, $0.shape[$0.rank - 1]]).sum(1) })
-}
-
-/// The sum of tensors of one shape.
-private func sum(_ tensors: [Tensor]) -> Tensor { tensors.dropFirst().reduce(tensors[0], +) }
 
 extension LayerUse {
     /// The number of examples times the locations of a convolution's gradient: those of the side without patches.

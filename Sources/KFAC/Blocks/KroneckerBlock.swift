@@ -11,8 +11,9 @@ public import Torch
 /// column: [outputs, inputs (+ 1)], F = c · G ⊗ A. An embedding's weight and that of a transposed convolution have the
 /// inputs first: F = c · A ⊗ G. Of several groups, each has a product of its own.
 ///
-/// Positions that a loss masks have output gradients of zero, which count in G: c · G is as if they were not there, while
-/// their inputs count in A.
+/// What the loss masks or ignores is not there: it counts neither in A, nor in G, nor in c. In linear layers and embeddings
+/// this goes for every position whose output gradients are exactly zero, in convolutions for masked examples and for
+/// positions outside of ``Torch/countingPositions(_:_:)``.
 ///
 /// The damping λ of the mean loss's curvature is shared: A + π√(λ/c) · I, G + √(λ/c)/π · I, with
 /// π² = (tr A / dim A) / (tr G / dim G), and π = 1 where a trace is zero; or it is added to the product itself, see
@@ -26,6 +27,8 @@ public final class KroneckerBlock: CurvatureBlock {
     public let output: any FisherFactor
 
     let order: Order
+    /// The number of groups that have a product of their own each.
+    private let groups: Int
     private let update: (BlockStatistics) -> Double
     private(set) var locationCount = LocationCount()
 
@@ -38,19 +41,26 @@ public final class KroneckerBlock: CurvatureBlock {
     /// Creates a block of factors that `update` moves; it returns the mean number of locations of an example.
     init(
         _ parameters: [NamedParameter], input: any FisherFactor, output: any FisherFactor,
-        order: Order = .outputsFirst, update: @escaping (BlockStatistics) -> Double
+        order: Order = .outputsFirst, groups: Int = 1, update: @escaping (BlockStatistics) -> Double
     ) {
         self.parameters = parameters
         name = layerName(of: parameters)
         self.input = input
         self.output = output
         self.order = order
+        self.groups = groups
         self.update = update
     }
 
     public func updateStatistics(_ statistics: BlockStatistics) {
         let count = update(statistics)
-        locationCount.update(count, decay: statistics.decay, weight: Double(statistics.batchSize))
+        locationCount.update(count, decay: statistics.decay, weight: statistics.normalizer)
+    }
+
+    /// Lets the batches so far fade by one without a use.
+    func fade(decay: Double, weight: Double) {
+        for factor in [input, output] { (factor as? any RestartableFactor)?.fade(decay: decay) }
+        locationCount.update(0, decay: decay, weight: weight)
     }
 
     public func curvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
@@ -113,10 +123,14 @@ public final class KroneckerBlock: CurvatureBlock {
     /// The Kronecker product in the order of the weight's memory.
     func product(_ output: any SymmetricOperator, _ input: any SymmetricOperator) -> any SymmetricOperator {
         let (left, right) = order == .outputsFirst ? (output, input) : (input, output)
-        if let left = left as? GroupedOperator, let right = right as? GroupedOperator {
+        guard groups > 1 else { return KroneckerOperator(left, right) }
+        if let left = left as? GroupedOperator, let right = right as? GroupedOperator,
+            left.blocks.shape[0] == groups, right.blocks.shape[0] == groups
+        {
             return GroupedKroneckerOperator(left, right)
         }
-        return KroneckerOperator(left, right)
+        return DirectSumOperator(
+            zip(left.diagonalBlocks(groups), right.diagonalBlocks(groups)).map { KroneckerOperator($0, $1) })
     }
 
     public func save(to snapshot: inout Snapshot) {
@@ -160,23 +174,28 @@ extension CurvatureBlock {
 
 /// The mean number of locations of an example, averaged over batches by their decayed numbers of examples.
 struct LocationCount {
-    fileprivate(set) var value = 1.0
-    fileprivate var totalWeight = 0.0
+    private var mean = 1.0
+    private var totalWeight = 0.0
+
+    /// The number; 1 as long as no location has counted.
+    var value: Double { mean > 0 ? mean : 1 }
 
     /// Moves the average by a batch.
     mutating func update(_ count: Double, decay: Double, weight: Double) {
         totalWeight = decay * totalWeight + weight
-        value += (count - value) * weight / totalWeight
+        mean += (count - mean) * weight / totalWeight
     }
 
     func save(to snapshot: inout Snapshot) {
-        snapshot.set("value", value)
+        snapshot.set("value", mean)
         snapshot.set("totalWeight", totalWeight)
     }
 
     func restore(from reader: SnapshotReader, _ take: @escaping (LocationCount) -> Void) {
         guard let value = reader.number("value"), let weight = reader.number("totalWeight") else { return }
-        reader.whenFitting { take(LocationCount(value: value, totalWeight: weight)) }
+        var restored = self
+        (restored.mean, restored.totalWeight) = (value, weight)
+        reader.whenFitting { [restored] in take(restored) }
     }
 }
 

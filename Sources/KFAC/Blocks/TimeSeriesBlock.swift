@@ -17,8 +17,12 @@ public final class TimeSeriesBlock: CurvatureBlock {
 
     let input: FullyConnectedMultiKroneckerFactor
     let output: FullyConnectedMultiKroneckerFactor
-    /// T of the last batch; all series of a batch have one length.
-    private(set) var stepCount = 1
+    /// For each lag d, the mean number of pairs of steps t, t + d of an example that count, in the last batch: T − d for
+    /// series of one length T.
+    private(set) var lagCounts = [1.0]
+
+    /// T, or the mean of the series' lengths.
+    var stepCount: Double { lagCounts[0] }
 
     /// Creates a block for a linear layer.
     ///
@@ -42,11 +46,28 @@ public final class TimeSeriesBlock: CurvatureBlock {
     }
 
     public func updateStatistics(_ statistics: BlockStatistics) {
-        let weight = Double(statistics.batchSize)
+        let statistics = statistics.withCountedExamples()
+        let counted = counted(statistics)
         let inputs = series(statistics.uses.map(\.input))
-        input.update([inputs], decay: statistics.decay, weight: weight)
-        output.update(statistics.gradients.map { series($0) }, decay: statistics.decay, weight: weight)
-        stepCount = inputs.stepCount
+        let pairs =
+            counted?.pairCounts() ?? (0..<inputs.stepCount).map { Double(inputs.batchSize * (inputs.stepCount - $0)) }
+        guard pairs[0] > 0 else {
+            input.fade(decay: statistics.decay)
+            output.fade(decay: statistics.decay)
+            return
+        }
+        let gradients = statistics.gradients.map { series($0) }
+        input.update([inputs], counted: counted, decay: statistics.decay, weight: pairs[0])
+        output.update(gradients, counted: counted, decay: statistics.decay, weight: pairs[0])
+        lagCounts = pairs.map { $0 / statistics.normalizer }
+    }
+
+    /// The steps that count, where not all do.
+    private func counted(_ statistics: BlockStatistics) -> CountedSteps? {
+        let masks = statistics.countedPositions()
+        guard let some = masks.compactMap({ $0 }).first else { return nil }
+        if masks.count == 1 { return CountedSteps(some.transposed()) }
+        return CountedSteps(Tensor.stack(masks.map { $0 ?? Tensor.ones(like: some) }))
     }
 
     private func series(_ uses: [Tensor]) -> TimeSeries {
@@ -68,7 +89,7 @@ public final class TimeSeriesBlock: CurvatureBlock {
     }
 
     public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
-        let steps = Double(stepCount)
+        let steps = stepCount
         let split = FactoredDamping(
             damping: damping / steps, split: input.settings.dampingSplit, inputMeanDiagonal: input.meanDiagonal,
             outputMeanDiagonal: output.meanDiagonal)
@@ -80,7 +101,7 @@ public final class TimeSeriesBlock: CurvatureBlock {
                 let a = try input.currentSymmetricLag(split.input)
                 let g = try output.currentSymmetricLag(split.output)
                 let values = Self.symmetricLagValues(
-                    g.values.expanded(at: 1) * a.values.expanded(at: 0), stepCount: stepCount)
+                    g.values.expanded(at: 1) * a.values.expanded(at: 0), lagCounts: lagCounts)
                 return TimeSeriesInverse(left: g.basis, right: a.basis, values: values, transitions: nil)
             case .longSeries:
                 let a = try input.currentLongSeries(split.input)
@@ -105,27 +126,29 @@ public final class TimeSeriesBlock: CurvatureBlock {
         return { () throws(LinearAlgebraError) in inverse }
     }
 
-    /// γ(x) = (1 − x)² / (T(1 − x²) − 2x(1 − xᵀ)), which is 1 / (T + 2 Σ (T − d) xᵈ) over lags d = 1 ..< T: a form
-    /// without 0/0 at x = 1, where the original's is not a number.
-    static func symmetricLagValues(_ x: Tensor, stepCount: Int) -> Tensor {
+    /// 1 / (n₀ + 2 Σ n_d xᵈ) over the lags d with their numbers n_d of pairs. For series of one length T it is
+    /// γ(x) = (1 − x)² / (T(1 − x²) − 2x(1 − xᵀ)), in a form without 0/0 at x = 1, where the original's is not a number.
+    static func symmetricLagValues(_ x: Tensor, lagCounts: [Double]) -> Tensor {
         // Horner's rule, from the greatest lag on.
         var sum = Tensor.zeros(like: x)
-        for lag in stride(from: stepCount - 1, to: 0, by: -1) {
-            sum = (sum + 2 * Double(stepCount - lag)) * x
-        }
-        return 1 / (sum + Double(stepCount))
+        for count in lagCounts.dropFirst().reversed() { sum = (sum + 2 * count) * x }
+        return 1 / (sum + lagCounts[0])
     }
 
     public func save(to snapshot: inout Snapshot) {
         snapshot.under("input") { input.save(to: &$0) }
         snapshot.under("output") { output.save(to: &$0) }
-        snapshot.set("stepCount", stepCount)
+        snapshot.set("lagCounts", Tensor(lagCounts))
     }
 
     public func restore(from reader: SnapshotReader) {
         input.restore(from: reader.under("input"))
         output.restore(from: reader.under("output"))
-        reader.integer("stepCount") { self.stepCount = max(1, $0) }
+        guard let counts = reader.tensor("lagCounts", dtype: .float64, device: .cpu) else { return }
+        guard counts.rank == 1, counts.count > 0, (counts .>= 0).all(), counts[0].scalar > 0 else {
+            return reader.fault("'lagCounts' are numbers that are not negative, the first one positive")
+        }
+        reader.whenFitting { self.lagCounts = counts.array() }
     }
 
     public func vector(from tensors: [Tensor]) -> Tensor { weightAndBiasVector(from: tensors) }
@@ -134,7 +157,7 @@ public final class TimeSeriesBlock: CurvatureBlock {
 }
 
 /// Nᵀ B diag(S) Bᵀ N with B = left ⊗ right and N = I − P ⊗ Q (or I): the inverse curvature of a time series.
-struct TimeSeriesInverse: SymmetricOperator {
+struct TimeSeriesInverse: ClosedFormOperator {
     /// [m, m].
     let left: Tensor
     /// [n, n].
@@ -162,30 +185,9 @@ struct TimeSeriesInverse: SymmetricOperator {
         return x - (transposed ? product(left.transposed(), right.transposed(), x) : product(left, right, x))
     }
 
-    func dense() -> Tensor { apply(Tensor.identity(dimension, dtype: values.dtype, device: values.device)) }
+    var prototype: Tensor { values }
 
     func scaled(by scale: Double) -> any SymmetricOperator {
         TimeSeriesInverse(left: left, right: right, values: values * scale, transitions: transitions)
-    }
-
-    func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
-        try symmetricDense.damped(by: damping)
-    }
-
-    func inverse() throws(LinearAlgebraError) -> any SymmetricOperator { try symmetricDense.inverse() }
-
-    func power(_ exponent: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
-        try symmetricDense.power(exponent)
-    }
-
-    func choleskyFactor() throws(LinearAlgebraError) -> any InvertibleOperator { try symmetricDense.choleskyFactor() }
-
-    func trace() -> Double { dense().trace().scalar }
-
-    func logDeterminant() throws(LinearAlgebraError) -> Double { try symmetricDense.logDeterminant() }
-
-    private var symmetricDense: DenseOperator {
-        let matrix = dense()
-        return DenseOperator((matrix + matrix.transposed()) / 2)
     }
 }

@@ -113,15 +113,24 @@ public final class CurvatureProducts {
     }
 
     /// The products vᵢᵀ M vⱼ of the matrix with each pair of vectors, [vectors, vectors]: what a quadratic model of the
-    /// loss in the plane of some directions consists of.
+    /// loss in the plane of some directions consists of; in float64.
     ///
-    /// Takes one product with J for each vector and none with Jᵀ.
+    /// Takes one product with J for each vector and none with Jᵀ. A term whose matrix has a factor B adds the inner
+    /// products of Bᵀ J vᵢ, in double precision: a form that has no negative values, and keeps its digits where
+    /// predictions are confident.
     public func quadraticForm(of matrix: CurvatureMatrix, with vectors: [[Tensor]]) -> Tensor {
         withoutGradients {
-            let images = vectors.map { jacobianProduct(with: $0) }
-            let products = images.map { modelProduct(of: matrix, with: perTerm($0)) }
-            let rows = images.map { left in Tensor.stack(products.map { inner(left, $0) }) }
-            return Tensor.stack(rows) * scale
+            let images = vectors.map { perTerm(jacobianProduct(with: $0)) }
+            let forms = loss.terms.indices.map { index in
+                let term = loss.terms[index]
+                let own = images.map { $0[index] }
+                guard term.hasFactor(of: matrix) else {
+                    return innerProducts(own, own.map { term.product(of: matrix, with: $0) })
+                }
+                let roots = own.map { [term.factorTransposedProduct(of: matrix, with: $0)] }
+                return innerProducts(roots, roots)
+            }
+            return forms.dropFirst().reduce(forms[0], +) * scale
         }
     }
 
@@ -186,13 +195,13 @@ public final class CurvatureProducts {
 
     /// The gradient of the sum of the losses, as a function of the parameters.
     private lazy var gradient: [Tensor?] = withGradients {
-        let sum = loss.perExample.sum()
+        let sum = loss.sum
         guard sum.requiresGradient else { return parameters.map { _ in nil } }
         return gradientsIfReached(of: [sum], withRespectTo: parameters, differentiable: true)
     }
 
     /// What the matrices of the sum are multiplied by.
-    private var scale: Double { reduction == .sum ? 1 : 1 / Double(loss.batchSize) }
+    private var scale: Double { reduction == .sum ? 1 : loss.meanScale }
 
     /// M w, for vectors of the distributions' parameters term by term.
     private func modelProduct(of matrix: CurvatureMatrix, with vectors: [[Tensor]]) -> [Tensor] {
@@ -208,9 +217,16 @@ public final class CurvatureProducts {
         }
     }
 
-    private func inner(_ a: [Tensor], _ b: [Tensor]) -> Tensor {
-        let products = zip(a, b).map { ($0 * $1).sum() }
-        return products.dropFirst().reduce(products[0], +)
+    /// ⟨aᵢ, bⱼ⟩ for lists of tensors, [a.count, b.count].
+    private func innerProducts(_ a: [[Tensor]], _ b: [[Tensor]]) -> Tensor {
+        Tensor.stack(
+            a.map { left in
+                Tensor.stack(
+                    b.map { right in
+                        let products = zip(left, right).map { $0.innerProduct($1) }
+                        return products.dropFirst().reduce(products[0], +)
+                    })
+            })
     }
 
     private func scaled(_ tensors: [Tensor], by factor: Double) -> [Tensor] {

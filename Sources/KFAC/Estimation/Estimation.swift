@@ -52,7 +52,7 @@ extension Estimation {
             return (0..<checked(draws)).map { _ in
                 let likelihoods = loss.terms.map { term in
                     let targets = withoutGradients { term.distribution.sample(using: &generator) }
-                    return term.negativeLogLikelihood(of: targets)
+                    return term.negativeLogLikelihood(ofDrawn: targets)
                 }
                 return propagate(
                     likelihoods, weights: loss.terms.map(\.weight), draws: draws, to: intermediates,
@@ -61,7 +61,7 @@ extension Estimation {
         case .empirical:
             return [
                 propagate(
-                    loss.terms.map(\.perExample), weights: loss.terms.map(\.weight), to: intermediates,
+                    loss.terms.map(\.rootWeighted), weights: loss.terms.map(\.weight), to: intermediates,
                     differentiable: differentiable)
             ]
         case .exact:
@@ -99,7 +99,7 @@ extension Estimation {
     }
 
     private func checked(_ draws: Int) -> Int {
-        guard draws > 0 else { fatalError("Estimation: \(draws) draws; at least one is needed") }
+        require(by: "Estimation")
         return draws
     }
 
@@ -128,5 +128,15 @@ extension Tensor {
     /// Zeros of another shape, of the type and on the device of `other`.
     static func zeros(_ shape: [Int], like other: Tensor) -> Tensor {
         zeros(shape, dtype: other.dtype, device: other.device)
+    }
+}
+
+extension Estimation: CheckedSettings {
+    var defect: String? {
+        switch self {
+        case .empirical, .exact: nil
+        case .sampled(let draws), .curvaturePropagation(let draws):
+            SettingBounds.draws.defect("the number of draws of the estimation", draws)
+        }
     }
 }

@@ -11,7 +11,8 @@ enum JacobianTarget {
     /// The places through which all of a direction enters.
     ///
     /// A parameter enters by its layers where they are all that takes it in, which the graph is asked about: a weight
-    /// that is also used otherwise (shared, transposed, normalised) enters as it is.
+    /// that is also used otherwise (shared, transposed, normalised, or by a pass back that is part of the outputs) enters
+    /// as it is.
     ///
     /// - Parameters:
     ///   - parameters: What directions are of.

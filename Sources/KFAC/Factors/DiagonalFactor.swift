@@ -39,6 +39,9 @@ public class DiagonalFactor: FisherFactor, RestartableFactor {
         movingAverage.update(with: sources.dropFirst().reduce(first, +), decay: decay, weight: weight)
     }
 
+    /// Lets the batches so far fade by one in which nothing counted.
+    func fade(decay: Double) { movingAverage.fade(decay: decay) }
+
     public func save(to snapshot: inout Snapshot) { movingAverage.save(to: &snapshot) }
 
     public func restore(from reader: SnapshotReader) {

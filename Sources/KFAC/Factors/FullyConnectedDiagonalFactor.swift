@@ -34,14 +34,25 @@ public final class FullyConnectedDiagonalFactor: DiagonalFactor {
     ///   - decay: ρ of the running average.
     ///   - weight: For the count-weighted rule; the number of examples by default.
     public func update(inputs: [Tensor], outputGradients: [[Tensor]], decay: Double, weight: Double? = nil) {
-        let x = joined(inputs, features: self.inputs)
         let squares = outputGradients.map { uses in
-            let s = joined(uses, features: outputs)
-            let weightPart = PerExampleGradients(left: s, right: x).meanSquare().flattened()
+            let weightPart = meanSquare(uses, inputs)
             guard hasBias else { return weightPart }
-            return Tensor.concatenate([weightPart, s.sum(3).squared().mean(0).flattened()])
+            return Tensor.concatenate([
+                weightPart, joined(uses, features: outputs).sum(3).squared().mean(0).flattened(),
+            ])
         }
-        update(sources: squares, decay: decay, weight: weight ?? Double(x.shape[0]))
+        update(sources: squares, decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
+    }
+
+    /// Moves the average by gradients Σₜ lₜ rₜᵀ of a weight [outputs, inputs] without a bias, where l and r are
+    /// [batch, ..., outputs] and [batch, ..., inputs] of each use: either may be the input of the layer.
+    func update(products: [(left: [Tensor], right: [Tensor])], decay: Double, weight: Double) {
+        update(sources: products.map { meanSquare($0.left, $0.right) }, decay: decay, weight: weight)
+    }
+
+    private func meanSquare(_ left: [Tensor], _ right: [Tensor]) -> Tensor {
+        PerExampleGradients(left: joined(left, features: outputs), right: joined(right, features: inputs)).meanSquare()
+            .flattened()
     }
 
     /// [batch, 1, features, positions of all uses].

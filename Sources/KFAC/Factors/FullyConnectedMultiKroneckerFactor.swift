@@ -59,6 +59,11 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
     ///   - decay: ρ of the running averages.
     ///   - weight: For the count-weighted rule; the number of examples by default.
     public func update(_ sources: [TimeSeries], decay: Double, weight: Double? = nil) {
+        update(sources, counted: nil, decay: decay, weight: weight)
+    }
+
+    /// Moves the averages by the steps of a batch that count; all where `counted` is nil.
+    func update(_ sources: [TimeSeries], counted: CountedSteps?, decay: Double, weight: Double?) {
         guard let first = sources.first else { fatalError("FullyConnectedMultiKroneckerFactor.update: no sources") }
         for source in sources where source.values.shape[2] != dimension - (hasBias ? 1 : 0) {
             fatalError(
@@ -66,16 +71,22 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
                     + "\(dimension - (hasBias ? 1 : 0)) features")
         }
         let weight = weight ?? Double(first.batchSize)
-        let rows: [[any SecondMoment]] = sources.map { [Rows.last(of: $0.values, hasBias: hasBias)] }
+        // Both averages are written while the series are read.
+        let sources = sources.map { TimeSeries($0.values.apart(from: [covariance, lagCovariance])) }
+        let rows: [[any SecondMoment]] = sources.map { source in
+            [Rows.last(of: counted?.rows(of: source.values) ?? source.values, hasBias: hasBias)]
+        }
+        let stepCount = rows[0][0].count
         update(sources: rows, decay: decay, weight: weight)
         lagAverage.update(decay: decay, weight: weight) { value, keep, take in
             value.multiply(inPlace: keep)
             for source in sources {
-                let values = hasBias ? source.values.padded([(0, 1)], value: 1) : source.values
+                let steps = hasBias ? source.values.padded([(0, 1)], value: 1) : source.values
+                let values = counted?.masked(steps) ?? steps
                 let earlier = values[0..<(source.stepCount - 1)].reshaped([-1, dimension])
                 let later = values[1...].reshaped([-1, dimension])
-                let scale = take / Double(source.stepCount * source.batchSize)
-                value.formSum(withProductOf: later.transposed(), earlier, beta: 1, alpha: scale)
+                value.formSum(
+                    withProductOf: later.transposed(), earlier, beta: 1, alpha: take / Double(stepCount))
             }
         }
     }
@@ -93,6 +104,11 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
     override func restart() {
         super.restart()
         lagAverage.restart()
+    }
+
+    override func fade(decay: Double) {
+        super.fade(decay: decay)
+        lagAverage.fade(decay: decay)
     }
 
     /// Asks for the matrices of option 1 to be kept by ``updateInverses()``.

@@ -60,21 +60,11 @@ public class InverseProvidingFactor: FisherFactor, RestartableFactor {
     /// A source is one back-propagated quantity (one draw of targets, one column of the loss's factor); its parts (the
     /// uses of a shared weight, the parts of a batch on several devices) are put behind one another.
     func update(sources: [[any SecondMoment]], decay: Double, weight: Double) {
-        guard !sources.isEmpty, sources.allSatisfy({ !$0.isEmpty }) else {
-            fatalError("\(Self.self).update: no sources")
-        }
-        movingAverage.update(decay: decay, weight: weight) { value, keep, take in
-            var keep = keep
-            for parts in sources {
-                let rowCount = parts.reduce(0) { $0 + $1.count }
-                for rows in parts {
-                    rows.accumulate(
-                        into: value, keep: keep, scale: take / Double(rowCount), form: settings.statistics)
-                    keep = 1
-                }
-            }
-        }
+        movingAverage.update(sources: sources, decay: decay, weight: weight, form: settings.statistics)
     }
+
+    /// Lets the batches so far fade by one in which nothing counted.
+    func fade(decay: Double) { movingAverage.fade(decay: decay) }
 
     public func save(to snapshot: inout Snapshot) { movingAverage.save(to: &snapshot) }
 

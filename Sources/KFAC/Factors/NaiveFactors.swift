@@ -23,10 +23,15 @@ public final class NaiveFullFactor: InverseProvidingFactor {
     ///   - decay: ρ of the running average.
     ///   - weight: For the count-weighted rule; the number of examples by default.
     public func update(gradients: [[Tensor]], batchSize: Int, decay: Double, weight: Double? = nil) {
+        update(gradients: gradients, normalizer: Double(batchSize), decay: decay, weight: weight)
+    }
+
+    /// Moves the average by a batch whose mean loss divides by `normalizer`.
+    func update(gradients: [[Tensor]], normalizer: Double, decay: Double, weight: Double? = nil) {
         let rows: [[any SecondMoment]] = gradients.map { source in
-            [Rows(columns: joinedGradient(source, for: self).expanded(at: 1) / Double(batchSize).squareRoot())]
+            [Rows(columns: joinedGradient(source, for: self).expanded(at: 1) / normalizer.squareRoot())]
         }
-        update(sources: rows, decay: decay, weight: weight ?? Double(batchSize))
+        update(sources: rows, decay: decay, weight: weight ?? normalizer)
     }
 }
 
@@ -50,8 +55,13 @@ public final class NaiveDiagonalFactor: DiagonalFactor {
     ///   - decay: ρ of the running average.
     ///   - weight: For the count-weighted rule; the number of examples by default.
     public func update(gradients: [[Tensor]], batchSize: Int, decay: Double, weight: Double? = nil) {
-        let squares = gradients.map { joinedGradient($0, for: self).squared() / Double(batchSize) }
-        update(sources: squares, decay: decay, weight: weight ?? Double(batchSize))
+        update(gradients: gradients, normalizer: Double(batchSize), decay: decay, weight: weight)
+    }
+
+    /// Moves the average by a batch whose mean loss divides by `normalizer`.
+    func update(gradients: [[Tensor]], normalizer: Double, decay: Double, weight: Double? = nil) {
+        let squares = gradients.map { joinedGradient($0, for: self).squared() / normalizer }
+        update(sources: squares, decay: decay, weight: weight ?? normalizer)
     }
 }
 

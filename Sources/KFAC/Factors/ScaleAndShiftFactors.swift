@@ -131,6 +131,8 @@ public final class ScaleAndShiftUnitwiseFactor: FisherFactor, RestartableFactor 
     }
 
     func restart() { movingAverage.restart() }
+
+    func fade(decay: Double) { movingAverage.fade(decay: decay) }
 }
 
 /// Which axes of a tensor scales and shifts have.

@@ -103,6 +103,12 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor, Restartab
         meanAverage.update(with: batchMean, decay: decay, weight: weight)
     }
 
+    /// Lets the batches so far fade by one in which nothing counted.
+    func fade(decay: Double) {
+        covarianceAverage.fade(decay: decay)
+        meanAverage.fade(decay: decay)
+    }
+
     public func save(to snapshot: inout Snapshot) {
         snapshot.under("covariance") { covarianceAverage.save(to: &$0) }
         snapshot.under("mean") { meanAverage.save(to: &$0) }

@@ -25,10 +25,20 @@ public struct Bernoulli: PredictiveDistribution {
 
     /// −log p of each outcome, in the shape of the logits.
     public func negativeLogLikelihoodPerPosition(of targets: Tensor) -> Tensor {
-        guard targets.shape == logits.shape else {
-            fatalError("Bernoulli: targets of shape \(targets.shape) for logits of shape \(logits.shape)")
-        }
+        if let fault = shapeFault(of: targets) { fatalError("\(fault)") }
         return logits.softplus() - logits * targets.to(logits.dtype)
+    }
+
+    /// Targets of another shape, and those that are no probabilities from 0 to 1.
+    public func fault(in targets: Tensor) -> DataFault? {
+        shapeFault(of: targets)
+            ?? .outside(0...1, in: targets, place: "Bernoulli", "the target", "is not a probability from 0 to 1")
+    }
+
+    private func shapeFault(of targets: Tensor) -> DataFault? {
+        guard targets.shape != logits.shape else { return nil }
+        return DataFault(
+            place: "Bernoulli", reason: "targets of shape \(targets.shape) for logits of shape \(logits.shape)")
     }
 
     /// Draws zeros and ones in the shape and type of the logits.

@@ -36,10 +36,28 @@ public struct Categorical: PredictiveDistribution {
         if targets.shape == logits.shape {
             return -(logProbabilities * targets.to(logits.dtype)).sum(-1)
         }
-        guard !targets.dtype.isFloatingPoint, targets.shape == Array(logits.shape.dropLast()) else {
-            fatalError("Categorical: targets \(targets.dtype)\(targets.shape) for logits of shape \(logits.shape)")
-        }
+        if let fault = shapeFault(of: targets) { fatalError("\(fault)") }
         return -logProbabilities.elements(at: targets.to(.int64).expanded(at: -1), along: -1).squeezed(at: -1)
+    }
+
+    /// Targets of another shape or type, labels that are no class, and probabilities that are NaN.
+    public func fault(in targets: Tensor) -> DataFault? {
+        if let fault = shapeFault(of: targets) { return fault }
+        if targets.shape == logits.shape {
+            return .outside(-.infinity ... .infinity, in: targets, place: "Categorical", "the target", "is no number")
+        }
+        let classes = logits.shape.last!
+        return .outside(
+            0...Double(classes - 1), in: targets, place: "Categorical", "the label", "is none of the \(classes) classes"
+        )
+    }
+
+    private func shapeFault(of targets: Tensor) -> DataFault? {
+        let isOfClasses = !targets.dtype.isFloatingPoint && targets.shape == Array(logits.shape.dropLast())
+        guard !isOfClasses, targets.shape != logits.shape else { return nil }
+        return DataFault(
+            place: "Categorical",
+            reason: "targets \(targets.dtype)\(targets.shape) for logits of shape \(logits.shape)")
     }
 
     /// Draws class indices, int64 [batch, ...].
@@ -55,22 +73,36 @@ public struct Categorical: PredictiveDistribution {
     /// F v = p ∘ v − p ⟨p, v⟩ at each position.
     public func fisherProduct(_ vectors: [Tensor]) -> [Tensor] {
         let p = probabilities
-        let pv = p * vectors[0]
-        return [pv - p * pv.sum(-1, keepingAxes: true)]
+        return [p * centred(vectors[0], p)]
     }
 
     /// B u = √p ∘ u − p ⟨√p, u⟩, for u [batch, fisherRank].
     public func fisherFactorProduct(_ vector: Tensor) -> [Tensor] {
         let p = probabilities
         let qu = p.squareRoot() * vector.reshaped(p.shape)
-        return [qu - p * qu.sum(-1, keepingAxes: true)]
+        // Of the likeliest class, 1 − p is the sum of the others' p: as a difference it would have no digits left.
+        let isLikeliest = Tensor.range(0..<p.shape.last!, device: p.device) .== p.argmax().expanded(at: -1)
+        func others(_ x: Tensor) -> Tensor {
+            Tensor.select(isLikeliest, Tensor.zeros([], like: x), x).sum(-1, keepingAxes: true)
+        }
+        return [
+            Tensor.select(isLikeliest, qu * others(p) - p * others(qu), qu - p * qu.sum(-1, keepingAxes: true))
+        ]
     }
 
     /// Bᵀ v = √p ∘ v − √p ⟨p, v⟩, [batch, fisherRank].
     public func fisherFactorTransposedProduct(_ vectors: [Tensor]) -> Tensor {
         let p = probabilities
-        let difference = vectors[0] - (p * vectors[0]).sum(-1, keepingAxes: true)
-        return (p.squareRoot() * difference).flattened(from: 1)
+        return (p.squareRoot() * centred(vectors[0], p)).flattened(from: 1)
+    }
+
+    /// v − ⟨p, v⟩ at each position.
+    ///
+    /// Counted from the likeliest class's entry: of a confident prediction, v would have all of its digits in common with
+    /// the mean.
+    private func centred(_ vector: Tensor, _ p: Tensor) -> Tensor {
+        let relative = vector - vector.elements(at: p.argmax().expanded(at: -1), along: -1)
+        return relative - (p * relative).sum(-1, keepingAxes: true)
     }
 
     /// The probabilities of the classes, constant for differentiation.

@@ -33,11 +33,21 @@ public struct Normal: PredictiveDistribution {
 
     /// −log p of each output, in the shape of the means.
     public func negativeLogLikelihoodPerPosition(of targets: Tensor) -> Tensor {
-        guard targets.shape == mean.shape else {
-            fatalError("Normal: targets of shape \(targets.shape) for means of shape \(mean.shape)")
-        }
+        if let fault = shapeFault(of: targets) { fatalError("\(fault)") }
         let constant = 0.5 * Foundation.log(2 * .pi * variance)
         return (targets.to(mean.dtype) - mean).squared() * (0.5 / variance) + constant
+    }
+
+    /// Targets of another shape, and those that are NaN.
+    public func fault(in targets: Tensor) -> DataFault? {
+        shapeFault(of: targets)
+            ?? .outside(-.infinity ... .infinity, in: targets, place: "Normal", "the target", "is no number")
+    }
+
+    private func shapeFault(of targets: Tensor) -> DataFault? {
+        guard targets.shape != mean.shape else { return nil }
+        return DataFault(
+            place: "Normal", reason: "targets of shape \(targets.shape) for means of shape \(mean.shape)")
     }
 
     /// Draws numbers in the shape and type of the means.

@@ -43,11 +43,22 @@ public struct NormalMeanVariance: PredictiveDistribution {
 
     /// −log p of each output, in the shape of the means.
     public func negativeLogLikelihoodPerPosition(of targets: Tensor) -> Tensor {
-        guard targets.shape == mean.shape else {
-            fatalError("NormalMeanVariance: targets of shape \(targets.shape) for means of shape \(mean.shape)")
-        }
+        if let fault = shapeFault(of: targets) { fatalError("\(fault)") }
         let error = targets.to(mean.dtype) - mean
         return (error.squared() / variance + variance.log() + Foundation.log(2 * .pi)) * 0.5
+    }
+
+    /// Targets of another shape, and those that are NaN.
+    public func fault(in targets: Tensor) -> DataFault? {
+        shapeFault(of: targets)
+            ?? .outside(
+                -.infinity ... .infinity, in: targets, place: "NormalMeanVariance", "the target", "is no number")
+    }
+
+    private func shapeFault(of targets: Tensor) -> DataFault? {
+        guard targets.shape != mean.shape else { return nil }
+        return DataFault(
+            place: "NormalMeanVariance", reason: "targets of shape \(targets.shape) for means of shape \(mean.shape)")
     }
 
     /// Draws numbers in the shape and type of the means.

@@ -78,6 +78,12 @@ public protocol PredictiveDistribution: Sendable {
     /// have the same axes first.
     func negativeLogLikelihoodPerPosition(of targets: Tensor) -> Tensor
 
+    /// Why data cannot be targets: another shape, a class that there is not, a number that is NaN; nil where they can.
+    ///
+    /// A ``Loss`` asks inside of `checkingData(_:)`, as in the step of an optimiser, which throws what is found. By
+    /// default nothing is looked for.
+    func fault(in targets: Tensor) -> DataFault?
+
     /// Draws targets from the distribution: constants for differentiation, in the form that the likelihood takes.
     func sample(using generator: inout RandomGenerator) -> Tensor
 
@@ -112,6 +118,9 @@ extension PredictiveDistribution {
 
     /// −log p of each example: an example is one position.
     public func negativeLogLikelihoodPerPosition(of targets: Tensor) -> Tensor { negativeLogLikelihood(of: targets) }
+
+    /// Nothing is looked for.
+    public func fault(in targets: Tensor) -> DataFault? { nil }
 
     /// That of F for natural parameters, otherwise nil.
     public var hessianRank: Int? { hasNaturalParameters ? fisherRank : nil }

@@ -19,8 +19,18 @@ public struct DirectSumOperator: SymmetricOperator {
         concatenated(parts(of: x, extents: blocks.map(\.dimension)), blocks) { $0.apply($1) }
     }
 
+    /// Square blocks of any kind, each times its part of the vectors.
+    static func apply<Block: LinearOperator>(
+        _ blocks: [Block], to x: Tensor, _ body: (Block, Tensor) -> Tensor
+    ) -> Tensor {
+        concatenated(parts(of: x, extents: blocks.map(\.columnCount)), blocks, body)
+    }
+
     /// The entries, [dimension, dimension].
-    public func dense() -> Tensor { directSum(blocks.map { $0.dense() }) }
+    public func dense() -> Tensor { Self.dense(blocks) }
+
+    /// The entries of the sum of blocks of any kind.
+    static func dense(_ blocks: [any LinearOperator]) -> Tensor { directSum(blocks.map { $0.dense() }) }
 
     /// The matrix plus damping · I.
     public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
@@ -35,6 +45,20 @@ public struct DirectSumOperator: SymmetricOperator {
     /// The inverse.
     public func inverse() throws(LinearAlgebraError) -> any SymmetricOperator {
         try mapped { (block) throws(LinearAlgebraError) in try block.inverse() }
+    }
+
+    /// The inverse of the damped matrix.
+    public func dampedInverse(_ damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try mapped { (block) throws(LinearAlgebraError) in try block.dampedInverse(damping) }
+    }
+
+    /// The inverse of the damped matrix, of each block in the form that is the cheapest for so many vectors.
+    public func dampedInverse(
+        _ damping: Double, vectorCount: Int
+    ) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try mapped { (block) throws(LinearAlgebraError) in
+            try block.dampedInverse(damping, vectorCount: vectorCount)
+        }
     }
 
     /// The real power.
@@ -83,7 +107,7 @@ struct DirectSumFactor: InvertibleOperator {
         concatenated(parts(of: x, extents: blocks.map(\.rowCount)), blocks) { $0.applyTransposed($1) }
     }
 
-    func dense() -> Tensor { directSum(blocks.map { $0.dense() }) }
+    func dense() -> Tensor { DirectSumOperator.dense(blocks) }
 
     func solve(_ x: Tensor) throws(LinearAlgebraError) -> Tensor {
         try concatenated(parts(of: x, extents: blocks.map(\.rowCount)), blocks) {

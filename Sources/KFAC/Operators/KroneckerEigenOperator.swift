@@ -6,44 +6,48 @@ public import Torch
 /// which then approximates it); so has the eigenvalue-corrected curvature, with S estimated by itself (George et al.
 /// 2018).
 public struct KroneckerEigenOperator: SymmetricOperator {
-    /// Q, whose columns are the basis on the left, [m, m].
-    public let left: Tensor
-    /// P, whose columns are the basis on the right, [n, n].
-    public let right: Tensor
+    /// Q, the basis on the left, of m vectors.
+    public let left: Eigenbasis
+    /// P, the basis on the right, of n vectors.
+    public let right: Eigenbasis
     /// S, the eigenvalues, [m, n].
     public let values: Tensor
 
     /// Creates an operator from two bases and the eigenvalues in their product.
-    public init(left: Tensor, right: Tensor, values: Tensor) {
-        guard values.shape == [left.shape[1], right.shape[1]] else {
-            fatalError("KroneckerEigenOperator: eigenvalues \(values.shape) for \(left.shape) and \(right.shape)")
+    public init(left: Eigenbasis, right: Eigenbasis, values: Tensor) {
+        guard values.shape == [left.columnCount, right.columnCount] else {
+            fatalError(
+                "KroneckerEigenOperator: eigenvalues \(values.shape) for bases of \(left.columnCount) and "
+                    + "\(right.columnCount) vectors")
         }
         self.left = left
         self.right = right
         self.values = values
     }
 
-    /// Diagonalises a Kronecker product, one factor at a time.
+    /// Creates an operator from two bases, [m, m] and [n, n], and the eigenvalues in their product.
+    public init(left: Tensor, right: Tensor, values: Tensor) {
+        self.init(left: .dense(left), right: .dense(right), values: values)
+    }
+
+    /// Diagonalises a Kronecker product, one factor at a time, each in its own structure.
     public init(diagonalizing product: KroneckerOperator) throws(LinearAlgebraError) {
-        let left = try EigenOperator(diagonalizing: DenseOperator(product.left.dense()))
-        let right = try EigenOperator(diagonalizing: DenseOperator(product.right.dense()))
+        let left = try product.left.eigendecomposition()
+        let right = try product.right.eigendecomposition()
         self.init(
-            left: left.vectors, right: right.vectors, values: left.values.expanded(at: 1) * right.values.expanded(at: 0)
-        )
+            left: left.basis, right: right.basis, values: left.values.expanded(at: 1) * right.values.expanded(at: 0))
     }
 
     public var dimension: Int { values.count }
 
     public func apply(_ x: Tensor) -> Tensor {
         let shape = (values.shape[0], values.shape[1])
-        let inBasis = kroneckerApply(
-            x, left: left.transposed().matmul, right: right.transposed().matmul, from: shape)
-        return kroneckerApply(
-            inBasis * values.reshaped([-1, 1]), left: left.matmul, right: right.matmul, from: shape)
+        let inBasis = kroneckerApply(x, left: left.applyTransposed, right: right.applyTransposed, from: shape)
+        return kroneckerApply(inBasis * values.reshaped([-1, 1]), left: left.apply, right: right.apply, from: shape)
     }
 
     public func dense() -> Tensor {
-        let basis = kroneckerProduct(left, right)
+        let basis = kroneckerProduct(left.dense(), right.dense())
         return (basis * values.flattened()).matmul(basis.transposed())
     }
 

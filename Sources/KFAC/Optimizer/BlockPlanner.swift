@@ -4,27 +4,35 @@ import Torch
 struct BlockPlanner {
     private let parameters: [NamedParameter]
     private let choices: LayerChoices
-    private let allNames: [String]
     private let uses: [LayerUse]
-    private let batchSize: Int
+    private let graph: ParameterGraph
+    private let axes: ExampleAxes
+    private let known: [BlockPlan]
     /// For each parameter, the uses as a weight and as a bias.
     private let weightUses: [[Int]]
     private let biasUses: [[Int]]
     /// For each weight, the bias of its first use, if that is optimised.
     private let biasNumbers: [Int: Int]
 
-    init(_ layers: LayerCollection, uses: [LayerUse], batchSize: Int) {
+    /// Prepares plans for the parameters that a loss depends on.
+    ///
+    /// - Parameter known: The plans of earlier batches, whose axes of examples stay.
+    init(
+        _ layers: LayerCollection, uses: [LayerUse], graph: ParameterGraph, axes: ExampleAxes, known: [BlockPlan]
+    ) {
         parameters = layers.parameters
         choices = layers.choices
-        allNames = layers.allNames
         self.uses = uses
-        self.batchSize = batchSize
+        self.graph = graph
+        self.axes = axes
+        self.known = known
         let numbers = Dictionary(
-            uniqueKeysWithValues: layers.parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
+            uniqueKeysWithValues: parameters.enumerated().filter { graph.isActive[$0.offset] }
+                .map { ($0.element.tensor.id, $0.offset) })
         var weightUses: [[Int]] = parameters.map { _ in [] }
         var biasUses = weightUses
         var biasNumbers: [Int: Int] = [:]
-        for (index, use) in uses.enumerated() {
+        for (index, use) in uses.enumerated() where graph.isReached[index] {
             let weight = numbers[use.weight.id]
             let bias = use.bias.flatMap { numbers[$0.id] }
             if let weight, weightUses[weight].isEmpty { biasNumbers[weight] = bias }
@@ -36,20 +44,20 @@ struct BlockPlanner {
         self.biasNumbers = biasNumbers
     }
 
-    /// The plans of all blocks, in the order of their first parameters.
+    /// The plans of the blocks of all active parameters, in the order of their first ones.
     func plan() throws -> [BlockPlan] {
-        try requireKnownNames()
+        let active = parameters.indices.filter { graph.isActive[$0] }
         let links = parameters.map { parameter in choices.linked.firstIndex { $0.contains(parameter.name) } }
         var joined: [Int: Int] = [:]
-        for weight in parameters.indices where links[weight] == nil {
+        for weight in active where links[weight] == nil {
             if let bias = jointBias(of: weight), links[bias] == nil { joined[weight] = bias }
         }
         let joinedBiases = Set(joined.values)
 
         var plans: [BlockPlan] = []
-        for number in parameters.indices {
+        for number in active {
             if let link = links[number] {
-                let members = parameters.indices.filter { links[$0] == link }
+                let members = active.filter { links[$0] == link }
                 guard members[0] == number else { continue }
                 plans.append(try linkedPlan(choices.linked[link], members))
             } else if !joinedBiases.contains(number) {
@@ -62,37 +70,59 @@ struct BlockPlanner {
     /// The bias that is treated together with a weight: one that goes with this weight and no other in all of its uses.
     private func jointBias(of weight: Int) -> Int? {
         guard let bias = biasNumbers[weight], weightUses[bias].isEmpty, biasUses[weight].isEmpty,
-            biasUses[bias] == weightUses[weight], let kind = commonKind(of: weight)
+            biasUses[bias] == weightUses[weight], let kind = commonKind(of: weight), kind != .tied,
+            isRecordedOnly(weight), isRecordedOnly(bias)
         else { return nil }
         let (own, other) = (choices.choice(for: parameters[weight].name), choices.choice(for: parameters[bias].name))
         if let other, other.name != own?.name, other.approximation != own?.approximation { return nil }
-        guard kind == .transposedConvolution else { return bias }
-        // Its gradient is a sum over other locations than the weight's: no coordinate of a Kronecker factor.
+        // The gradient of a transposed convolution's bias is a sum over other locations than the weight's, and that of
+        // a transposed linear layer's is no column of the weight's memory: no coordinate of a Kronecker factor.
+        let isTransposed =
+            kind == .transposedConvolution || uses[weightUses[weight][0]].operation == .transposedLinear
+        guard isTransposed else { return bias }
         let choice = approximation(for: weight, kind, hasBias: true).choice
-        return choice == .diagonal || choice.isGeneric ? bias : nil
+        return (choice == .diagonal && kind == .transposedConvolution) || choice.isGeneric ? bias : nil
     }
 
     private func plan(for number: Int, bias: Int?) throws -> BlockPlan {
         let members = [number] + (bias.map { [$0] } ?? [])
-        let kind: LayerKind =
-            switch (weightUses[number].isEmpty, biasUses[number].isEmpty) {
-            case (true, false): .bias
-            case (false, true): commonKind(of: number) ?? .other
-            default: .other
-            }
+        let (kind, reason) = kindOrReason(of: number)
         let (choice, isExplicit) = approximation(for: number, kind, hasBias: bias != nil)
         if choice.isGeneric {
             return BlockPlan(
-                parameters: members, kind: kind, approximation: choice, isFallback: kind == .other && !isExplicit)
+                parameters: members, kind: kind, approximation: choice,
+                fallback: kind == .other && !isExplicit ? reason : nil)
         }
         guard kind != .other else { throw OptimizerError.approximationNotPossible(name(number), kind, choice) }
         let own = kind == .bias ? biasUses[number] : weightUses[number]
-        guard !choice.needsExamples || own.allSatisfy({ hasExamples(uses[$0]) }) else {
+        var plan = BlockPlan(
+            parameters: members, uses: own, operations: kind == .bias ? [] : operations(of: number), kind: kind,
+            approximation: choice)
+        guard choice.needsExamples else { return plan }
+        let stated =
+            choices.batchAxis(for: parameters[number].name)
+            ?? known.first { $0.parameters == members && $0.approximation == choice }?.batchAxis
+        guard let axis = axes.axis(of: own, stated: stated) else {
             if isExplicit { throw OptimizerError.examplesNotFound(name(number), choice) }
             // By default scales and biases need them.
-            return BlockPlan(parameters: members, kind: kind, approximation: .genericDiagonal, isFallback: true)
+            return BlockPlan(
+                parameters: members, kind: kind, approximation: .genericDiagonal, fallback: .examplesNotFound)
         }
-        return BlockPlan(parameters: members, uses: own, kind: kind, approximation: choice)
+        plan.batchAxis = axis
+        return plan
+    }
+
+    /// The kind of a parameter, with the reason where it is ``LayerKind/other``.
+    private func kindOrReason(of number: Int) -> (LayerKind, FallbackReason?) {
+        switch (weightUses[number].isEmpty, biasUses[number].isEmpty) {
+        case (true, true): return (.other, .notRecorded)
+        case _ where !isRecordedOnly(number): return (.other, .alsoUsedOtherwise)
+        case (true, false): return (.bias, nil)
+        case (false, true):
+            if let kind = commonKind(of: number) { return (kind, nil) }
+            return (.other, .severalKinds)
+        case (false, false): return (.other, .severalKinds)
+        }
     }
 
     private func linkedPlan(_ link: LinkedParameters, _ members: [Int]) throws -> BlockPlan {
@@ -115,11 +145,24 @@ struct BlockPlanner {
         return (kind.defaultApproximation(hasBias: hasBias, count: parameters[number].tensor.count), false)
     }
 
+    /// Whether the graph takes a parameter in by recorded uses only.
+    private func isRecordedOnly(_ number: Int) -> Bool {
+        graph.useCounts[number] == weightUses[number].count + biasUses[number].count
+    }
+
+    /// The operations of a weight's uses, each once.
+    private func operations(of weight: Int) -> [LayerUse.Operation] {
+        weightUses[weight].map { uses[$0].operation }.reduce(into: []) { operations, operation in
+            if !operations.contains(operation) { operations.append(operation) }
+        }
+    }
+
     /// The kind of all uses of a weight; nil where they differ in more than how a kernel moves.
     private func commonKind(of weight: Int) -> LayerKind? {
-        let operations = weightUses[weight].map { uses[$0].operation }
+        let operations = operations(of: weight)
         guard let first = operations.first else { return nil }
         let kind = LayerKind(first)
+        if operations.count == 2, operations.allSatisfy(\.isOfVectors) { return .tied }
         let isAlike = operations.allSatisfy { operation in
             guard let geometry = first.geometry else { return operation == first }
             return LayerKind(operation) == kind && operation.geometry?.groups == geometry.groups
@@ -128,17 +171,5 @@ struct BlockPlanner {
         return isAlike ? kind : nil
     }
 
-    /// Whether the first axis is that of the examples.
-    private func hasExamples(_ use: LayerUse) -> Bool {
-        use.preActivation.rank > 1 && use.preActivation.shape[0] == batchSize && use.input.shape[0] == batchSize
-    }
-
     private func name(_ number: Int) -> String { layerName(of: [parameters[number]]) }
-
-    private func requireKnownNames() throws {
-        let unknown = choices.allNames.filter { name in
-            !allNames.contains { LayerChoices.name(name, contains: $0) }
-        }
-        guard unknown.isEmpty else { throw OptimizerError.unknownNames(unknown) }
-    }
 }

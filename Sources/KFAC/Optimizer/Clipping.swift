@@ -15,3 +15,13 @@ public enum Clipping: Sendable, Hashable, Codable {
     /// Each entry of the direction is kept within ± a number.
     case value(Double)
 }
+
+extension Clipping: CheckedSettings {
+    var defect: String? {
+        switch self {
+        case .none: nil
+        case .norm(let bound), .klClip(let bound), .value(let bound):
+            SettingBounds.clipping.defect("the bound of the clipping", bound)
+        }
+    }
+}

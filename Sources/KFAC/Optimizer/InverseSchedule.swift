@@ -48,18 +48,23 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
         case .whenStale(_, let age, let initially): step + 1 < initially ? 1 : age
         }
     }
+}
 
-    /// Why the schedule cannot be followed; nil where it can.
+extension InverseSchedule: CheckedSettings {
     var defect: String? {
+        func counts(_ period: Int, _ initially: Int, _ name: String = "the period of the inverses") -> String? {
+            SettingBounds.period.defect(name, period)
+                ?? SettingBounds.firstSteps.defect("the number of first steps with new inverses", initially)
+        }
         switch self {
         case .together(let period, let initially), .roundRobin(let period, let initially):
-            period > 0 && initially >= 0 ? nil : "the period must be positive"
+            return counts(period, initially)
         case .background(let period, let delay, let initially):
-            period > 0 && initially >= 0 && (1...period).contains(delay)
-                ? nil : "the period must be positive and the delay from 1 to the period"
+            return counts(period, initially)
+                ?? SettingBounds.whole(1...period).defect("the delay of inverses in the background", delay)
         case .whenStale(let error, let age, let initially):
-            error >= 0 && age > 0 && initially >= 0
-                ? nil : "the error must be at least 0 and the greatest age positive"
+            return counts(age, initially, "the greatest age of an inverse")
+                ?? SettingBounds.staleness.defect("the greatest error of an inverse", error)
         }
     }
 }

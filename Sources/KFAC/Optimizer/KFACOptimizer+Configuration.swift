@@ -77,33 +77,42 @@ extension KFACOptimizer {
         public init(learningRate: Schedule, momentum: Schedule = 0.9, damping: Damping = 0.1) {
             self.init(rule: .fixed(learningRate: learningRate, momentum: momentum), damping: damping)
         }
-
-        /// Why no optimiser can follow this; nil where one can.
-        var defect: String? {
-            if statisticsPeriod < 1 {
-                return "the period of the statistics must be positive; \(statisticsPeriod) is not"
-            }
-            if !(0...1).contains(statisticsDecay) { return "the decay \(statisticsDecay) is not from 0 to 1" }
-            if !(statisticsFraction > 0 && statisticsFraction <= 1) {
-                return "the share \(statisticsFraction) of the batch for statistics is not above 0 and at most 1"
-            }
-            if case .quadraticModel(let rule) = self.rule, !(rule.fraction > 0 && rule.fraction <= 1) {
-                return "the share \(rule.fraction) of the batch for the quadratic model is not above 0 and at most 1"
-            }
-            if case .adaptive(let rule) = damping, rule.interval < 1 || !(rule.decay > 0 && rule.decay <= 1) {
-                return "the adaptation of the damping needs a positive interval and a decay above 0 and at most 1; "
-                    + "\(rule.interval) and \(rule.decay) were given"
-            }
-            if case .adaptive(let search) = preconditionerDamping, search.interval < 1 {
-                return "the search for the preconditioner's damping needs a positive interval"
-            }
-            if case .adaptive = preconditionerDamping, case .quadraticModel = rule {
-            } else if case .adaptive = preconditionerDamping {
-                return "the search for the preconditioner's damping needs the rule .quadraticModel, which compares"
-            }
-            if let defect = guards.defect { return defect }
-            if burnIn < 0 { return "\(burnIn) steps of burn-in" }
-            return inverses.defect.map { "\(inverses): \($0)" }
-        }
     }
+}
+
+extension KFACOptimizer.Configuration: CheckedSettings {
+    var defect: String? {
+        [
+            rule.defect, damping.defect, preconditionerDamping.defect, estimation.defect,
+            SettingBounds.statisticsDecay.defect("the decay of the statistics", statisticsDecay),
+            SettingBounds.period.defect("the period of the statistics", statisticsPeriod),
+            SettingBounds.share.defect("the share of the batch for statistics", statisticsFraction),
+            SettingBounds.firstSteps.defect("the burn-in", burnIn),
+            inverses.defect, clipping.defect, regularization.defect, factors.defect,
+            firstOrderRule.defect.map { "the first-order rule: \($0)" }, guards.defect,
+        ].firstDefect ?? groups.lazy.compactMap(\.defect).first ?? searchDefect
+    }
+
+    private var searchDefect: String? {
+        guard case .adaptive = preconditionerDamping else { return nil }
+        if case .quadraticModel = rule { return nil }
+        return "the search for the preconditioner's damping needs the rule .quadraticModel, which compares"
+    }
+
+    /// Stops the program where something has changed that an optimiser looks at only when it is made.
+    func requireFixed(since old: KFACOptimizer.Configuration) {
+        let changed = [
+            ("layers", layers == old.layers), ("factors", factors == old.factors),
+            ("firstOrderRule", firstOrderRule == old.firstOrderRule),
+        ].filter { !$0.1 }.map(\.0)
+        requireNoChange(of: changed, in: "KFACOptimizer")
+    }
+}
+
+/// Stops the program where settings have changed that an optimiser looks at only when it is made.
+func requireNoChange(of changed: [String], in owner: String) {
+    guard !changed.isEmpty else { return }
+    let names = changed.joined(separator: ", ")
+    fatalError(
+        "\(owner): configuration.\(names) cannot be changed after the optimizer was made: make a new optimizer")
 }

@@ -27,8 +27,8 @@ extension KFACOptimizer {
         let clock = ContinuousClock()
         let start = clock.now
         let didWork = try preconditioner.update(
-            of: layers.blocks, atStep: updateCount, schedule: configuration.inverses, damping: damping,
-            guards: configuration.guards, watch: &watch)
+            of: layers.blocks, isMoved: blockPositions.map { $0 != nil }, atStep: updateCount,
+            schedule: configuration.inverses, damping: damping, guards: configuration.guards, watch: &watch)
         if didWork { report.phases.append((.inverses, start.duration(to: clock.now).seconds)) }
     }
 
@@ -43,7 +43,8 @@ extension KFACOptimizer {
             var candidate = preconditioner
             _ = try pass.report.time(.inverses) {
                 try candidate.update(
-                    of: layers.blocks, atStep: updateCount, schedule: .together(every: 1),
+                    of: layers.blocks, isMoved: blockPositions.map { $0 != nil }, atStep: updateCount,
+                    schedule: .together(every: 1),
                     applications: configuration.inverses.applications(atStep: updateCount), damping: damping,
                     guards: configuration.guards, watch: &watch)
             }
@@ -125,6 +126,7 @@ extension KFACOptimizer {
         if let preimage = move.preimage { return slope - move.scale * inner(preimage, step) / 2 }
         var product = 0.0
         for (block, positions) in zip(layers.blocks, blockPositions) {
+            guard let positions else { continue }
             guard let curvature = try? block.curvature(damping: damping) else { return nil }
             let own = positions.map { step[$0] }
             product += inner(own, block.apply(curvature, to: own))
@@ -134,20 +136,23 @@ extension KFACOptimizer {
     }
 
     /// Computes the objective after the step, adapts λ, and puts everything back where the step did harm.
+    ///
+    /// - Parameter losses: Those before the step, part by part.
     func adaptDamping(
-        _ report: inout StepReport, backup: Backup?, _ batch: Batch, _ run: (BatchPart) throws -> Loss
+        _ report: inout StepReport, losses: [LossRecord], backup: Backup?, _ batch: Batch,
+        _ run: (BatchPart) throws -> Loss
     ) throws {
         guard let rule = dueRule else { return }
-        let before = report.loss + (report.regularization ?? 0)
         let change = try report.time(.evaluation) {
             var sum = 0.0
-            var examples = 0
-            for part in 0..<batch.parts {
-                let loss = try run(.part(part))
-                sum += loss.mean.scalar * Double(loss.batchSize)
-                examples += loss.batchSize
+            for (part, before) in losses.enumerated() {
+                // What a closure differentiates inside must be recorded here, too.
+                let after = try withGradients { LossRecord(try run(.part(part))) }
+                sum += after.change(since: before)
             }
-            return sum / Double(examples) + (regularizationTerm ?? 0) - before
+            let normalizer = losses.reduce(0) { $0 + $1.normalizer }
+            return sum / (normalizer > 0 ? normalizer : 1)
+                + (backup.map { regularizationChange(since: $0) } ?? 0)
         }
         report.actualChange = change
         let prediction = report.predictedChange ?? .nan
@@ -159,6 +164,15 @@ extension KFACOptimizer {
             adaptedDamping = rule.adapted(damping, actualChange: .nan, predictedChange: prediction)
         } else {
             adaptedDamping = rule.adapted(damping, actualChange: change, predictedChange: prediction)
+        }
+    }
+
+    /// The L2 term's change: ½ Σ η (‖θ + s‖² − ‖θ‖²) = Σ η ⟨s, θ + s/2⟩, which is no difference of large numbers.
+    private func regularizationChange(since backup: Backup) -> Double {
+        let weighted = zip(parameters, backup.parameters).filter { regularization(of: $0.0).l2 != 0 }
+        return weighted.reduce(0) { sum, pair in
+            let (now, before) = (pair.0.tensor.detached(), pair.1)
+            return sum + regularization(of: pair.0).l2 * inner([now - before], [(now + before) / 2])
         }
     }
 }

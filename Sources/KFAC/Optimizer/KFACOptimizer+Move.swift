@@ -61,9 +61,9 @@ extension KFACOptimizer {
 
     /// The inverse curvature times a gradient, each parameter's part scaled as its group says.
     ///
-    /// - Parameter thin: Blocks' parts of the gradient in thin form, by the blocks' numbers.
+    /// - Parameter thin: Blocks' parts of the gradient in thin form.
     func precondition(
-        _ gradient: [Tensor], thin: [Int: ThinGradient] = [:], with preconditioner: Preconditioner? = nil
+        _ gradient: [Tensor], thin: [ObjectIdentifier: ThinGradient] = [:], with preconditioner: Preconditioner? = nil
     ) -> [Tensor] {
         let updates = (preconditioner ?? self.preconditioner).apply(
             layers.blocks, positions: blockPositions, to: gradient, thin: thin)
@@ -74,14 +74,14 @@ extension KFACOptimizer {
         }
     }
 
-    /// For each block, where its parameters are among all.
-    var blockPositions: [[Int]] { positions(of: layers.blocks) }
-
-    /// For each of some blocks, where its parameters are among all.
-    func positions(of blocks: [any CurvatureBlock]) -> [[Int]] {
+    /// For each block, where its parameters are among those that this step moves; nil where it moves none of them.
+    var blockPositions: [[Int]?] {
         let numbers = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
-        return blocks.map { block in block.parameters.map { numbers[$0.tensor.id]! } }
+        return layers.blocks.map { block in
+            let positions = block.parameters.compactMap { numbers[$0.tensor.id] }
+            return positions.count == block.parameters.count ? positions : nil
+        }
     }
 
     /// The direction, what it is to be multiplied by, and what is reported of the clipping.
@@ -95,7 +95,7 @@ extension KFACOptimizer {
             let factor = length > bound ? (bound / length).squareRoot() : 1
             return (direction, factor, factor)
         case .klClip(let bound):
-            let products = zip(slope, direction).map { $0.dot($1).abs().to(.float64) }
+            let products = zip(slope, direction).map { $0.innerProduct($1).abs() }
             let length = rate * rate * products.dropFirst().reduce(products[0], +).scalar
             let factor = length > bound ? (bound / length).squareRoot() : 1
             return (direction, factor, factor)
@@ -176,16 +176,17 @@ extension KFACOptimizer {
             if let kept { return [kept] }
             return try (0..<batch.parts).map { try products(.part($0)) }
         }
-        let count = Double(all.reduce(0) { $0 + $1.loss.batchSize })
+        let normalizer = all.reduce(0) { $0 + $1.loss.normalizer }
         return { directions in
-            let forms = all.map { $0.quadraticForm(of: matrix, with: directions).to(.float64) }
-            return forms.dropFirst().reduce(forms[0], +) / count
+            let forms = all.map { $0.quadraticForm(of: matrix, with: directions) }
+            return forms.dropFirst().reduce(forms[0], +) / (normalizer > 0 ? normalizer : 1)
         }
     }
 
-    /// Products with the curvature of the sum of a batch's losses, of the parameters that have a block.
+    /// Products with the curvature of the sum of a batch's losses, of the parameters that the step moves.
     func curvatureProducts(of loss: Loss, uses: [LayerUse]) -> CurvatureProducts {
-        CurvatureProducts(loss, parameters: parameters.map(\.tensor), layerUses: uses, reduction: .sum)
+        CurvatureProducts(
+            loss, parameters: parameters.map(\.tensor).filter(\.requiresGradient), layerUses: uses, reduction: .sum)
     }
 
     /// Whether the graph of the batch's loss is used after the gradient.

@@ -5,71 +5,111 @@ extension KFACOptimizer {
     struct Pass {
         var report: StepReport
         /// Of the objective: of the mean loss and the L2 term.
-        var gradient: [Tensor]
+        var gradient: [Tensor] = []
+        /// The losses of the parts, where they are compared with those after the step.
+        var losses: [LossRecord] = []
         /// The square of its Euclidean norm, where a guard has computed it.
         var gradientSquare: Double?
-        /// That of the parameters without a block.
-        var firstOrderGradient: [Tensor] = []
-        /// The gradients of blocks whose batch has few rows, by the blocks' numbers.
-        var thinGradients: [Int: ThinGradient] = [:]
+        /// That of the parameters without a block; nil for those that this step does not move.
+        var firstOrderGradient: [Tensor?] = []
+        /// The gradients of blocks whose batch has few rows.
+        var thinGradients: [ObjectIdentifier: ThinGradient] = [:]
         /// Products with the curvature of the whole batch's loss, whose graph they keep, where that is needed on.
         var products: CurvatureProducts?
+    }
+
+    /// What one part of the batch gave.
+    private struct PartialPass {
+        var report: StepReport
+        /// The gradient of each parameter that could be moved; nil where the loss does not depend on it.
+        var gradients: [Tensor?]
+        var losses: [LossRecord]
+        var gradientSquare: Double?
+        var thinGradients: [ObjectIdentifier: ThinGradient]
+        var products: CurvatureProducts?
+        /// What the mean loss of the part divides by.
+        let count: Double
     }
 
     /// Runs the model, moves the running averages, and computes the gradient.
     func pass(over batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Pass {
         let takesShare = isStatisticsStep && batch.canRunShares && configuration.statisticsFraction < 1
-        var shared: (layers: LayerCollection, statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)])?
-        var sharePhases: [(phase: StepReport.Phase, seconds: Double)] = []
-        if takesShare {
-            let (statistics, layers, phases) = try statisticsOfShare(run)
-            shared = (layers, statistics)
-            sharePhases = phases
-        }
-        var (pass, examples) = try take(
-            part: 0, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch),
+        let movable = (layers.parameters + namedFirstOrder).filter(\.tensor.requiresGradient)
+        var sum = try runPart(
+            0, of: movable, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch),
             thins: thinsGradients(of: batch)
         ) { try run(.part(0)) }
         if batch.parts > 1 {
-            pass.gradientSquare = nil
-            var lossSum = pass.report.lossTensor * Double(examples)
-            pass.gradient = pass.gradient.map { $0 * Double(examples) }
+            var count = sum.count
+            sum.gradientSquare = nil
+            sum.gradients = sum.gradients.map { $0.map { $0 * count } }
+            sum.report.lossTensor = sum.report.lossTensor * count
             for part in 1..<batch.parts {
-                let (other, count) = try take(
-                    part: part, estimates: isStatisticsStep && !takesShare, keepsGraph: false, thins: false
+                let other = try runPart(
+                    part, of: movable, estimates: isStatisticsStep && !takesShare, keepsGraph: false, thins: false
                 ) { try run(.part(part)) }
-                for (sum, gradient) in zip(pass.gradient, other.gradient) {
-                    sum.add(inPlace: gradient, scale: Double(count))
+                for index in sum.gradients.indices {
+                    guard let gradient = other.gradients[index] else { continue }
+                    if let total = sum.gradients[index] {
+                        total.add(inPlace: gradient, scale: other.count)
+                    } else {
+                        sum.gradients[index] = gradient * other.count
+                    }
                 }
-                lossSum += other.report.lossTensor * Double(count)
-                examples += count
-                pass.report.phases += other.report.phases
+                sum.report.lossTensor += other.report.lossTensor * other.count
+                sum.report.phases += other.report.phases
+                sum.losses += other.losses
+                count += other.count
             }
-            for sum in pass.gradient { sum.multiply(inPlace: 1 / Double(examples)) }
-            pass.report.lossTensor = lossSum / Double(examples)
+            // Where nothing counts, all sums are zero.
+            if count == 0 { count = 1 }
+            for gradient in sum.gradients { gradient?.multiply(inPlace: 1 / count) }
+            sum.report.lossTensor = sum.report.lossTensor / count
         }
-        if let shared {
-            pass.report.phases += sharePhases
-            try move(averagesBy: shared.statistics, layers: shared.layers, &pass.report)
+        if takesShare {
+            // After the whole batch, whose random numbers it repeats.
+            let (statistics, layers, phases) = try statisticsOfShare(run)
+            sum.report.phases += phases
+            try move(averagesBy: statistics, layers: layers, &sum.report)
         }
-        if !isSettled, layers.isPlanned {
-            pass.report.messages = layers.messages
-            let before = allParameters
-            settleParameters()
-            // The gradient was computed before it was known which parameters have a block.
-            let numbers = Dictionary(
-                uniqueKeysWithValues: before.enumerated().map { ($0.element.tensor.id, $0.offset) })
-            if !pass.gradient.isEmpty {
-                pass.gradient = allParameters.map { pass.gradient[numbers[$0.tensor.id]!] }
-            }
+        return assemble(sum, of: movable)
+    }
+
+    /// Decides which parameters the step moves, and gathers their gradient.
+    private func assemble(_ sum: PartialPass, of movable: [NamedParameter]) -> Pass {
+        var pass = Pass(
+            report: sum.report, losses: sum.losses, gradientSquare: sum.gradientSquare,
+            thinGradients: sum.thinGradients, products: sum.products)
+        if layers.isPlanned { settleParameters() }
+        pass.report.messages += layers.takeMessages()
+        guard !sum.gradients.isEmpty else { return pass }
+
+        let gradients = Dictionary(
+            uniqueKeysWithValues: zip(movable, sum.gradients).compactMap { parameter, gradient in
+                gradient.map { (parameter.tensor.id, $0) }
+            })
+        pass.report.messages += roles.update(layers.parameters + namedFirstOrder) { gradients[$0.tensor.id] != nil }
+        // A parameter whose first use had no statistics yet waits for them.
+        let withBlocks = Set(layers.withBlocks.map(\.tensor.id))
+        let before = parameters.map(\.tensor.id)
+        parameters = layers.parameters.filter { parameter in
+            gradients[parameter.tensor.id] != nil && (withBlocks.contains(parameter.tensor.id) || !layers.isPlanned)
+        }
+        if parameters.map(\.tensor.id) != before {
             pass.products = pass.products.map { curvatureProducts(of: $0.loss, uses: $0.layerUses) }
         }
-        addRegularization(to: &pass)
-        if pass.report.regularization != nil || firstOrder != nil { pass.gradientSquare = nil }
-        if !pass.gradient.isEmpty {
-            pass.firstOrderGradient = Array(pass.gradient.dropFirst(parameters.count))
-            pass.gradient.removeLast(pass.firstOrderGradient.count)
+        withoutGradients {
+            // Not in place: gradients of different parameters may share their memory.
+            func regularized(_ parameter: NamedParameter) -> Tensor? {
+                guard let gradient = gradients[parameter.tensor.id] else { return nil }
+                let weight = regularization(of: parameter).l2
+                return weight == 0 ? gradient : gradient + parameter.tensor * weight
+            }
+            pass.gradient = parameters.compactMap(regularized)
+            pass.firstOrderGradient = (firstOrder?.parameters ?? []).map(regularized)
         }
+        pass.report.regularization = regularizationTerm
+        if pass.report.regularization != nil || pass.gradient.count != gradients.count { pass.gradientSquare = nil }
         return pass
     }
 
@@ -95,7 +135,7 @@ extension KFACOptimizer {
         let middle = clock.now
         // Kept once nothing can fail any more: a step that fails leaves no trace.
         var layers = self.layers
-        if unreadState != nil { try read(into: &layers, uses, batchSize: loss.batchSize) }
+        if unreadState != nil { try read(into: &layers, uses, loss) }
         let statistics = try layers.statistics(
             of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
             decay: configuration.statisticsDecay, using: &generator)
@@ -109,9 +149,10 @@ extension KFACOptimizer {
     }
 
     /// The gradient of one part of the batch, whose statistics go into the running averages.
-    private func take(
-        part: Int, estimates: Bool, keepsGraph: Bool, thins: Bool, _ makeLoss: () throws -> Loss
-    ) throws -> (pass: Pass, examples: Int) {
+    private func runPart(
+        _ part: Int, of movable: [NamedParameter], estimates: Bool, keepsGraph: Bool, thins: Bool,
+        _ makeLoss: () throws -> Loss
+    ) throws -> PartialPass {
         let clock = ContinuousClock()
         let start = clock.now
         let records = estimates || thins || keepsGraph || unreadState != nil
@@ -126,7 +167,7 @@ extension KFACOptimizer {
         }
 
         var layers = self.layers
-        if unreadState != nil { try read(into: &layers, uses, batchSize: loss.batchSize) }
+        if unreadState != nil { try read(into: &layers, uses, loss) }
         let products = keepsGraph ? curvatureProducts(of: loss, uses: uses) : nil
         var statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
         if estimates {
@@ -137,53 +178,66 @@ extension KFACOptimizer {
                     decay: part == 0 ? configuration.statisticsDecay : 1, sharedWith: products, using: &generator)
             }
         }
-        var gradient: [Tensor] = []
-        var thinGradients: [Int: ThinGradient] = [:]
+        var gradients: [Tensor?] = []
+        var thinGradients: [ObjectIdentifier: ThinGradient] = [:]
         if stepCount >= configuration.burnIn {
-            (gradient, thinGradients) = try report.time(.backward) {
-                try gradients(of: mean, uses: thins ? uses : [], blocks: layers.blocks, keepsGraph: keepsGraph)
+            (gradients, thinGradients) = try report.time(.backward) {
+                try self.gradients(
+                    of: mean, withRespectTo: movable, uses: thins ? uses : [], blocks: layers.blocks,
+                    keepsGraph: keepsGraph)
             }
         }
-        let square = try requireFinite(gradient, report)
+        let reached = zip(movable, gradients).filter { $0.1 != nil }
+        let square = try requireFinite(reached.map { $0.1! }, of: reached.map(\.0), report)
         if estimates { try move(averagesBy: statistics, layers: layers, &report) }
-        let pass = Pass(
-            report: report, gradient: gradient, gradientSquare: square, thinGradients: thinGradients,
-            products: products)
-        return (pass, loss.batchSize)
+        return PartialPass(
+            report: report, gradients: gradients, losses: looksBack ? [LossRecord(loss)] : [],
+            gradientSquare: square, thinGradients: thinGradients, products: products, count: loss.normalizer)
     }
 
     /// Finds the layers again after a state was loaded, and gives them theirs.
-    private func read(into layers: inout LayerCollection, _ uses: [LayerUse], batchSize: Int) throws {
-        try layers.plan(for: uses, batchSize: batchSize)
-        try readState(of: layers)
+    private func read(into layers: inout LayerCollection, _ uses: [LayerUse], _ loss: Loss) throws {
+        try layers.plan(for: uses, of: loss, estimation: configuration.estimation)
+        guard !self.layers.isPlanned else { return }
+        let before = self.layers
         self.layers = layers
+        do { try readState(of: layers) } catch {
+            self.layers = before
+            throw error
+        }
     }
 
-    /// The gradient, and those blocks' parts of it that are cheaper to precondition in thin form.
+    /// The gradients, nil for parameters that the loss does not depend on, and those blocks' parts of them that are
+    /// cheaper to precondition in thin form.
     private func gradients(
-        of mean: Tensor, uses: [LayerUse], blocks: [any CurvatureBlock], keepsGraph: Bool
-    ) throws -> (all: [Tensor], thin: [Int: ThinGradient]) {
-        let all = allParameters
-        let thinUses = blocks.indices.compactMap { index -> (block: Int, use: LayerUse)? in
-            guard let block = blocks[index] as? KroneckerBlock,
+        of mean: Tensor, withRespectTo movable: [NamedParameter], uses: [LayerUse], blocks: [any CurvatureBlock],
+        keepsGraph: Bool
+    ) throws -> (all: [Tensor?], thin: [ObjectIdentifier: ThinGradient]) {
+        let thinUses = blocks.compactMap { block -> (block: KroneckerBlock, use: LayerUse)? in
+            guard let block = block as? KroneckerBlock,
                 block.parameters.allSatisfy({ regularization(of: $0).l2 == 0 })
             else { return nil }
-            return block.thinUse(among: uses).map { (block: index, use: $0) }
+            return block.thinUse(among: uses).map { (block: block, use: $0) }
         }
         let gradients = gradientsIfReached(
-            of: [mean], withRespectTo: all.map(\.tensor) + thinUses.map(\.use.preActivation),
+            of: [mean], withRespectTo: movable.map(\.tensor) + thinUses.map(\.use.preActivation),
             keepingGraph: keepsGraph)
-        let dense = try requireReached(Array(gradients.prefix(all.count)), all)
-        let positions = positions(of: blocks)
-        var thin: [Int: ThinGradient] = [:]
-        for ((index, use), gradient) in zip(thinUses, gradients.dropFirst(all.count)) {
-            guard let gradient else { continue }
-            let block = blocks[index]
-            let candidate = ThinGradient(use, hasBias: block.parameters.count > 1, gradient: gradient)
-            let whole = block.vector(from: positions[index].map { dense[$0] })
-            if candidate.isEqual(to: whole.reshaped([candidate.outputs.shape[1], -1])) { thin[index] = candidate }
+        let all = Array(gradients.prefix(movable.count))
+        guard all.contains(where: { $0 != nil }) else {
+            throw OptimizerError.unreachedParameters(movable.map(\.name))
         }
-        return (dense, thin)
+        let byParameter = Dictionary(uniqueKeysWithValues: zip(movable.map(\.tensor.id), all))
+        var thin: [ObjectIdentifier: ThinGradient] = [:]
+        for ((block, use), gradient) in zip(thinUses, gradients.dropFirst(movable.count)) {
+            let dense = block.parameters.compactMap { byParameter[$0.tensor.id] ?? nil }
+            guard let gradient, dense.count == block.parameters.count else { continue }
+            let candidate = ThinGradient(use, hasBias: block.parameters.count > 1, gradient: gradient)
+            let whole = block.vector(from: dense)
+            if candidate.isEqual(to: whole.reshaped([candidate.outputs.shape[1], -1])) {
+                thin[ObjectIdentifier(block)] = candidate
+            }
+        }
+        return (all, thin)
     }
 
     /// Moves the averages of the layers of a batch, by what may enter them.
@@ -195,19 +249,9 @@ extension KFACOptimizer {
         try report.time(.statistics) {
             let admitted = try admitted(statistics, soFar)
             self.layers = layers
+            try readUnusedLayers(of: layers)
             for (block, batch) in admitted { block.updateStatistics(batch) }
         }
-    }
-
-    private func addRegularization(to pass: inout Pass) {
-        withoutGradients {
-            for (index, parameter) in allParameters.enumerated() where !pass.gradient.isEmpty {
-                let weight = regularization(of: parameter).l2
-                // Not in place: gradients of different parameters may share their memory.
-                if weight != 0 { pass.gradient[index] = pass.gradient[index] + parameter.tensor * weight }
-            }
-        }
-        pass.report.regularization = regularizationTerm
     }
 
     /// ½ Σ η ‖θ‖²; nil where no parameter has a weight.

@@ -8,25 +8,38 @@ public import Torch
 ///
 /// With inverses every T steps, a step costs about that of SGD, one more backward pass to the pre-activations, and the
 /// second moments of the layers' inputs and output gradients. Rules that look further cost more: see
-/// ``QuadraticModelRule`` and ``LevenbergMarquardt``, whose loss closures must give the same loss whenever they are
-/// called in one step (no new dropout masks or augmentation).
+/// ``QuadraticModelRule`` and ``LevenbergMarquardt``, which call the loss closure again in the same step, with gradients
+/// recorded. It must then give the same loss again. What it draws from a ``RandomGenerator`` on the calling thread comes
+/// out the same in all calls of one step, dropout masks for example, and counts as drawn once: see ``RandomReplay``.
+/// Other sources of chance (of another library, or on other threads) must be kept the same by the closure.
 public final class KFACOptimizer: Optimizer {
     /// What was chosen; may be changed between steps, but for ``Configuration/factors``, ``Configuration/layers``
     /// and ``Configuration/firstOrderRule``.
+    ///
+    /// Settings out of bounds, and changes of those three, are misuse.
     public var configuration: Configuration {
-        didSet { requireFollowable(configuration) }
+        didSet {
+            configuration.requireFixed(since: oldValue)
+            configuration.require(by: "KFACOptimizer")
+        }
     }
     public internal(set) var stepCount = 0
 
-    /// What the natural gradient moves: the parameters that have a block.
+    /// What the natural gradient moves in this step: the parameters that have a block, require a gradient and that the
+    /// loss depends on.
     var parameters: [NamedParameter]
-    /// What moves the others.
+    /// What moves parameters without a block.
     var firstOrder: (parameters: [NamedParameter], rule: any GradientRule)?
     /// Those that the choices name, before it is known which others have no block.
     let namedFirstOrder: [NamedParameter]
-    var layers: LayerCollection
+    var layers: LayerCollection {
+        didSet { preconditioner.follow(oldValue.blocks, to: layers.blocks) }
+    }
     var generator: RandomGenerator
-    var velocities: [Tensor]
+    /// The velocity of each parameter that has been moved.
+    var velocityByParameter: [Tensor.ID: Tensor] = [:]
+    /// What the user has been told of parameters that are not moved.
+    var roles = ParameterRoles()
     /// Whether a step has been taken that the velocities remember.
     var hasVelocity = false
     var preconditioner = Preconditioner()
@@ -36,12 +49,18 @@ public final class KFACOptimizer: Optimizer {
     var searchedDamping: Double?
     /// What was loaded and waits for the next step, which shows what layers there are.
     var unreadState: Snapshot?
+    /// Layers in it that no batch has used since.
+    var unusedLayers: [String] = []
     /// What the guards remember, and did in this step.
     var watch = GuardWatch()
     /// Whether it is known which parameters have a block.
     var isSettled = false
 
-    /// Creates an optimiser of those of the given parameters that require a gradient and are not excluded.
+    /// Creates an optimiser of the given parameters, but for those that are excluded.
+    ///
+    /// Each step moves those that require a gradient at that time and that the loss depends on. A frozen parameter, and one
+    /// that a batch does not use, stays as it is, with its curvature and its velocity, and joins in again later; a step's
+    /// report says so once.
     ///
     /// - Parameters:
     ///   - parameters: What is optimised, each tensor once. Parameters that no operation with a known curvature uses get
@@ -52,20 +71,29 @@ public final class KFACOptimizer: Optimizer {
         _ parameters: [NamedParameter], configuration: Configuration = Configuration(),
         generator: RandomGenerator = RandomGenerator(seed: 0)
     ) {
+        configuration.require(by: "KFACOptimizer")
         self.configuration = configuration
         self.generator = generator
-        let variable = parameters.filter(\.tensor.requiresGradient)
         layers = LayerCollection(
-            parameters: variable, choices: configuration.layers, settings: configuration.factors)
-        namedFirstOrder = variable.filter {
+            parameters: parameters, choices: configuration.layers, settings: configuration.factors)
+        if case .background = configuration.inverses { layers.isInvertedInBackground = true }
+        namedFirstOrder = parameters.filter {
             configuration.layers.isFirstOrder($0.name) && !configuration.layers.isExcluded($0.name)
         }
-        self.parameters = layers.parameters
-        velocities = self.parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
-        requireFollowable(configuration)
+        self.parameters = layers.parameters.filter(\.tensor.requiresGradient)
     }
 
-    /// All parameters that are optimised.
+    /// The velocities of the parameters that this step moves; zeros where one has not been moved before.
+    var velocities: [Tensor] {
+        get { parameters.map { velocityByParameter[$0.tensor.id] ?? Tensor.zeros(like: $0.tensor.detached()) } }
+        set {
+            for (parameter, velocity) in zip(parameters, newValue) {
+                velocityByParameter[parameter.tensor.id] = velocity
+            }
+        }
+    }
+
+    /// All parameters that this step moves, of those without a block the ones that could be.
     var allParameters: [NamedParameter] { parameters + (firstOrder?.parameters ?? namedFirstOrder) }
 
     /// Gives the parameters that turned out to have no block to the first-order rule; after the first statistics.
@@ -73,15 +101,12 @@ public final class KFACOptimizer: Optimizer {
         guard !isSettled else { return }
         isSettled = true
         let settled = Set(layers.withBlocks.map(\.tensor.id))
-        let others = parameters.filter { !settled.contains($0.tensor.id) } + namedFirstOrder
+        let unknown =
+            configuration.layers.unknown == .firstOrder
+            ? layers.parameters.filter { !settled.contains($0.tensor.id) } : []
+        let others = unknown + namedFirstOrder
         guard !others.isEmpty else { return }
-        velocities = zip(parameters, velocities).filter { settled.contains($0.0.tensor.id) }.map(\.1)
-        parameters = parameters.filter { settled.contains($0.tensor.id) }
         firstOrder = (others, configuration.firstOrderRule.rule(for: others))
-    }
-
-    private func requireFollowable(_ configuration: Configuration) {
-        if let defect = configuration.defect { fatalError("KFACOptimizer: \(defect)") }
     }
 
     @discardableResult
@@ -111,6 +136,7 @@ public final class KFACOptimizer: Optimizer {
         guard count > 0, partSize > 0 else {
             fatalError("KFACOptimizer.step: \(count) examples in parts of \(partSize)")
         }
+        let partSize = min(partSize, count)
         return try step(parts: (count + partSize - 1) / partSize, canRunShares: true) { part in
             switch part {
             case .part(let index): try loss((index * partSize)..<min(count, (index + 1) * partSize))
@@ -145,6 +171,9 @@ public final class KFACOptimizer: Optimizer {
         case part(Int)
         /// The first examples, this share of the batch.
         case share(Double)
+
+        /// The number of the part; of a share, of the first one, whose random numbers it draws.
+        var number: Int { if case .part(let number) = self { number } else { 0 } }
     }
 
     /// How the model is run on the batch of this step.
@@ -158,10 +187,19 @@ public final class KFACOptimizer: Optimizer {
         parts: Int, canRunShares: Bool, _ run: (BatchPart) throws -> Loss
     ) throws -> StepReport {
         watch.begin()
+        let replay = RandomReplay()
+        func repeatable(_ part: BatchPart) throws -> Loss { try replay.run(part.number) { try run(part) } }
         var report: StepReport
+        let generator = self.generator
         do {
-            report = try attemptStep(Batch(parts: parts, canRunShares: canRunShares), run)
+            report = try attemptStep(Batch(parts: parts, canRunShares: canRunShares)) { part in
+                try checkingBatch(step: stepCount, part: parts > 1 ? part.number : nil) { try repeatable(part) }
+            }
             report = try watch.finish(report, configuration.guards)
+        } catch let error as OptimizerError where error.isOfData {
+            // A share of the batch may have been good.
+            self.generator = generator
+            throw error
         } catch let rejection as StepRejection {
             report = try watch.reject(rejection, configuration.guards)
         }
@@ -188,11 +226,12 @@ public final class KFACOptimizer: Optimizer {
         pass.report.refreshedInverses = pass.report.inverses.count { $0.isNew }
         try apply(move, &pass.report)
         do {
-            try withoutGradients { try adaptDamping(&pass.report, backup: backup, batch, run) }
+            try withoutGradients { try adaptDamping(&pass.report, losses: pass.losses, backup: backup, batch, run) }
             if let firstOrder, !pass.report.isRejected {
                 try withoutGradients {
                     try firstOrder.rule.update(
-                        pass.firstOrderGradient, of: firstOrder.parameters, step: stepCount, report: &pass.report,
+                        try requireReached(pass.firstOrderGradient, firstOrder.parameters), of: firstOrder.parameters,
+                        step: stepCount, report: &pass.report,
                         guards: configuration.guards)
                 }
             }
@@ -239,14 +278,14 @@ public final class KFACOptimizer: Optimizer {
 
 /// What a step changes, to be put back.
 struct Backup {
-    private let parameters: [Tensor]
-    private let velocities: [Tensor]
+    let parameters: [Tensor]
+    private let velocities: [Tensor.ID: Tensor]
     private let hasVelocity: Bool
     private let adaptedDamping: Double?
 
     init(of optimizer: KFACOptimizer) {
         parameters = withoutGradients { optimizer.parameters.map { $0.tensor.copy() } }
-        velocities = optimizer.velocities
+        velocities = optimizer.velocityByParameter
         hasVelocity = optimizer.hasVelocity
         adaptedDamping = optimizer.adaptedDamping
     }
@@ -255,7 +294,7 @@ struct Backup {
         withoutGradients {
             for (parameter, copy) in zip(optimizer.parameters, parameters) { parameter.tensor.assign(copy) }
         }
-        optimizer.velocities = velocities
+        optimizer.velocityByParameter = velocities
         optimizer.hasVelocity = hasVelocity
         optimizer.adaptedDamping = adaptedDamping
     }

@@ -9,6 +9,7 @@
 /// layers.names["classifier"] = .diagonal
 /// layers.linked = [LinkedParameters(["gains", "temperature"], approximation: .genericFull)]
 /// layers.excluded = ["stem"]
+/// layers.batchAxes["decoder"] = 1
 /// ```
 public struct LayerChoices: Sendable, Hashable, Codable {
     /// The approximation for all layers of a kind.
@@ -26,6 +27,12 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     public var firstOrder: [String]
     /// What becomes of parameters for whose use no approximation is known, and for which none is chosen.
     public var unknown: Unknown
+    /// The axis of the examples in the inputs and outputs of layers, by name: 1 for [time, batch, features].
+    ///
+    /// Only approximations that tell examples from positions need it: ``Approximation/Sharing/reduce``, time series, and
+    /// the exact ones (`diagonal`, `full`, `unitwise`). Where nothing is stated, the axis is the first one if no other has
+    /// as many entries; else derivatives show which axis holds the examples, if there is only one.
+    public var batchAxes: [String: Int]
 
     /// What becomes of parameters for whose use no approximation is known.
     public enum Unknown: String, Sendable, Hashable, Codable {
@@ -39,7 +46,7 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     public init(
         kinds: [LayerKind: Approximation] = [:], names: [String: Approximation] = [:],
         linked: [LinkedParameters] = [], excluded: [String] = [], firstOrder: [String] = [],
-        unknown: Unknown = .genericDiagonal
+        unknown: Unknown = .genericDiagonal, batchAxes: [String: Int] = [:]
     ) {
         self.kinds = kinds
         self.names = names
@@ -47,6 +54,7 @@ public struct LayerChoices: Sendable, Hashable, Codable {
         self.excluded = excluded
         self.firstOrder = firstOrder
         self.unknown = unknown
+        self.batchAxes = batchAxes
     }
 
     /// The approximation chosen by name for a parameter, with the name that decides.
@@ -55,12 +63,19 @@ public struct LayerChoices: Sendable, Hashable, Codable {
             .map { ($0.key, $0.value) }
     }
 
+    /// The axis of the examples that is stated for a parameter's layer.
+    func batchAxis(for parameter: String) -> Int? {
+        batchAxes.filter { Self.name($0.key, contains: parameter) }.max { $0.key.count < $1.key.count }?.value
+    }
+
     func isExcluded(_ parameter: String) -> Bool { excluded.contains { Self.name($0, contains: parameter) } }
 
     func isFirstOrder(_ parameter: String) -> Bool { firstOrder.contains { Self.name($0, contains: parameter) } }
 
     /// All names, in order.
-    var allNames: [String] { (Array(names.keys) + excluded + firstOrder + linked.flatMap(\.names)).sorted() }
+    var allNames: [String] {
+        (Array(names.keys) + Array(batchAxes.keys) + excluded + firstOrder + linked.flatMap(\.names)).sorted()
+    }
 
     /// Whether a name is that of a parameter or of something around it.
     static func name(_ name: String, contains parameter: String) -> Bool {

@@ -1,21 +1,30 @@
+import Foundation
 import Torch
 
-/// The blocks of a model, found from the uses of its parameters in the first step: no registration.
+/// The blocks of a model, found from the uses of its parameters: no registration.
 ///
-/// Uses are grouped by their parameters, so that a weight used twice is one block that saw both uses. The first step
-/// decides; a later one that uses parameters otherwise is an error. A value whose blocks are shared: a step that fails
-/// before its statistics keeps the collection as it was.
+/// Uses are grouped by their parameters, so that a weight used twice is one block that saw both uses. A parameter's first
+/// use decides; a later one that is of another kind is an error. Parameters that a batch does not use, or that are
+/// frozen, keep their blocks. A value whose blocks are shared: a step that fails before its statistics keeps the
+/// collection as it was.
 struct LayerCollection {
     let parameters: [NamedParameter]
     let choices: LayerChoices
     let settings: FactorSettings
-    /// The blocks, in the order of their first parameters.
-    private(set) var blocks: [any CurvatureBlock] = []
-    /// What each block is, and why.
-    private var plan: [BlockPlan] = []
-    /// The plans for want of a better one.
-    private var unknown: [BlockPlan] = []
-    private(set) var isPlanned = false
+    /// The names of all parameters, excluded ones among them.
+    let allNames: [String]
+    /// The blocks, with what each is and why, in the order of their first parameters.
+    private var layers: [(plan: BlockPlan, block: any CurvatureBlock)] = []
+    /// Which parameters the last batch moved.
+    private var isActive: [Bool] = []
+    /// What to tell the user of new blocks.
+    private var messages: [String] = []
+    /// What the blocks take of memory; nil before they are made.
+    private(set) var memory: MemoryEstimate?
+    /// The bytes that the blocks may take; nil where nothing is known of that, as on other devices than the CPU.
+    var memoryLimit: Int?
+    /// Whether inverses are computed in the background, which takes more memory.
+    var isInvertedInBackground = false
 
     /// Collects those of the given parameters that are not excluded.
     init(parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings) {
@@ -29,12 +38,19 @@ struct LayerCollection {
         self.parameters = parameters.filter { !choices.isExcluded($0.name) && !choices.isFirstOrder($0.name) }
         self.choices = choices
         self.settings = settings
+        memoryLimit = parameters.allSatisfy { $0.tensor.device == .cpu } ? MachineMemory.limit : nil
     }
 
-    /// The names of all parameters, excluded ones among them.
-    let allNames: [String]
+    /// The blocks, in the order of their first parameters.
+    var blocks: [any CurvatureBlock] { layers.map(\.block) }
 
-    /// What a batch tells of each block; made at the first call.
+    /// Whether there have been statistics of a batch.
+    var isPlanned: Bool { !isActive.isEmpty }
+
+    /// The parameters that have a block.
+    var withBlocks: [NamedParameter] { blocks.flatMap(\.parameters) }
+
+    /// The statistics of a batch, of each block that it has something to tell of; new blocks are made.
     ///
     /// One pass back for each source of the estimation, to the pre-activations that blocks ask for and to the parameters
     /// of generic blocks, where there are such.
@@ -44,84 +60,187 @@ struct LayerCollection {
         of loss: Loss, uses: [LayerUse], estimation: Estimation, matrix: CurvatureMatrix = .fisher, decay: Double,
         sharedWith products: CurvatureProducts? = nil, using generator: inout RandomGenerator
     ) throws -> [(block: any CurvatureBlock, statistics: BlockStatistics)] {
-        try updatePlan(uses, batchSize: loss.batchSize)
-        let needed = Set(plan.flatMap(\.uses)).sorted()
-        let generic = zip(plan, blocks).flatMap { $1.needsParameterGradients ? $0.parameters : [] }
-        let targets = needed.map { uses[$0].preActivation } + generic.map { parameters[$0].tensor }
+        try updatePlan(uses, of: loss, outputs: estimation.outputs(of: loss))
+        // Where the loss looks at nothing, there is nothing to learn.
+        guard loss.normalizer > 0 else { return [] }
+        let current = layers.filter { layer in layer.plan.parameters.contains { isActive[$0] } }
+        let needed = Set(current.flatMap(\.plan.uses)).sorted()
+        let generic = current.flatMap { $0.block.needsParameterGradients ? $0.plan.parameters : [] }
+        // Modes whose sources are of whole batches take examples apart for generic blocks.
+        let separates = !generic.isEmpty && !estimation.hasIndependentExamples
+        let genericTensors = generic.map { parameters[$0].tensor }
+        let targets = needed.map { uses[$0].preActivation } + (separates ? [] : genericTensors)
         let others = products?.passTargets ?? []
         var sources = estimation.gradients(
             of: loss, matrix: matrix, withRespectTo: targets + others, differentiable: products != nil,
             using: &generator)
         products?.adopt(Array(sources[0].dropFirst(targets.count)))
         sources = sources.map { $0.prefix(targets.count).map { $0?.detached() } }
+        let genericSources =
+            separates
+            ? estimation.exampleGradients(of: loss, matrix: matrix, withRespectTo: genericTensors, using: &generator)
+            : sources.map { Array($0.dropFirst(needed.count)) }
 
         let usePositions = Dictionary(uniqueKeysWithValues: needed.enumerated().map { ($0.element, $0.offset) })
-        let parameterPositions = Dictionary(
-            uniqueKeysWithValues: generic.enumerated().map { ($0.element, needed.count + $0.offset) })
-        func reached(_ positions: [Int]) -> [Int] {
-            positions.filter { position in sources.contains { $0[position] != nil } }
-        }
-        func gradients(_ positions: [Int]) -> [[Tensor]] {
-            sources.map { source in positions.map { source[$0] ?? Tensor.zeros(like: targets[$0].detached()) } }
-        }
-        var unreached: [String] = []
-        let statistics = zip(plan, blocks).map { plan, block in
-            let isGeneric = block.needsParameterGradients
-            let positions =
-                isGeneric ? plan.parameters.map { parameterPositions[$0]! } : plan.uses.map { usePositions[$0]! }
+        let genericPositions = Dictionary(uniqueKeysWithValues: generic.enumerated().map { ($0.element, $0.offset) })
+        return current.compactMap { plan, block in
+            if block.needsParameterGradients {
+                let positions = plan.parameters.map { genericPositions[$0]! }
+                let gradients = genericSources.map { source in
+                    positions.map { source[$0] ?? Tensor.zeros(like: genericTensors[$0].detached()) }
+                }
+                return (
+                    block,
+                    BlockStatistics(
+                        uses: [], gradients: [], parameterGradients: gradients, batchSize: loss.batchSize,
+                        normalizer: loss.normalizer, decay: decay)
+                )
+            }
             // A use that the loss does not see, of an output that is not looked at, has no curvature.
-            let reached = reached(positions)
-            if reached.isEmpty { unreached += block.parameters.map(\.name) }
-            let statistics = BlockStatistics(
-                uses: isGeneric ? [] : reached.map { uses[needed[$0]] }, gradients: isGeneric ? [] : gradients(reached),
-                parameterGradients: isGeneric ? gradients(positions) : [], batchSize: loss.batchSize, decay: decay)
-            return (block: block, statistics: statistics)
+            let positions = plan.uses.map { usePositions[$0]! }.filter { position in
+                sources.contains { $0[position] != nil }
+            }
+            guard !positions.isEmpty else { return nil }
+            let gradients = sources.map { source in
+                positions.map { (source[$0] ?? Tensor.zeros(like: targets[$0].detached())).movingFirst(plan.batchAxis) }
+            }
+            return (
+                block,
+                BlockStatistics(
+                    uses: positions.map { uses[needed[$0]].movingExamplesFirst(from: plan.batchAxis) },
+                    gradients: gradients, batchSize: loss.batchSize, normalizer: loss.normalizer,
+                    countedExamples: loss.countedExamples, decay: decay)
+            )
         }
-        guard unreached.isEmpty else { throw OptimizerError.unreachedParameters(unreached) }
-        return statistics
     }
 
     /// Finds the blocks without a batch's statistics, from the uses of a run of the model.
-    mutating func plan(for uses: [LayerUse], batchSize: Int) throws {
-        if !isPlanned { try updatePlan(uses, batchSize: batchSize) }
+    mutating func plan(for uses: [LayerUse], of loss: Loss, estimation: Estimation) throws {
+        if !isPlanned { try updatePlan(uses, of: loss, outputs: estimation.outputs(of: loss)) }
+    }
+
+    /// Whether a layer has parameters that the last batch did not move.
+    func isUnused(_ layer: String) -> Bool {
+        let names = layer.components(separatedBy: ", ")
+        return zip(parameters, isActive).contains { parameter, isActive in
+            !isActive && names.contains { LayerChoices.name($0, contains: parameter.name) }
+        }
+    }
+
+    /// What to tell the user of blocks that are new, once.
+    mutating func takeMessages() -> [String] {
+        defer { messages = [] }
+        return messages
     }
 
     /// The same choices, to find the blocks again.
     func unplanned() -> LayerCollection {
-        var layers = self
-        (layers.blocks, layers.plan, layers.unknown, layers.isPlanned) = ([], [], [], false)
-        return layers
+        var collection = self
+        (collection.layers, collection.isActive, collection.messages, collection.memory) = ([], [], [], nil)
+        return collection
     }
 
-    /// What to tell the user of the blocks: one message for all parameters without an approximation of their own.
-    var messages: [String] {
-        let names = unknown.flatMap { $0.parameters.map { parameters[$0].name } }
-        guard !names.isEmpty else { return [] }
-        return [
-            "no approximation is known for how \(names.joined(separator: ", ")) "
-                + (names.count == 1 ? "is" : "are") + " used: the "
-                + (choices.unknown == .firstOrder ? "first-order rule moves " : "generic diagonal takes ")
-                + (choices.unknown == .firstOrder ? (names.count == 1 ? "it" : "them") : "its place")
-        ]
+    /// What the blocks will take of memory, from the uses of a run of the model.
+    func memory(for uses: [LayerUse], of loss: Loss, estimation: Estimation) throws -> MemoryEstimate {
+        if let memory { return memory }
+        let (_, _, plans) = try plans(uses, of: loss, outputs: estimation.outputs(of: loss))
+        return memory(of: plans)
     }
 
-    /// The parameters that have a block; known after the first call of ``statistics(of:uses:estimation:matrix:decay:using:)``.
-    var withBlocks: [NamedParameter] { blocks.flatMap(\.parameters) }
+    private func memory(of plans: [BlockPlan]) -> MemoryEstimate {
+        MemoryEstimate(
+            plans.map { $0.memory(of: $0.parameters.map { parameters[$0] }, settings: settings) },
+            isInBackground: isInvertedInBackground)
+    }
 
-    private mutating func updatePlan(_ uses: [LayerUse], batchSize: Int) throws {
-        let all = try BlockPlanner(self, uses: uses, batchSize: batchSize).plan()
-        let new = choices.unknown == .firstOrder ? all.filter { !$0.isFallback } : all
-        if isPlanned {
-            // Blocks appear in one order, so that the first difference is at one place.
-            guard let changed = zip(plan, new).first(where: { !$0.isAlike($1) })?.0 else {
-                plan = new
-                return
-            }
-            throw OptimizerError.usesChanged(changed.parameters.map { parameters[$0].name })
+    /// The plans of all active parameters, and those that become blocks.
+    private func plans(
+        _ uses: [LayerUse], of loss: Loss, outputs: [Tensor]
+    ) throws -> (graph: ParameterGraph, all: [BlockPlan], used: [BlockPlan]) {
+        let graph = ParameterGraph(parameters, uses: uses, outputs: outputs)
+        guard graph.isActive.contains(true) else {
+            throw OptimizerError.unreachedParameters(parameters.map(\.name))
         }
-        blocks = try new.map { try $0.block(of: $0.parameters.map { parameters[$0] }, uses: uses, settings: settings) }
-        plan = new
-        unknown = all.filter(\.isFallback)
-        isPlanned = true
+        try requireKnownNames()
+        let axes = ExampleAxes(loss, uses: uses)
+        let all = try BlockPlanner(self, uses: uses, graph: graph, axes: axes, known: layers.map(\.plan)).plan()
+        return (graph, all, choices.unknown == .firstOrder ? all.filter { $0.fallback == nil } : all)
+    }
+
+    private mutating func updatePlan(_ uses: [LayerUse], of loss: Loss, outputs: [Tensor]) throws {
+        let (graph, all, plans) = try plans(uses, of: loss, outputs: outputs)
+        // The blocks that stay, and nil for those to be made.
+        var merged: [(plan: BlockPlan, block: (any CurvatureBlock)?)] = layers.map { layer in
+            var plan = layer.plan
+            plan.uses = []
+            return (plan, layer.block)
+        }
+        var new: [BlockPlan] = []
+        for plan in plans {
+            let overlapping = merged.indices.filter {
+                !Set(merged[$0].plan.parameters).isDisjoint(with: plan.parameters)
+            }
+            if overlapping.count == 1, merged[overlapping[0]].plan.isAlike(plan) {
+                merged[overlapping[0]].plan = plan
+                continue
+            }
+            let members = Set(overlapping.flatMap { merged[$0].plan.parameters }).union(plan.parameters)
+            // Parameters that were frozen or thawed, or are now used where they were not, make a new layer.
+            guard overlapping.isEmpty || members.contains(where: { isActive[$0] != graph.isActive[$0] }) else {
+                throw OptimizerError.usesChanged(
+                    merged[overlapping[0]].plan.parameters.map { parameters[$0].name })
+            }
+            for index in overlapping.reversed() { merged.remove(at: index) }
+            merged.append((plan, nil))
+            new.append(plan)
+        }
+        if !new.isEmpty {
+            let memory = memory(of: merged.map(\.plan))
+            try memory.requireFitting(memoryLimit)
+            self.memory = memory
+        }
+        layers = try merged.sorted { $0.plan.parameters[0] < $1.plan.parameters[0] }.map { plan, block in
+            (plan, try block ?? plan.block(of: plan.parameters.map { parameters[$0] }, settings: settings))
+        }
+        messages +=
+            fallbackMessages(choices.unknown == .firstOrder && !isPlanned ? all : new) + wideMessages(memory(of: new))
+        isActive = graph.isActive
+    }
+
+    /// One message for each factor that is beyond the limit, of the largest; and how many others there are.
+    private func wideMessages(_ memory: MemoryEstimate) -> [String] {
+        let wide = memory.factors.filter { if case .blocks = $0.structure { true } else { false } }
+            .sorted { $0.denseBytes > $1.denseBytes }
+        let messages = wide.prefix(3).map { factor in
+            "the \(factor.side) factor of \(factor.layer) has \(factor.dimension) rows, more than the limit of "
+                + "\(settings.dimensionLimit): dense blocks of up to \(settings.blockSize) (\(bytes(factor.averageBytes))) take "
+                + "the place of all entries (\(bytes(factor.denseBytes))); FactorSettings.dimensionLimit and blockSize decide"
+        }
+        guard wide.count > messages.count else { return messages }
+        return messages + ["\(wide.count - messages.count) smaller factors are kept in blocks, too"]
+    }
+
+    /// One message for all parameters that have no approximation of their own for the same reason.
+    private func fallbackMessages(_ plans: [BlockPlan]) -> [String] {
+        let reasons: [FallbackReason] = plans.compactMap(\.fallback).reduce(into: []) { reasons, reason in
+            if !reasons.contains(reason) { reasons.append(reason) }
+        }
+        return reasons.map { reason in
+            let names = plans.filter { $0.fallback == reason }.flatMap { $0.parameters.map { parameters[$0].name } }
+            let isOne = names.count == 1
+            let consequence =
+                choices.unknown == .firstOrder
+                ? "the first-order rule moves \(isOne ? "it" : "them")"
+                : "\(isOne ? "it gets" : "they get") the generic diagonal"
+            return "no layer-wise curvature is known for \(names.joined(separator: ", ")), as "
+                + "\(reason.clause(isOne: isOne)): \(consequence)"
+        }
+    }
+
+    private func requireKnownNames() throws {
+        let unknown = choices.allNames.filter { name in
+            !allNames.contains { LayerChoices.name(name, contains: $0) }
+        }
+        guard unknown.isEmpty else { throw OptimizerError.unknownNames(unknown) }
     }
 }

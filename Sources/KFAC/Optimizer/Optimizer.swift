@@ -10,7 +10,8 @@ public protocol Optimizer: AnyObject {
 
     /// Does one step on one batch.
     ///
-    /// A step that is not finite is rejected, and its report says why: see ``Guards``.
+    /// A step that is not finite is rejected, and its report says why: see ``Guards``. Data that cannot be used, such as a
+    /// label out of range, are an error: ``OptimizerError/invalidBatch(step:part:fault:)``.
     ///
     /// - Parameter loss: Runs the model on the batch, with gradients recorded; called once by methods that need the
     ///   gradient only, and again in the same step by those that look at the loss after it.
@@ -56,16 +57,20 @@ extension Optimizer {
 public enum OptimizerError: Error, CustomStringConvertible {
     /// The loss is infinite or NaN.
     case lossNotFinite(step: Int)
+    /// The data of a batch, or of one of the parts that it is given in, cannot be used.
+    case invalidBatch(step: Int, part: Int?, fault: DataFault)
     /// Parameters that the loss does not depend on, by name.
     case unreachedParameters([String])
     /// Choices for layers name what is not there.
     case unknownNames([String])
     /// An approximation was chosen for a layer that cannot have it.
     case approximationNotPossible(String, LayerKind, Approximation)
-    /// An approximation needs each example's gradient of a layer whose first axis is not that of the examples.
+    /// An approximation needs each example's gradient of a layer of which the axis of the examples is not known.
     case examplesNotFound(String, Approximation)
     /// Parameters are used in another way than in the first step.
     case usesChanged([String])
+    /// The curvature of all layers takes more bytes of memory than this process can have; the largest factors.
+    case memoryExceeded(needed: Int, available: Int, largest: [FactorMemory])
     /// A factor could not be inverted.
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)
     /// The quadratic model has no finite minimum.
@@ -75,10 +80,16 @@ public enum OptimizerError: Error, CustomStringConvertible {
     /// More steps in a row were rejected than ``Guards/maximumRejections`` allows; the reason is the last one's.
     case stepsRejected(count: Int, step: Int, reason: RejectionReason)
 
+    /// Whether the data of a batch are to blame.
+    var isOfData: Bool { if case .invalidBatch = self { true } else { false } }
+
     public var description: String {
         switch self {
         case .lossNotFinite(let step):
             "the loss is not finite at step \(step): lower the learning rate or raise the damping"
+        case .invalidBatch(let step, let part, let fault):
+            "the batch of step \(step)\(part.map { ", in part \($0)," } ?? "") cannot be used: \(fault); mend its data or "
+                + "leave it out"
         case .unreachedParameters(let names):
             "the loss does not depend on \(names.joined(separator: ", ")): use them in the model or leave them out"
         case .unknownNames(let names):
@@ -87,11 +98,16 @@ public enum OptimizerError: Error, CustomStringConvertible {
         case .approximationNotPossible(let layer, let kind, let approximation):
             "\(layer), of the kind \(kind), cannot be approximated by \(approximation): choose another approximation"
         case .examplesNotFound(let layer, let approximation):
-            "\(approximation) of \(layer) needs each example's gradient, but the first axis is not that of the "
-                + "examples: put the batch first, or choose another approximation"
+            "\(approximation) of \(layer) needs each example's gradient, but no axis, or more than one, could be that of the "
+                + "examples: put the batch first, state the axis of the examples in LayerChoices.batchAxes, or choose "
+                + "another approximation"
         case .usesChanged(let names):
             "\(names.joined(separator: ", ")) had another use in the first step: curvature is averaged over uses of "
                 + "one kind; make a new optimiser where the model changes"
+        case .memoryExceeded(let needed, let available, let largest):
+            "the curvature of the layers needs \(bytes(needed)), but this process can have \(bytes(available)); the largest "
+                + "factors: \(largest.map(\.description).joined(separator: "; ")): lower FactorSettings.dimensionLimit or "
+                + "blockSize, or choose diagonal structures or first-order rules for these layers (LayerChoices)"
         case .inversionFailed(let layer, let step, let error):
             "the curvature of \(layer) could not be inverted at step \(step): \(error); raise the damping"
         case .quadraticModelFailed(let step):

@@ -36,9 +36,7 @@ public final class ParameterAverage {
     ///   - parameters: What is averaged; each average takes the memory of its parameter.
     ///   - rule: Which average; a decay is at least 0 and less than 1.
     public init(_ parameters: [NamedParameter], rule: Rule) {
-        if case .exponential(let decay) = rule, !(decay >= 0 && decay < 1) {
-            fatalError("ParameterAverage: the decay \(decay) is not at least 0 and less than 1")
-        }
+        rule.require(by: "ParameterAverage")
         self.parameters = parameters
         self.rule = rule
         averages = parameters.map { NamedParameter($0.name, $0.tensor.detached().copy()) }
@@ -98,6 +96,15 @@ public final class ParameterAverage {
     private func put(_ values: [Tensor]) {
         withoutGradients {
             for (parameter, value) in zip(parameters, values) { parameter.tensor.assign(value) }
+        }
+    }
+}
+
+extension ParameterAverage.Rule: CheckedSettings {
+    var defect: String? {
+        switch self {
+        case .exponential(let decay): SettingBounds.momentum.defect("the decay of the average", decay)
+        case .uniform(let first): SettingBounds.averageStart.defect("the first step of the average", first)
         }
     }
 }

@@ -10,6 +10,8 @@ struct Preconditioner {
     private var pending: Pending?
     /// The step of the last update; nil before the first.
     private var lastStep: Int?
+    /// Blocks that the last step did not move: their inverses are not kept up to date.
+    private var idle: Set<ObjectIdentifier> = []
     /// Makes inverses fail, for tests.
     var fault: InverseFault?
 
@@ -25,24 +27,33 @@ struct Preconditioner {
 
     private struct Pending {
         let update: InverseUpdate
-        let blocks: [Int]
+        /// The numbers of the blocks; nil for one that is gone.
+        let blocks: [Int?]
         let step: Int
         let useAt: Int
         let dampings: [Double]
+
+        /// The same with other numbers of the blocks.
+        func mappingBlocks(_ number: (Int) -> Int?) -> Pending {
+            Pending(
+                update: update, blocks: blocks.map { $0.flatMap(number) }, step: step, useAt: useAt, dampings: dampings)
+        }
     }
 
     /// Brings the inverses to where the schedule wants them at a step.
     ///
     /// - Parameters:
+    ///   - isMoved: For each block, whether the step moves its parameters; inverses of the others wait until it does.
     ///   - applications: How many steps new inverses serve; by default as many as the schedule tells.
     ///   - damping: That of new inverses.
     ///   - guards: Whether inverses that fail are repaired.
     ///   - watch: Is told of what the guards do.
     /// - Returns: Whether there was anything to do.
     mutating func update(
-        of blocks: [any CurvatureBlock], atStep step: Int, schedule: InverseSchedule, applications: Int? = nil,
-        damping: Double, guards: Guards, watch: inout GuardWatch
+        of blocks: [any CurvatureBlock], isMoved: [Bool], atStep step: Int, schedule: InverseSchedule,
+        applications: Int? = nil, damping: Double, guards: Guards, watch: inout GuardWatch
     ) throws -> Bool {
+        let moved = blocks.indices.filter { isMoved[$0] }
         var didWork = false
         // Steps that were rejected may have been due.
         let missed = (lastStep ?? step - 1) + 1 < step
@@ -57,6 +68,7 @@ struct Preconditioner {
             self.pending = nil
             didWork = true
             for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+                guard let index else { continue }
                 if guards.isOn {
                     let failed = fault?(blocks[index].name, nil) == true
                     if !failed, case .success(let inverse) = result, inverse.isFinite {
@@ -71,15 +83,24 @@ struct Preconditioner {
                 }
             }
         }
-        var due = schedule.due(atStep: step, count: blocks.count)
-        let isComplete = inverses.allSatisfy { $0 != nil }
-        if missed || !isComplete {
-            let all = Set(steps.flatMap { schedule.due(atStep: $0, count: blocks.count) })
-            due = all.union(inverses.indices.filter { inverses[$0] == nil }).sorted()
+        func dueBlocks(atStep step: Int) -> [Int] {
+            schedule.due(atStep: step, count: moved.count).map { moved[$0] }
         }
+        var due = dueBlocks(atStep: step)
+        let isComplete = moved.allSatisfy { inverses[$0] != nil }
+        let returning = moved.filter { idle.contains(ObjectIdentifier(blocks[$0])) }
+        if missed || !isComplete || !returning.isEmpty {
+            let all = Set(due).union(missed ? steps.flatMap(dueBlocks) : [])
+            let late = returning.filter { index in
+                guard let stored = inverses[index], stored.step < step else { return false }
+                return (stored.step + 1...step).contains { dueBlocks(atStep: $0).contains(index) }
+            }
+            due = all.union(moved.filter { inverses[$0] == nil }).union(late).sorted()
+        }
+        idle = Set(blocks.indices.filter { !isMoved[$0] }.map { ObjectIdentifier(blocks[$0]) })
         if case .whenStale(let error, let age, _) = schedule, due.isEmpty {
             due = try stale(
-                blocks, beyond: error, olderThan: age, atStep: step, damping: damping, isGuarded: guards.isOn)
+                blocks, moved, beyond: error, olderThan: age, atStep: step, damping: damping, isGuarded: guards.isOn)
             didWork = true
         }
         guard !due.isEmpty else { return didWork }
@@ -120,50 +141,65 @@ struct Preconditioner {
 
     /// The blocks whose inverse errs by more than `error` in a probe, or is as old as `age`.
     private mutating func stale(
-        _ blocks: [any CurvatureBlock], beyond error: Double, olderThan age: Int, atStep step: Int, damping: Double,
+        _ blocks: [any CurvatureBlock], _ moved: [Int], beyond error: Double, olderThan age: Int, atStep step: Int, damping: Double,
         isGuarded: Bool
     ) throws -> [Int] {
-        try blocks.indices.filter { index in
+        try moved.enumerated().filter { number, index in
             guard let stored = inverses[index], step - stored.step < age else { return true }
             let result = attempt { () throws(LinearAlgebraError) in try blocks[index].curvature(damping: damping) }
             // What cannot be probed, as a closed form of the inverse only, waits for its age.
             if isGuarded, case .failure = result { return false }
             let curvature = try unwrap(result, block: blocks[index], step: step)
             // Another vector for each layer and step, and the same when a run is repeated.
-            let seed = UInt64(step) &* 1_000_003 &+ UInt64(index)
+            let seed = UInt64(step) &* 1_000_003 &+ UInt64(number)
             let staleness = curvature.staleness(
                 of: stored.inverse, like: blocks[index].parameters[0].tensor, seed: seed)
             inverses[index]?.staleness = staleness
             // What is not a number is stale.
             return !(staleness <= error)
-        }
+        }.map(\.element)
     }
 
     /// The inverse curvature times the gradient.
     ///
     /// - Parameters:
     ///   - blocks: All blocks.
-    ///   - positions: For each block, where its parameters are among the gradients.
+    ///   - positions: For each block, where its parameters are among the gradients; nil where they are not.
     ///   - gradients: In the parameters' order; those of no block stay as they are.
-    ///   - thin: Blocks' gradients in thin form, by the blocks' numbers.
+    ///   - thin: Blocks' gradients in thin form.
     func apply(
-        _ blocks: [any CurvatureBlock], positions: [[Int]], to gradients: [Tensor], thin: [Int: ThinGradient]
+        _ blocks: [any CurvatureBlock], positions: [[Int]?], to gradients: [Tensor],
+        thin: [ObjectIdentifier: ThinGradient]
     ) -> [Tensor] {
         var updates = gradients
         for (index, block) in blocks.enumerated() {
-            guard let stored = inverses[index] else { continue }
+            guard inverses.indices.contains(index), let stored = inverses[index], let positions = positions[index]
+            else { continue }
             let results =
-                thin[index].flatMap { (block as? KroneckerBlock)?.apply(stored.inverse, to: $0) }
-                ?? block.apply(stored.inverse, to: positions[index].map { gradients[$0] })
-            for (position, result) in zip(positions[index], results) { updates[position] = result }
+                thin[ObjectIdentifier(block)].flatMap { (block as? KroneckerBlock)?.apply(stored.inverse, to: $0) }
+                ?? block.apply(stored.inverse, to: positions.map { gradients[$0] })
+            for (position, result) in zip(positions, results) { updates[position] = result }
         }
         return updates
     }
 
-    /// How old each block's inverse is.
+    /// Keeps the inverses of the blocks that stay where new ones come in or old ones go.
+    mutating func follow(_ old: [any CurvatureBlock], to new: [any CurvatureBlock]) {
+        guard !old.elementsEqual(new, by: { $0 === $1 }) else { return }
+        let places = Dictionary(uniqueKeysWithValues: new.enumerated().map { (ObjectIdentifier($1), $0) })
+        if let pending {
+            self.pending = pending.mappingBlocks { places[ObjectIdentifier(old[$0])] }
+        }
+        guard !inverses.isEmpty else { return }
+        let stored = Dictionary(uniqueKeysWithValues: zip(old.map { ObjectIdentifier($0) }, inverses))
+        inverses = new.map { stored[ObjectIdentifier($0)] ?? nil }
+    }
+
+    /// How old the inverse of each block is that the last step moved.
     func status(of blocks: [any CurvatureBlock], atStep step: Int) -> [InverseStatus] {
         zip(blocks, inverses).compactMap { block, stored in
-            stored.map {
+            guard !idle.contains(ObjectIdentifier(block)) else { return nil }
+            return stored.map {
                 InverseStatus(
                     layer: block.name, age: step - $0.step, isNew: $0.isNew, staleness: $0.staleness,
                     repair: $0.rung)
@@ -246,6 +282,7 @@ extension Preconditioner {
             snapshot.set("step", pending.step)
             snapshot.set("useAt", pending.useAt)
             for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+                guard let index else { continue }
                 snapshot.set("dampings.\(blocks[index].name)", damping)
                 snapshot.under("results.\(blocks[index].name)") { snapshot in
                     switch result {
@@ -264,20 +301,7 @@ extension Preconditioner {
         from reader: SnapshotReader, blocks: [any CurvatureBlock], _ take: @escaping (Preconditioner) -> Void
     ) {
         var restored = Preconditioner()
-        func matrix(_ reader: SnapshotReader, _ block: any CurvatureBlock) -> (any SymmetricOperator)? {
-            let dimension = block.parameters.reduce(0) { $0 + $1.tensor.count }
-            return reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
-        }
-        if reader.contains("stored") {
-            restored.inverses = blocks.map { block in
-                let reader = reader.under("stored.\(block.name)")
-                // One that failed to come into being is not there.
-                guard reader.contains("matrix"), let inverse = matrix(reader, block), let step = reader.integer("step")
-                else { return nil }
-                let rung = reader.contains("rung") ? reader.rung("rung") : nil
-                return Stored(inverse: inverse, step: step, isNew: false, rung: rung)
-            }
-        }
+        if reader.contains("stored") { restored.inverses = blocks.map { stored(for: $0, in: reader) } }
         if reader.contains("lastStep") { restored.lastStep = reader.integer("lastStep") }
         if reader.contains("pending") {
             let reader = reader.under("pending")
@@ -287,7 +311,7 @@ extension Preconditioner {
             for (index, block) in blocks.enumerated() where reader.contains("dampings.\(block.name)") {
                 guard let damping = reader.number("dampings.\(block.name)") else { continue }
                 let reader = reader.under("results.\(block.name)")
-                if reader.contains("matrix"), let inverse = matrix(reader, block) {
+                if reader.contains("matrix"), let inverse = matrix(of: block, in: reader) {
                     results.append(.success(inverse))
                 } else if reader.contains("reason"), let operation = reader.text("operation"),
                     let reason = reader.text("reason")
@@ -305,6 +329,35 @@ extension Preconditioner {
             }
         }
         reader.whenFitting { [restored] in take(restored) }
+    }
+
+    /// Reads one block's inverse of those that ``save(to:blocks:)`` stored.
+    func storedInverse(
+        of block: any CurvatureBlock, from reader: SnapshotReader, among blocks: [any CurvatureBlock]
+    ) -> (inout Preconditioner) -> Void {
+        let restored = stored(for: block, in: reader)
+        return { preconditioner in
+            guard let index = blocks.firstIndex(where: { $0 === block }),
+                preconditioner.inverses.indices.contains(index)
+            else { return }
+            preconditioner.inverses[index] = restored
+            preconditioner.idle.insert(ObjectIdentifier(block))
+        }
+    }
+
+    private func stored(for block: any CurvatureBlock, in reader: SnapshotReader) -> Stored? {
+        let reader = reader.under("stored.\(block.name)")
+        // One that failed to come into being is not there.
+        guard reader.contains("matrix"), let inverse = matrix(of: block, in: reader),
+            let step = reader.integer("step")
+        else { return nil }
+        let rung = reader.contains("rung") ? reader.rung("rung") : nil
+        return Stored(inverse: inverse, step: step, isNew: false, rung: rung)
+    }
+
+    private func matrix(of block: any CurvatureBlock, in reader: SnapshotReader) -> (any SymmetricOperator)? {
+        let dimension = block.parameters.reduce(0) { $0 + $1.tensor.count }
+        return reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
     }
 }
 

@@ -46,8 +46,9 @@ public struct QuadraticModel: Sendable, Hashable {
     public func minimizer() -> [Double] {
         guard slopes.count > 1 else { return [minimizer(fixing: [])] }
         let determinant = matrix(0, 0) * matrix(1, 1) - matrix(0, 1) * matrix(0, 1)
-        // Below this share of its terms, the difference is rounding.
-        guard determinant.isFinite, determinant > 1e-10 * matrix(0, 0) * matrix(1, 1) else {
+        // The share is the squared sine of the angle between the directions, of which vectors in single precision tell
+        // angles from 1e-5 on: their products are sums in double precision. Elsewhere there is no minimum.
+        guard determinant.isFinite, matrix(0, 0) > 0, determinant > 1e-10 * matrix(0, 0) * matrix(1, 1) else {
             return [minimizer(fixing: [0]), 0]
         }
         return [
@@ -86,7 +87,7 @@ extension QuadraticModel {
         var products = real
         for i in 0..<count {
             for j in 0...i {
-                let terms = zip(directions[i], directions[j]).map { $0.dot($1) }
+                let terms = zip(directions[i], directions[j]).map { $0.innerProduct($1) }
                 products[i][j] = innerSum(terms)
                 let l2 =
                     regularization.allSatisfy { $0 == 0 } ? 0 : innerSum(zip(terms, regularization).map { $0 * $1 })
@@ -99,10 +100,10 @@ extension QuadraticModel {
     }
 }
 
-/// ⟨a, b⟩ over all tensors: one wait for the device.
-func inner(_ a: [Tensor], _ b: [Tensor]) -> Double { innerSum(zip(a, b).map { $0.dot($1) }) }
+/// ⟨a, b⟩ over all tensors, in double precision: one wait for the device.
+func inner(_ a: [Tensor], _ b: [Tensor]) -> Double { innerSum(zip(a, b).map { $0.innerProduct($1) }) }
 
 private func innerSum(_ terms: [Tensor]) -> Double {
     guard let first = terms.first else { return 0 }
-    return terms.dropFirst().reduce(first.to(.float64)) { $0 + $1.to(.float64) }.scalar
+    return terms.dropFirst().reduce(first, +).scalar
 }

@@ -34,3 +34,19 @@ public struct ParameterGroup: Sendable, Hashable, Codable {
 
     func contains(_ parameter: String) -> Bool { names.contains { LayerChoices.name($0, contains: parameter) } }
 }
+
+extension Regularization: CheckedSettings {
+    var defect: String? {
+        [
+            SettingBounds.l2.defect("the weight of the L2 term", l2),
+            SettingBounds.weightDecay.defect("the weight decay", weightDecay),
+        ].firstDefect
+    }
+}
+
+extension ParameterGroup: CheckedSettings {
+    var defect: String? {
+        let defect = SettingBounds.learningRate.defect("the scale of the learning rate", learningRateScale)
+        return (defect ?? regularization?.defect).map { "the group of \(names.joined(separator: ", ")): \($0)" }
+    }
+}

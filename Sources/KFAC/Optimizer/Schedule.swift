@@ -62,3 +62,45 @@ public enum Schedule: Sendable, Hashable, Codable, ExpressibleByFloatLiteral, Ex
         min(1, Double(step) / Double(max(1, steps)))
     }
 }
+
+extension Schedule {
+    /// Why there is no such schedule; nil where there is.
+    var defect: String? {
+        switch self {
+        case .constant, .exponential: return nil
+        case .linear(_, _, let steps), .cosine(_, _, let steps), .inverseSquareRoot(_, let steps):
+            return SettingBounds.scheduledSteps.defect("the number of steps of \(self)", steps)
+        case .polynomial(_, _, let power, let steps):
+            return [
+                SettingBounds.positive().defect("the power of \(self)", power),
+                SettingBounds.scheduledSteps.defect("the number of steps of \(self)", steps),
+            ].firstDefect
+        case .piecewise(_, let changes):
+            let steps = changes.map(\.step)
+            guard steps.allSatisfy({ $0 >= 0 }), zip(steps, steps.dropFirst()).allSatisfy({ $0 <= $1 }) else {
+                return "the changes of a piecewise schedule must be in the order of their steps, from 0 on; those at "
+                    + "\(steps.map { "\($0)" }.joined(separator: ", ")) were given"
+            }
+            return nil
+        case .warmUp(let steps, let rest):
+            return rest.defect ?? SettingBounds.scheduledSteps.defect("the number of steps of \(self)", steps)
+        }
+    }
+
+    /// Numbers of the schedule between which, or between which and zero without zero itself, all others lie.
+    ///
+    /// NaN and infinity stand for themselves, and infinity for growth without end, too.
+    var extremes: [Double] {
+        switch self {
+        case .constant(let value): [value]
+        case .linear(let from, let to, _), .cosine(let from, let to, _), .polynomial(let from, let to, _, _):
+            [from, to]
+        case .exponential(let from, let factor):
+            // Towards zero, or away from it.
+            (0...1).contains(factor) ? [from, from * factor] : [from, factor > 1 ? from * .infinity : .nan]
+        case .inverseSquareRoot(let from, _): [from]
+        case .piecewise(let from, let changes): [from] + changes.map(\.value)
+        case .warmUp(let steps, let rest): (steps > 0 ? [rest(0) / Double(steps + 1)] : []) + rest.extremes
+        }
+    }
+}

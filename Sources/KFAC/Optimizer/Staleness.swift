@@ -15,12 +15,14 @@ extension SymmetricOperator {
             let v = vector(dimension)
             return ((apply(inverse.apply(v)) - v).squared().sum() / v.squared().sum()).squareRoot().scalar
         }
-        // ‖p ⊗ q − u ⊗ w‖² without the long vectors.
+        // ‖p ⊗ q − u ⊗ w‖² = ‖(p − u) ⊗ q + u ⊗ (q − w)‖² without the long vectors, nor a difference of their lengths.
         let (u, w) = (vector(product.left.dimension), vector(product.right.dimension))
         let p = product.left.apply(inverse.left.apply(u))
         let q = product.right.apply(inverse.right.apply(w))
-        func inner(_ a: Tensor, _ b: Tensor) -> Double { (a * b).sum().scalar }
-        let (length, own) = (inner(u, u) * inner(w, w), inner(p, p) * inner(q, q))
-        return max(0, (own - 2 * inner(p, u) * inner(q, w)) / length + 1).squareRoot()
+        func inner(_ a: Tensor, _ b: Tensor) -> Double { a.innerProduct(b).scalar }
+        let (left, right) = (p - u, q - w)
+        let square =
+            inner(left, left) * inner(q, q) + 2 * inner(left, u) * inner(q, right) + inner(u, u) * inner(right, right)
+        return (max(0, square) / (inner(u, u) * inner(w, w))).squareRoot()
     }
 }

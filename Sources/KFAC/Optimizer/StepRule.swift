@@ -51,3 +51,29 @@ public struct QuadraticModelRule: Sendable, Hashable, Codable {
         self.rescaling = rescaling
     }
 }
+
+extension StepRule: CheckedSettings {
+    var defect: String? {
+        switch self {
+        case .fixed(let rate, let momentum), .momentumOfGradients(let rate, let momentum):
+            [
+                SettingBounds.learningRate.defect("the learning rate", rate),
+                SettingBounds.momentum.defect("the momentum", momentum),
+            ].firstDefect
+        case .quadraticModel(let rule): rule.defect
+        }
+    }
+}
+
+extension QuadraticModelRule: CheckedSettings {
+    var defect: String? {
+        var momentumDefect: String?
+        if case .fixed(let momentum) = momentum {
+            momentumDefect = SettingBounds.momentum.defect("the momentum", momentum)
+        }
+        return [
+            momentumDefect, SettingBounds.share.defect("the share of the batch for the quadratic model", fraction),
+            SettingBounds.learningRate.defect("the rescaling of the quadratic model's step", rescaling),
+        ].firstDefect
+    }
+}

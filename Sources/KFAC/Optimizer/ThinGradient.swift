@@ -25,9 +25,17 @@ struct ThinGradient {
     }
 
     /// Whether the thin form is clearly cheaper, the product that it is checked with included.
-    static func pays(rows: Int, outputs m: Int, inputs n: Int) -> Bool {
-        let (r, m, n) = (Double(rows), Double(m), Double(n))
-        return r * (m * m + n * n + 2 * m * n) < 0.5 * m * n * (m + n)
+    ///
+    /// - Parameters:
+    ///   - rows: The number of rows of both matrices.
+    ///   - outputs: The number of outputs, and how many of them a row of their factor has entries for.
+    ///   - inputs: The same of the inputs.
+    static func pays(
+        rows: Int, outputs: (count: Int, width: Int), inputs: (count: Int, width: Int)
+    ) -> Bool {
+        let (r, m, n) = (Double(rows), Double(outputs.count), Double(inputs.count))
+        let (own, other) = (Double(outputs.width), Double(inputs.width))
+        return r * (m * own + n * other + 2 * m * n) < 0.5 * m * n * (own + other)
     }
 
     /// Whether the product is this gradient, [outputs, inputs (+ 1)], up to rounding.
@@ -48,12 +56,14 @@ extension KroneckerBlock {
     func thinUse(among uses: [LayerUse]) -> LayerUse? {
         let own = Set(parameters.map(\.tensor.id))
         let mine = uses.filter { $0.parameters.contains { own.contains($0.id) } }
-        guard order == .outputsFirst, input is InverseProvidingFactor, output is InverseProvidingFactor,
+        guard order == .outputsFirst, let inputWidth = input.rowWidth, let outputWidth = output.rowWidth,
             mine.count == 1, mine[0].operation == .linear,
             parameters.map(\.tensor.id) == mine[0].parameters.prefix(parameters.count).map(\.id)
         else { return nil }
         let rows = mine[0].input.count / max(1, mine[0].input.shape[mine[0].input.rank - 1])
-        return ThinGradient.pays(rows: rows, outputs: output.dimension, inputs: input.dimension) ? mine[0] : nil
+        let pays = ThinGradient.pays(
+            rows: rows, outputs: (output.dimension, outputWidth), inputs: (input.dimension, inputWidth))
+        return pays ? mine[0] : nil
     }
 
     /// An operator of this block times a thin gradient; nil for one that is no Kronecker product.
@@ -62,5 +72,16 @@ extension KroneckerBlock {
         let left = product.left.apply(gradient.outputs.transposed())
         let right = product.right.apply(gradient.inputs.transposed())
         return tensors(from: left.matmul(right.transposed()).reshaped([-1, 1]))
+    }
+}
+
+extension FisherFactor {
+    /// The number of entries in a row of the inverse; nil where it is not made of dense matrices.
+    fileprivate var rowWidth: Int? {
+        switch self {
+        case let own as InverseProvidingFactor: own.groupDimension
+        case let own as BlockDiagonalFactor: own.layout.size
+        default: nil
+        }
     }
 }

@@ -3,19 +3,31 @@ public import Torch
 extension KFACOptimizer {
     public func state() -> Snapshot {
         // Nothing has moved on since it was loaded.
-        if let unreadState { return unreadState }
+        if let unreadState, !layers.isPlanned { return unreadState }
         var snapshot = Snapshot()
         snapshot.set("stepCount", stepCount)
         snapshot.set("generator", generator.state)
         snapshot.set("guards", watch.state)
         snapshot.set("isSettled", isSettled ? 1 : 0)
         snapshot.set("hasVelocity", hasVelocity ? 1 : 0)
-        snapshot.set("velocity", velocities, of: parameters)
+        let own = withoutFirstOrder(firstOrder?.parameters ?? [])
+        snapshot.set(
+            "velocity",
+            own.map { velocityByParameter[$0.tensor.id] ?? Tensor.zeros(like: $0.tensor.detached()) }, of: own)
         if let adaptedDamping { snapshot.set("adaptedDamping", adaptedDamping) }
         if let searchedDamping { snapshot.set("searchedDamping", searchedDamping) }
-        if let firstOrder { snapshot.under("firstOrder") { firstOrder.rule.save(to: &$0) } }
+        if let firstOrder {
+            snapshot.under("firstOrder") { firstOrder.rule.save(to: &$0) }
+            snapshot.set("firstOrderNames", firstOrder.parameters.map(\.name).joined(separator: "\n"))
+        }
         for block in layers.blocks { snapshot.under("layers.\(block.name)") { block.save(to: &$0) } }
         snapshot.under("inverses") { preconditioner.save(to: &$0, blocks: layers.blocks) }
+        // Layers that were loaded and have not been used since.
+        for name in unusedLayers {
+            snapshot.set("layers.\(name)", unreadState!.part("layers.\(name)"))
+            snapshot.set("inverses.stored.\(name)", unreadState!.part("inverses.stored.\(name)"))
+        }
+        snapshot.set("layerNames", (layers.blocks.map(\.name) + unusedLayers).joined(separator: "\n"))
         return snapshot
     }
 
@@ -32,37 +44,92 @@ extension KFACOptimizer {
         reader.generator("generator", like: generator) { self.generator = $0 }
         reader.integer("hasVelocity") { self.hasVelocity = $0 != 0 }
         reader.guardState("guards") { self.watch.state = $0 }
-        // Once it is known which parameters have a block, the others have no velocity.
         let isSettled = reader.integer("isSettled") == 1
-        let own = layers.parameters.filter { !isSettled || reader.under("velocity").contains($0.name) }
+        let names = reader.contains("firstOrderNames") ? reader.text("firstOrderNames") ?? "" : ""
+        let others = reader.parameters(names, among: layers.parameters + namedFirstOrder)
+        let rule = others.isEmpty ? nil : configuration.firstOrderRule.rule(for: others)
+        rule?.restore(from: reader.under("firstOrder"))
+        let own = withoutFirstOrder(others)
         let velocities = own.map { Tensor.zeros(like: $0.tensor.detached()) }
         reader.tensors("velocity", into: velocities, of: own)
 
-        let settled = Set(own.map(\.tensor.id))
-        let others = layers.parameters.filter { !settled.contains($0.tensor.id) } + namedFirstOrder
-        let rule = isSettled && !others.isEmpty ? configuration.firstOrderRule.rule(for: others) : nil
-        rule?.restore(from: reader.under("firstOrder"))
-
         let adapted = reader.contains("adaptedDamping") ? reader.number("adaptedDamping") : nil
         let searched = reader.contains("searchedDamping") ? reader.number("searchedDamping") : nil
-        for name in ["layers", "inverses"] { reader.skip(name) }
+        for name in ["layers", "inverses", "layerNames"] { reader.skip(name) }
         try reader.finish()
 
-        (parameters, self.velocities, self.isSettled) = (own, velocities, isSettled)
+        self.isSettled = isSettled
+        parameters = own.filter(\.tensor.requiresGradient)
+        velocityByParameter = Dictionary(uniqueKeysWithValues: zip(own.map(\.tensor.id), velocities))
         firstOrder = rule.map { (others, $0) }
+        roles = ParameterRoles()
         (adaptedDamping, searchedDamping) = (adapted, searched)
         (layers, preconditioner) = (layers.unplanned(), Preconditioner())
         unreadState = state.part("layers").tensors.isEmpty ? nil : state
+        unusedLayers = []
+    }
+
+    /// The parameters that the natural gradient can move, without some that the first-order rule does.
+    private func withoutFirstOrder(_ others: [NamedParameter]) -> [NamedParameter] {
+        let ids = Set(others.map(\.tensor.id))
+        return layers.parameters.filter { !ids.contains($0.tensor.id) }
+    }
+
+    /// Where the state of a layer is stored, by its name.
+    private static var places: [String] {
+        ["layers", "inverses.stored", "inverses.pending.dampings", "inverses.pending.results"]
     }
 
     /// Reads what belongs to layers, once it is known which there are.
+    ///
+    /// Layers of parameters that this batch does not use are kept for the step that does.
     func readState(of layers: LayerCollection) throws(SnapshotError) {
         guard let state = unreadState else { return }
         let reader = SnapshotReader(state, of: "the model's layers")
-        for name in reader.names where name != "layers" && name != "inverses" { reader.skip(name) }
-        for block in layers.blocks { block.restore(from: reader.under("layers.\(block.name)")) }
+        for name in reader.names where name != "layers" && name != "inverses" && name != "layerNames" {
+            reader.skip(name)
+        }
+        let names = (reader.text("layerNames") ?? "").split(separator: "\n").map(String.init)
+        let found = Set(layers.blocks.map(\.name))
+        let unused = names.filter { !found.contains($0) && layers.isUnused($0) }
+        for name in unused { for place in Self.places { reader.skip("\(place).\(name)") } }
+        // A layer that had not been used yet begins with this batch.
+        for block in layers.blocks where names.contains(block.name) {
+            block.restore(from: reader.under("layers.\(block.name)"))
+        }
         preconditioner.restore(from: reader.under("inverses"), blocks: layers.blocks) { self.preconditioner = $0 }
         try reader.finish()
-        unreadState = nil
+        unusedLayers = unused
+        if unused.isEmpty { unreadState = nil }
+    }
+
+    /// Gives layers that come into use the state that was kept for them.
+    func readUnusedLayers(of layers: LayerCollection) throws(SnapshotError) {
+        guard let state = unreadState else { return }
+        for block in layers.blocks where unusedLayers.contains(block.name) {
+            let reader = SnapshotReader(state, of: "the layer \(block.name)")
+            for name in reader.names where name != "layers" && name != "inverses" { reader.skip(name) }
+            for name in (unusedLayers + layers.blocks.map(\.name)) where name != block.name {
+                for place in Self.places { reader.skip("\(place).\(name)") }
+            }
+            for name in ["lastStep", "pending"] { reader.skip("inverses.\(name)") }
+            block.restore(from: reader.under("layers.\(block.name)"))
+            let take = preconditioner.storedInverse(of: block, from: reader.under("inverses"), among: layers.blocks)
+            try reader.finish()
+            take(&preconditioner)
+            unusedLayers.removeAll { $0 == block.name }
+        }
+        if unusedLayers.isEmpty { unreadState = nil }
+    }
+}
+
+extension SnapshotReader {
+    /// The parameters with the names in some lines; a fault for each that is not there.
+    fileprivate func parameters(_ lines: String, among all: [NamedParameter]) -> [NamedParameter] {
+        lines.split(separator: "\n").compactMap { name in
+            let parameter = all.first { $0.name == name }
+            if parameter == nil { fault("there is no parameter '\(name)'") }
+            return parameter
+        }
     }
 }

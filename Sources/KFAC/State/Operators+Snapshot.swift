@@ -23,8 +23,8 @@ extension Snapshot {
                 snapshot.set("kronecker.left", operation.left)
                 snapshot.set("kronecker.right", operation.right)
             case let operation as KroneckerEigenOperator:
-                snapshot.set("kroneckerEigen.left", operation.left)
-                snapshot.set("kroneckerEigen.right", operation.right)
+                snapshot.set("kroneckerEigen.left", basis: operation.left)
+                snapshot.set("kroneckerEigen.right", basis: operation.right)
                 snapshot.set("kroneckerEigen.values", operation.values)
             case let operation as GroupedOperator:
                 snapshot.set("grouped.blocks", operation.blocks)
@@ -51,6 +51,10 @@ extension Snapshot {
                 snapshot.set("projection.basis", operation.basis)
                 snapshot.set("projection.outside", operation.outside)
                 snapshot.set("projection.inside", operation.inside)
+            case let operation as KroneckerCongruenceOperator:
+                snapshot.set("congruence.left", operation.left.tensor)
+                snapshot.set("congruence.right", operation.right.tensor)
+                snapshot.set("congruence.values", operation.values)
             case let operation as TimeSeriesInverse:
                 snapshot.set("series.left", operation.left)
                 snapshot.set("series.right", operation.right)
@@ -124,10 +128,10 @@ extension SnapshotReader {
             guard let left = inner("left"), let right = inner("right") else { return nil }
             return KroneckerOperator(left, right)
         case "kroneckerEigen":
-            guard let left = tensor("left", rank: 2), let right = tensor("right", rank: 2),
+            guard let left = reader.basis("left", like: like), let right = reader.basis("right", like: like),
                 let values = tensor("values", rank: 2)
             else { return nil }
-            return made(isSquare(left) && isSquare(right) && values.shape == [left.shape[1], right.shape[1]]) {
+            return made(values.shape == [left.columnCount, right.columnCount]) {
                 KroneckerEigenOperator(left: left, right: right, values: values)
             }
         case "grouped":
@@ -169,10 +173,28 @@ extension SnapshotReader {
             return made(basis.shape[1] == inside.count) {
                 ShiftedProjection(basis: basis, outside: outside, inside: inside)
             }
+        case "congruence": return congruence(reader, like: like, tensor, made)
         case "series": return series(reader, tensor, made)
         default:
             fault("matrices of the kind '\(kind)' are not known")
             return nil
+        }
+    }
+
+    private func congruence(
+        _ reader: SnapshotReader, like: Tensor, _ tensor: (String, Int) -> Tensor?,
+        _ made: (Bool, () -> any SymmetricOperator) -> (any SymmetricOperator)?
+    ) -> (any SymmetricOperator)? {
+        guard let values = tensor("values", 2),
+            let left = reader.tensor("left", dtype: like.dtype, device: like.device),
+            let right = reader.tensor("right", dtype: like.dtype, device: like.device)
+        else { return nil }
+        func basis(_ tensor: Tensor, _ extent: Int) -> KroneckerCongruenceOperator.Basis? {
+            tensor.shape == [extent] ? .diagonal(tensor) : tensor.shape == [extent, extent] ? .dense(tensor) : nil
+        }
+        let bases = (basis(left, values.shape[0]), basis(right, values.shape[1]))
+        return made(bases.0 != nil && bases.1 != nil) {
+            KroneckerCongruenceOperator(left: bases.0!, right: bases.1!, values: values)
         }
     }
 

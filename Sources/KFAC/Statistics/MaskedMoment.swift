@@ -9,6 +9,8 @@ struct MaskedMoment: SecondMoment {
 
     var count: Int { base.count }
 
+    var memory: Tensor { base.memory }
+
     func accumulate(into target: Tensor, keep: Double, scale: Double, form: StatisticsForm) {
         let moment = Tensor.zeros(like: target)
         base.accumulate(into: moment, keep: 0, scale: scale, form: form)

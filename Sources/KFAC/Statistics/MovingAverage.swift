@@ -65,6 +65,9 @@ public struct MovingAverage: Sendable {
         updateCount += 1
     }
 
+    /// Lets the batches so far fade by one more that says nothing.
+    mutating func fade(decay: Double) { totalWeight *= decay }
+
     /// Stores the average and its weights.
     func save(to snapshot: inout Snapshot) {
         snapshot.set("value", value)
@@ -91,6 +94,7 @@ public struct MovingAverage: Sendable {
     /// Moves the average by one batch whose value is known.
     mutating func update(with new: Tensor, decay: Double, weight: Double) {
         update(decay: decay, weight: weight) { value, keep, take in
+            let new = new.apart(from: [value])
             value.multiply(inPlace: keep)
             value.add(inPlace: new.reshaped(value.shape), scale: take)
         }

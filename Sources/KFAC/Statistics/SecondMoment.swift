@@ -7,10 +7,13 @@ protocol SecondMoment {
     /// The number of vectors, of each group.
     var count: Int { get }
 
+    /// What the vectors are read from.
+    var memory: Tensor { get }
+
     /// Writes keep · target + scale · Σ xᵢ xᵢᵀ into `target`'s memory, [dimension, dimension] or [groups, ...] of that.
     ///
     /// - Parameters:
-    ///   - target: Symmetric.
+    ///   - target: Symmetric, not in the ``memory`` of the vectors.
     ///   - form: The plain form takes a general product; all others may make use of the symmetry.
     func accumulate(into target: Tensor, keep: Double, scale: Double, form: StatisticsForm)
 }
@@ -39,6 +42,8 @@ struct Rows: SecondMoment {
     }
 
     var count: Int { vectors.shape[0] * vectors.shape[2] }
+
+    var memory: Tensor { vectors }
 
     /// The vectors as columns, [groups, dimension, count].
     var columns: Tensor { vectors.transposed(0, 1).reshaped([groups, vectors.shape[1] / groups, -1]) }

@@ -63,14 +63,28 @@ public func convolution(
 /// Picks the rows of `weight` whose numbers stand in `indices`.
 ///
 /// - Parameters:
-///   - indices: Integers of any shape.
+///   - indices: Integers of any shape, from 0 to below the number of classes. Others are a ``DataFault``.
 ///   - weight: [classes, outputs].
+///   - paddingIndex: A number that stands for padding: its row gets no gradient from here, and its positions do not
+///     count for curvature.
 /// - Returns: [..., outputs].
-public func embedding(_ indices: Tensor, weight: Tensor) -> Tensor {
+public func embedding(_ indices: Tensor, weight: Tensor, paddingIndex: Int? = nil) -> Tensor {
+    var indices = indices
+    if DataFault.areCollected, !indices.dtype.isFloatingPoint, weight.rank == 2,
+        let fault = DataFault.outside(
+            0...Double(weight.shape[0] - 1), in: indices, place: "embedding", "the index",
+            "is none of the weight's \(weight.shape[0]) rows")
+    {
+        fault.report()
+        indices = Tensor.zeros(like: indices)
+    }
     let output = Tensor.make("embedding", weight, indices, kt_embedding)
+    let mask = paddingIndex.map { indices .!= Double($0) }
     LayerUse.report(
-        LayerUse(operation: .embedding, weight: weight, bias: nil, input: indices, preActivation: output))
-    return output
+        LayerUse(
+            operation: .embedding, weight: weight, bias: nil, input: indices, preActivation: output, mask: mask))
+    guard let mask else { return output }
+    return Tensor.select(mask.expanded(at: -1), output, output.detached())
 }
 
 /// Applies s = γ ∘ x + β, as after a normalisation.

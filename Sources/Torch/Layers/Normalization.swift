@@ -7,7 +7,7 @@ import CTorch
 ///   - runningMean: [channels].
 ///   - runningVariance: [channels].
 ///   - training: Whether the batch's own mean and variance are used; they then move the running ones in place. Each
-///     channel needs at least two elements for that.
+///     channel needs at least two elements for that; a batch with fewer is a ``DataFault``.
 ///   - momentum: The weight of the batch in the running statistics. The running variance takes the unbiased variance
 ///     of the batch (divided by one less than the number of elements), the normalisation the other one.
 ///   - epsilon: Added to the variance.
@@ -15,8 +15,14 @@ public func batchNormalization(
     _ input: Tensor, runningMean: Tensor? = nil, runningVariance: Tensor? = nil, training: Bool,
     momentum: Double = 0.1, epsilon: Double = 1e-5
 ) -> Tensor {
-    if training, input.rank < 2 || input.count <= input.shape[1] {
-        Tensor.trap("batchNormalization", [input], "training needs at least two elements for each channel")
+    guard input.rank >= 2 else { Tensor.trap("batchNormalization", [input], "at least two axes are needed") }
+    // The unbiased variance of a single value is infinite, and would stay in the running one for ever.
+    if training, input.count <= input.shape[1] {
+        DataFault(
+            place: "batchNormalization",
+            reason: "training needs at least two elements for each channel, and the input has the shape \(input.shape)"
+        ).report()
+        return input
     }
     return withExtendedLifetime((runningMean, runningVariance)) {
         input.make("batchNormalization") {

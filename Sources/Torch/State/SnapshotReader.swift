@@ -14,6 +14,7 @@ public final class SnapshotReader {
         var tensors: [String: (tensor: Tensor, order: [Int]?)] = [:]
         var used: Set<String> = []
         var faults = SnapshotError.Faults()
+        var writes: [(source: Tensor, target: Tensor)] = []
         var actions: [() -> Void] = []
 
         init(_ what: String) { self.what = what }
@@ -57,28 +58,25 @@ public final class SnapshotReader {
 
     /// Writes a stored tensor into one of the same shape and type.
     public func tensor(_ name: String, into target: Tensor) {
-        tensor(name, like: target) { stored in withoutGradients { target.assign(stored) } }
+        guard let stored = stored(name, like: target) else { return }
+        all.writes.append((source: stored, target: target))
     }
 
-    /// Gives a stored tensor of the shape and type of another, as it lay in memory, on the other's device.
+    /// Gives a copy of a stored tensor of the shape and type of another, as it lay in memory, on the other's device.
     public func tensor(_ name: String, like target: Tensor, _ take: @escaping (Tensor) -> Void) {
-        guard let stored = look(up: name) else { return }
-        guard stored.shape == target.shape, stored.dtype == target.dtype else {
-            note(name, expected: "\(target.dtype)\(target.shape)", found: stored)
-            return
-        }
-        let moved = stored.to(target.device)
-        all.actions.append { take(moved) }
+        guard let stored = stored(name, like: target) else { return }
+        let copy = stored.to(target.device).apart(from: [stored])
+        all.actions.append { take(copy) }
     }
 
-    /// A stored tensor as it lay in memory, of any shape; nil, and a fault, where there is none of this type.
+    /// A copy of a stored tensor as it lay in memory, of any shape; nil, and a fault, where there is none of this type.
     public func tensor(_ name: String, dtype: DType, device: Device) -> Tensor? {
         guard let stored = look(up: name) else { return nil }
         guard stored.dtype == dtype else {
             note(name, expected: "\(dtype)", found: stored)
             return nil
         }
-        return stored.to(device)
+        return stored.to(device).apart(from: [stored])
     }
 
     /// Gives a stored number.
@@ -155,8 +153,9 @@ public final class SnapshotReader {
         var faults = all.faults
         faults.unexpected = all.tensors.keys.filter { !all.used.contains($0) }.sorted()
         guard faults.isEmpty else { throw SnapshotError(what: all.what, faults: faults) }
+        withoutGradients { Tensor.assign(all.writes) }
         for action in all.actions { action() }
-        all.actions = []
+        (all.writes, all.actions) = ([], [])
     }
 
     private func look(up name: String) -> Tensor? {
@@ -171,6 +170,15 @@ public final class SnapshotReader {
         var inverse = order
         for (position, axis) in order.enumerated() { inverse[axis] = position }
         return tensor.permuted(inverse)
+    }
+
+    private func stored(_ name: String, like target: Tensor) -> Tensor? {
+        guard let stored = look(up: name) else { return nil }
+        guard stored.shape == target.shape, stored.dtype == target.dtype else {
+            note(name, expected: "\(target.dtype)\(target.shape)", found: stored)
+            return nil
+        }
+        return stored
     }
 
     private func one(_ name: String, _ dtype: DType) -> Tensor? {

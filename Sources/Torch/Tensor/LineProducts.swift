@@ -114,6 +114,12 @@ package struct LineProducts: Sendable {
     package func accumulate(
         _ images: Tensor, into target: Tensor, beta: Double, alpha: Double, registerBytes: Int = 64
     ) {
+        guard fits(images, target) else {
+            Tensor.trap(
+                "LineProducts.accumulate", [images, target],
+                "images that hold all lines and a target [groups, n, n] for \(kernelCount) kernel elements were expected"
+            )
+        }
         let groups = target.shape[0]
         let channels = images.shape[1] / groups
         let area = Int64(channels * channels)
@@ -153,6 +159,20 @@ package struct LineProducts: Sendable {
             kt_assemble_blocks(
                 $0, results.handle.pointer, Int64(channels), Int64(kernelCount), blocks, blocks.count, beta, alpha)
         }
+    }
+
+    private func fits(_ images: Tensor, _ target: Tensor) -> Bool {
+        let (image, matrix) = (images.shape, target.shape)
+        guard image.count > 2, matrix.count == 3, matrix[0] > 0, image[1] % matrix[0] == 0 else { return false }
+        let n = image[1] / matrix[0] * kernelCount
+        let extents = image.dropFirst(2)
+        return matrix[1] == n && matrix[2] == n
+            && lines.allSatisfy { line in
+                let (axes, last) = (line.positions.count, line.first + (line.count - 1) * line.step)
+                let isPixel = axes == extents.count && line.first == 0 && line.count == 1
+                let isWithin = axes == extents.count - 1 && line.first >= 0 && last < image[image.count - 1]
+                return (isPixel || isWithin) && zip(line.positions, extents).allSatisfy { (0..<$1).contains($0) }
+            }
     }
 }
 

@@ -2,6 +2,9 @@ import CTorch
 
 // Writing into memory that exists: every copy of the tensor sees the change. For optimisers and running statistics;
 // a parameter that is being differentiated may only be written inside `withoutGradients`.
+//
+// Operands may be views of the memory that is written: they are read as they were before. A tensor of which several
+// elements share an address (`broadcast(to:)`, overlapping `windows(along:size:step:)`) cannot be written.
 extension Tensor {
     /// Writes the elements of `source`, converted and broadcast, into this tensor's memory.
     public func assign(_ source: Tensor) {
@@ -39,5 +42,24 @@ extension Tensor {
     /// Moves this tensor's memory towards `target`: x ← x + weight · (target − x).
     public func interpolate(inPlaceTowards target: Tensor, weight: Double) {
         perform("interpolate(inPlaceTowards:)", with: target) { kt_lerp_in_place($0, target.handle.pointer, weight) }
+    }
+}
+
+extension Tensor {
+    /// Whether both are views of one piece of memory, even if of different parts.
+    package func sharesMemory(with other: Tensor) -> Bool {
+        read { own in other.read { kt_shares_memory(own, $0) } }
+    }
+
+    /// This tensor, or a copy where it shares memory with one of `targets`, which are written before it is read.
+    package func apart(from targets: [Tensor]) -> Tensor {
+        targets.contains { sharesMemory(with: $0) } ? copy() : self
+    }
+
+    /// Writes each source into its target, as if all sources had been read before.
+    package static func assign(_ pairs: [(source: Tensor, target: Tensor)]) {
+        let targets = pairs.map(\.target)
+        let sources = pairs.map { $0.source.apart(from: targets) }
+        for (source, target) in zip(sources, targets) { target.assign(source) }
     }
 }

@@ -92,6 +92,9 @@ extension Tensor {
     /// For integers below `classes`, rows of zeros with a one in the integer's place (of type int64).
     public func oneHot(classes: Int) -> Tensor { make("oneHot") { kt_one_hot($0, Int64(classes), $1) } }
 
+    /// The positions of the elements that are true (or not zero) in the flattened tensor, int64 [count].
+    public func nonzeroPositions() -> Tensor { make("nonzeroPositions", kt_nonzero) }
+
     /// How often each integer from 0 to below `classes` occurs.
     public func occurrences(classes: Int) -> Tensor {
         let result = flattened().make("occurrences") { kt_bincount($0, Int64(classes), $1) }

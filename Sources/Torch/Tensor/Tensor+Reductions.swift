@@ -34,6 +34,9 @@ extension Tensor {
     /// The Euclidean norm of all elements.
     public func norm() -> Tensor { squared().sum().squareRoot() }
 
+    /// The greatest magnitude along the last axis, which goes; NaN where there is one.
+    public func greatestMagnitudes() -> Tensor { make("greatestMagnitudes", kt_greatest_magnitude) }
+
     /// Whether all elements are true (or not zero).
     public func all() -> Bool { make("all", kt_all).scalar != 0 }
 

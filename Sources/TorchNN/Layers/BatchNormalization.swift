@@ -36,14 +36,12 @@ public final class BatchNormalization: ModeDependent {
     }
 
     /// Applies the layer.
+    ///
+    /// A batch with one value for each channel is a ``Torch/DataFault`` in training.
     public func callAsFunction(_ input: Tensor) -> Tensor {
         let shape = input.shape
         guard shape.count >= 2, shape[1] == weight.count else {
             fatalError("BatchNormalization of \(weight.count) channels: the input's shape \(shape) has another number")
-        }
-        // The unbiased variance of a single value is infinite, and would stay in the running one for ever.
-        guard mode == .evaluation || input.count > weight.count else {
-            fatalError("BatchNormalization in training: an input of shape \(shape) has one value for each channel")
         }
         let normalized = batchNormalization(
             input, runningMean: runningMean, runningVariance: runningVariance, training: mode == .training,

@@ -14,8 +14,9 @@ extension Module {
 
     /// Writes a state into the parameters, buffers and generators of this module.
     ///
-    /// Elements are converted to the types and moved to the devices that the module has. Everything is compared first:
-    /// where an error is thrown, nothing was written. Without the entry of a generator, that generator stays as it is.
+    /// Elements are converted to the types and moved to the devices that the module has. A state of tensors of this module
+    /// itself is read before anything is written. Everything is compared first: where an error is thrown, nothing was
+    /// written. Without the entry of a generator, that generator stays as it is.
     ///
     /// - Throws: ``ModuleStateError`` where an entry is missing, unexpected, damaged, or does not fit in shape or type.
     public func load(state: [String: Tensor]) throws(ModuleStateError) {
@@ -49,9 +50,8 @@ extension Module {
         error.unexpected = state.keys.filter { !known.contains($0) }.sorted()
         guard error.isEmpty else { throw error }
 
-        withoutGradients {
-            for (name, tensor) in tensors { tensor.assign(state[name]!) }
-        }
+        // A state may hold this module's own tensors, under other names too.
+        withoutGradients { Tensor.assign(tensors.map { (source: state[$0.name]!, target: $0.tensor) }) }
         for (module, generator) in restored { module.generator = generator }
     }
 

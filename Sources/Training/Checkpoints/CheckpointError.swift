@@ -4,6 +4,8 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
     case notFound(String)
     /// A file is missing, unreadable or not what was written.
     case damaged(String, reason: String)
+    /// All checkpoints of a run are damaged; the newest comes first.
+    case allDamaged(String, reasons: [String])
     /// The checkpoint has another format.
     case otherFormat(String, found: Int)
     /// The checkpoint is of another run.
@@ -12,6 +14,8 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
     case otherData(String, problem: String, difference: String)
     /// The system refuses to write something.
     case notWritable(String, reason: String)
+    /// The system refuses to write the first checkpoint of a run.
+    case firstNotWritable(String, reason: String)
 
     /// One sentence: what was wrong, where, and what to do.
     public var description: String {
@@ -20,6 +24,8 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
             "there is no checkpoint in \(path): give the folder of a run, or of a checkpoint in it"
         case .damaged(let path, let reason):
             "the checkpoint \(path) is damaged: \(reason): resume from another one"
+        case .allDamaged(let path, let reasons):
+            "all checkpoints in \(path) are damaged: \(reasons.joined(separator: ", ")): start the run again"
         case .otherFormat(let path, let found):
             "the checkpoint \(path) has the format \(found), this version reads "
                 + "\(CheckpointManifest.currentFormat): use the version that wrote it"
@@ -30,6 +36,9 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
                 + "data, or start a new run"
         case .notWritable(let path, let reason):
             "the checkpoint \(path) cannot be written: \(reason): the last one stands; make room, then resume from it"
+        case .firstNotWritable(let path, let reason):
+            "the checkpoint \(path) cannot be written: \(reason): there is none before it; make room, then start the run "
+                + "again"
         }
     }
 }

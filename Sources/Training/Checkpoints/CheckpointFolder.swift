@@ -1,5 +1,6 @@
 import Checksums
 import Foundation
+import KFAC
 import Torch
 
 /// The checkpoints of a run, each in a folder named after its step: the last ones and the best are kept.
@@ -16,7 +17,8 @@ public struct CheckpointFolder: Sendable {
     ///
     /// - Parameter keptCount: The number of the last checkpoints that are kept, positive; the best is kept besides.
     public init(path: String, keptCount: Int = 2) {
-        guard keptCount > 0 else { fatalError("CheckpointFolder: \(keptCount) checkpoints to be kept") }
+        let defect = SettingBounds.keptCheckpoints.defect("the number of checkpoints that are kept", keptCount)
+        if let defect { fatalError("CheckpointFolder: \(defect)") }
         self.path = path
         self.keptCount = keptCount
     }
@@ -46,12 +48,13 @@ public struct CheckpointFolder: Sendable {
 
     /// Makes the folder, and those on the way, and makes sure that something can be written into it.
     ///
-    /// - Throws: ``CheckpointError/notWritable(_:reason:)``; nothing is left behind then.
+    /// - Throws: ``CheckpointError/notWritable(_:reason:)``, or ``CheckpointError/firstNotWritable(_:reason:)`` where
+    ///   there are no checkpoints; nothing is left behind then.
     public func prepare() throws(CheckpointError) {
         let made: [String]
         do { made = try OwnedFolder.make(path) } catch {
-            guard case .notWritable(_, let reason) = error else { throw .notWritable(path, reason: "\(error)") }
-            throw .notWritable(path, reason: reason)
+            guard case .notWritable(_, let reason) = error else { throw refusal(of: path, reason: "\(error)") }
+            throw refusal(of: path, reason: reason)
         }
         do {
             let trial = try DurableFolder(path: "\(path)/trial")
@@ -60,8 +63,13 @@ public struct CheckpointFolder: Sendable {
         } catch {
             OwnedFolder.removeEmpty(made)
             guard case .notWritable(_, let reason) = error else { throw error }
-            throw .notWritable(path, reason: reason)
+            throw refusal(of: path, reason: reason)
         }
+    }
+
+    /// What is told where the system refuses to write: whether there is a checkpoint to resume from.
+    private func refusal(of path: String, reason: String) -> CheckpointError {
+        paths.isEmpty ? .firstNotWritable(path, reason: reason) : .notWritable(path, reason: reason)
     }
 
     /// Writes a checkpoint, flushed to the disk before it gets its name, and removes those that need not be kept.
@@ -69,7 +77,8 @@ public struct CheckpointFolder: Sendable {
     /// Costs a copy of its size in memory.
     ///
     /// - Returns: Its path and its size in bytes.
-    /// - Throws: ``CheckpointError/notWritable(_:reason:)``; the older ones are as they were.
+    /// - Throws: ``CheckpointError/notWritable(_:reason:)``, or ``CheckpointError/firstNotWritable(_:reason:)`` where
+    ///   there are no older ones; these are as they were.
     @discardableResult
     public func write(_ checkpoint: Checkpoint) throws -> (path: String, byteCount: Int) {
         try prepare()
@@ -80,7 +89,15 @@ public struct CheckpointFolder: Sendable {
     ///
     /// The folders on the way are not made again: where they are gone, the run was moved, and what is written now would
     /// not be found.
+    ///
+    /// - Throws: As ``write(_:)``.
     func add(_ checkpoint: Checkpoint) throws -> (path: String, byteCount: Int) {
+        do { return try store(checkpoint) } catch CheckpointError.notWritable(let path, let reason) {
+            throw refusal(of: path, reason: reason)
+        }
+    }
+
+    private func store(_ checkpoint: Checkpoint) throws -> (path: String, byteCount: Int) {
         mkdir(path, 0o777)
         removeAbandoned()
         let path = unusedPath(step: checkpoint.manifest.progress.summary.steps)
@@ -114,7 +131,7 @@ public struct CheckpointFolder: Sendable {
     /// What has a checkpoint's name and is no folder is passed over; see ``strays``.
     ///
     /// - Returns: The checkpoint, its path, and the errors of newer ones that are damaged.
-    /// - Throws: ``CheckpointError`` where there is none, or the first error where all are damaged.
+    /// - Throws: ``CheckpointError`` where there is none, or all are damaged.
     public func readLatest() throws(CheckpointError) -> (
         checkpoint: Checkpoint, path: String, damaged: [CheckpointError]
     ) {
@@ -127,7 +144,11 @@ public struct CheckpointFolder: Sendable {
                 damaged.append(error)
             }
         }
-        throw damaged.first ?? .notFound(path)
+        let reasons = damaged.compactMap { error -> String? in
+            guard case .damaged(let path, let reason) = error else { return nil }
+            return "\(path.split(separator: "/").last ?? ""): \(reason)"
+        }
+        throw reasons.isEmpty ? .notFound(path) : .allDamaged(path, reasons: reasons)
     }
 
     /// Reads a checkpoint; its files are compared with their hashes before anything is made of them.

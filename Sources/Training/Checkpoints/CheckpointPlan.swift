@@ -1,3 +1,5 @@
+import KFAC
+
 /// When and where checkpoints of a run are written.
 ///
 /// One is written at the end of a run, too, however it ends but by an error.
@@ -25,9 +27,11 @@ public struct CheckpointPlan: Sendable {
         settings: [String: String] = [:], changeableSettings: Set<String> = [],
         arguments: [String]? = nil
     ) {
-        guard period ?? 1 > 0, interval ?? 1 > 0 else {
-            fatalError("CheckpointPlan: a checkpoint each \(period ?? 1) steps or \(interval ?? 1) seconds")
-        }
+        let defect = [
+            period.flatMap { SettingBounds.checkpointPeriod.defect("the number of steps between checkpoints", $0) },
+            interval.flatMap { SettingBounds.checkpointSeconds.defect("the seconds between checkpoints", $0) },
+        ].firstDefect
+        if let defect { fatalError("CheckpointPlan: \(defect)") }
         self.folder = folder
         self.period = period
         self.interval = interval

@@ -18,8 +18,13 @@ extension TrainingRun {
         let start = clock.now
         let checkpoint = checkpoint(plan)
         // Somebody else's folder may have the name of the run's by now.
-        guard FolderIdentity(path: plan.folder.parent) == place else { throw RunFolderError.moved(plan.folder.parent) }
-        let (path, byteCount) = try plan.folder.add(checkpoint)
+        try requirePlace(of: plan.folder)
+        let (path, byteCount): (String, Int)
+        do { (path, byteCount) = try plan.folder.add(checkpoint) } catch {
+            // Where the folder was moved meanwhile, that is the reason.
+            try requirePlace(of: plan.folder)
+            throw error
+        }
         let seconds = start.duration(to: clock.now) / .seconds(1)
         summary.checkpointSeconds += seconds
         lastCheckpoint = (summary.steps, clock.now)
@@ -27,6 +32,11 @@ extension TrainingRun {
             .checkpoint(
                 TrainingEvent.CheckpointResult(
                     steps: summary.steps, path: path, byteCount: byteCount, seconds: seconds)))
+    }
+
+    /// Makes sure that the folder of the run is still the one that it began in.
+    private func requirePlace(of folder: CheckpointFolder) throws(RunFolderError) {
+        guard FolderIdentity(path: folder.parent) == place else { throw .moved(folder.parent) }
     }
 
     private func checkpoint(_ plan: CheckpointPlan) -> Checkpoint {
@@ -69,12 +79,18 @@ extension TrainingRun {
         progress = manifest.progress
         progress.summary.outcome = .completed
         progress.summary.setUpSeconds += trainer.setUpSeconds
+        if sampler.dealt > 0, progress.epochStepsDone > 0 {
+            // The run may have become longer, and with it an epoch that it ended in.
+            let left = trainer.length.steps(of: trainer.sampler) - summary.steps
+            progress.epochSteps = progress.epochStepsDone + min(sampler.batchesLeft(), left)
+        }
         lastCheckpoint = (summary.steps, clock.now)
     }
 }
 
 extension Trainer {
-    /// Makes sure that a checkpoint is of a run like this one: same problem, data, method and settings.
+    /// Makes sure that a checkpoint is of a run like this one: same problem, data, method and settings, and no more
+    /// steps.
     ///
     /// Data that the checkpoint or the problem tells nothing of are not compared.
     ///
@@ -95,6 +111,8 @@ extension Trainer {
                 stored: manifest.settings, current: checkpoints.settings, ignoring: checkpoints.changeableSettings)
         }
         difference = difference ?? CheckpointSettings.difference(stored: theirs, current: own, ignoring: [])
+        let (steps, done) = (length.steps(of: sampler), manifest.progress.summary.steps)
+        if steps < done { difference = difference ?? "it did \(done) steps, and this run is to have \(steps) only" }
         guard let difference else { return }
         throw CheckpointError.otherSettings(path, difference: difference)
     }

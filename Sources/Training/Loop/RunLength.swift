@@ -1,4 +1,5 @@
 public import Datasets
+import KFAC
 
 /// When a run is over.
 public enum RunLength: Sendable, Hashable, Codable {
@@ -18,10 +19,11 @@ public enum RunLength: Sendable, Hashable, Codable {
     /// The number of epochs, nil for a number of steps.
     var epochs: Int? { if case .epochs(let epochs) = self { epochs } else { nil } }
 
-    /// Whether there is anything to do.
-    var isPositive: Bool {
+    /// Why no run can be as long; nil where one can.
+    var defect: String? {
         switch self {
-        case .epochs(let number), .steps(let number): number > 0
+        case .epochs(let epochs): SettingBounds.epochs.defect("the number of epochs", epochs)
+        case .steps(let steps): SettingBounds.steps.defect("the number of steps", steps)
         }
     }
 }

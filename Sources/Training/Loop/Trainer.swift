@@ -46,10 +46,12 @@ public struct Trainer {
         sinks: [any EventSink] = [], cancellation: Cancellation = Cancellation(), evaluationPeriod: Int? = nil,
         evaluationLimit: Int? = nil, averaging: ParameterAverage.Rule? = nil, checkpoints: CheckpointPlan? = nil
     ) {
-        guard length.isPositive, evaluationPeriod ?? 1 > 0, evaluationLimit ?? 1 > 0 else {
-            fatalError(
-                "Trainer: \(length), tests each \(evaluationPeriod ?? 1) steps on \(evaluationLimit ?? 1) examples")
-        }
+        let defect = [
+            length.defect,
+            evaluationPeriod.flatMap { SettingBounds.testPeriod.defect("the number of steps between tests", $0) },
+            evaluationLimit.flatMap { SettingBounds.testLimit.defect("the number of test examples", $0) },
+        ].firstDefect
+        if let defect { fatalError("Trainer: \(defect)") }
         self.length = length
         self.evaluationPeriod = evaluationPeriod
         self.evaluationLimit = evaluationLimit
@@ -73,7 +75,7 @@ public struct Trainer {
     ///   - checkpoint: Where an earlier run of the same settings stood: this one ends in the same bits as that one would
     ///     have.
     /// - Throws: What the optimiser throws, ``KFAC/OptimizerError/lossNotFinite(step:)`` where the loss of a step that
-    ///   was taken is infinite or NaN, what a sink throws, what does not fit in a checkpoint, and ``CheckpointError`` where one cannot
+    ///   was taken is infinite or NaN, ``TrainingDataError`` where a batch cannot be used, what a sink throws, what does not fit in a checkpoint, and ``CheckpointError`` where one cannot
     ///   be written. The sinks get the end of the run before, where it has begun.
     @discardableResult
     public func run(

@@ -129,15 +129,14 @@ struct TrainingRun<P: Problem> {
         }
         guard isEpochEnd else { return nil }
         if let outcome = trainer.cancellation.outcome { return outcome }
-        // Whether the epoch is over, or only the run.
-        if sampler.dealt == 0 {
-            summary.epochs += 1
-            try send(
-                .epochEnd(
-                    TrainingEvent.EpochResult(
-                        epoch: progress.epoch, steps: summary.steps,
-                        loss: progress.epochLoss / Double(progress.epochExamples), seconds: progress.epochSeconds)))
-        }
+        // Only the run is over; where it is made longer, this epoch goes on.
+        guard sampler.dealt == 0 else { return nil }
+        summary.epochs += 1
+        try send(
+            .epochEnd(
+                TrainingEvent.EpochResult(
+                    epoch: progress.epoch, steps: summary.steps,
+                    loss: progress.epochLoss / Double(progress.epochExamples), seconds: progress.epochSeconds)))
         (progress.epochSteps, progress.epochStepsDone) = (0, 0)
         return nil
     }
@@ -154,8 +153,14 @@ struct TrainingRun<P: Problem> {
         let indices = sampler.next()
         let batch = problem.trainingBatch(at: indices)
         let dataSeconds = start.duration(to: clock.now) / .seconds(1)
-        let report = try optimizer.step(examples: indices.count) { range in
-            problem.loss(of: problem.part(range, of: batch))
+        let report: StepReport
+        do {
+            report = try optimizer.step(examples: indices.count) { range in
+                problem.loss(of: problem.part(range, of: batch))
+            }
+        } catch OptimizerError.invalidBatch(let step, _, let fault) {
+            throw TrainingDataError(
+                step: step, epoch: progress.epoch, example: fault.example.map { Int(indices[$0].scalar) }, fault: fault)
         }
         average?.update()
         let loss = report.loss

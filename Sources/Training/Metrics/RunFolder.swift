@@ -43,7 +43,8 @@ public struct RunFolder {
     ///
     /// - Parameters:
     ///   - keptByteCount: The number of bytes of `metrics.jsonl` that are kept; the run repeats what follows.
-    ///   - settings: What `config.json` is to say where it was lost; nil to leave it as it is.
+    ///   - settings: What `config.json` is to say from now on, where it was lost or the run has become longer; nil to
+    ///     leave it as it is.
     /// - Throws: ``RunFolderError`` where another process writes to it, or it cannot be written.
     public init(resuming place: OwnedFolder, keptByteCount: Int, settings: (any Encodable)? = nil) throws {
         self.place = place
@@ -86,10 +87,18 @@ public struct RunFolder {
         }
     }
 
+    /// What the system says of a file that could not be written.
     static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return "it cannot be written" }
-        return String(cString: strerror(Int32(underlying.code)))
+        let error = error as NSError
+        if error.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(error.code))) }
+        if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError { return reason(underlying) }
+        return switch CocoaError.Code(rawValue: error.code) {
+        case .fileWriteOutOfSpace: String(cString: strerror(ENOSPC))
+        case .fileWriteVolumeReadOnly: String(cString: strerror(EROFS))
+        case .fileWriteNoPermission: String(cString: strerror(EACCES))
+        case .fileNoSuchFile: String(cString: strerror(ENOENT))
+        default: "the system gives no reason (error \(error.code) of \(error.domain))"
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import KFAC
 import Torch
 import Training
 
@@ -31,10 +32,20 @@ struct Bench: ParsableCommand {
             valueName: "case"))
     var patterns: [String] = []
 
-    @Option(help: ArgumentHelp("The number of rounds of each case, whose median counts.", valueName: "count"))
-    var repeats = 7
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The number of rounds of each case, whose median counts. (default: \(Self.defaultRepeats))",
+            valueName: "count"),
+        transform: SettingBounds.repeats.count)
+    var repeats: Int?
 
-    @Option(help: ArgumentHelp("The number of threads. (default: one for each core)", valueName: "count"))
+    private static let defaultRepeats = 7
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The number of threads. (default: one for each core)", valueName: "count"),
+        transform: SettingBounds.threads.count)
     var threads: Int?
 
     @Flag(help: "Leave out eigendecompositions of more than 4000 rows.")
@@ -56,13 +67,17 @@ struct Bench: ParsableCommand {
     var page: String?
 
     func validate() throws {
-        try check("--repeats", repeats, in: 1...1000)
-        if let threads { try check("--threads", threads, in: 1...1024) }
         for (option, path) in [("--json", json), ("--csv", csv), ("--page", page)] where path == "" {
             throw ValidationError("\(option) needs the path of a file; an empty text was given.")
         }
         for (option, path) in [("--csv", csv), ("--page", page)] where path != nil && !scaling {
             throw ValidationError("\(option) is for --scaling only.")
+        }
+        for (option, isGiven) in [
+            ("--repeats", repeats != nil), ("--threads", threads != nil), ("--quick", quick), ("--json", json != nil),
+            ("--csv", csv != nil), ("--page", page != nil),
+        ] where list && isGiven {
+            throw ValidationError("\(option) has no effect with --list, which times nothing: leave one of them out.")
         }
     }
 
@@ -83,7 +98,7 @@ struct Bench: ParsableCommand {
             try path.map { (file: try ReportFile(path: $0), content: content) }
         }
         let progress = BenchmarkProgress(to: .standardOutput(), status: .standardError())
-        let benchmark = Benchmark(cases: cases, repeats: repeats, isQuick: quick)
+        let benchmark = Benchmark(cases: cases, repeats: repeats ?? Self.defaultRepeats, isQuick: quick)
         try benchmark.run { event in
             progress.receive(event)
             // After each case: what there is so far survives an interruption.

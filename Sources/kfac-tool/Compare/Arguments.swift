@@ -5,4 +5,12 @@ public import Training
 
 extension ComparisonMetric: ExpressibleByArgument {}
 
-extension ComparisonTarget: ExpressibleByArgument {}
+extension ComparisonTarget {
+    /// Reads an option's target.
+    @Sendable static func option(_ text: String) throws -> ComparisonTarget {
+        guard let target = ComparisonTarget(text) else {
+            throw ValidationError("it must be a finite number, or best:METHOD with a method's label.")
+        }
+        return target
+    }
+}

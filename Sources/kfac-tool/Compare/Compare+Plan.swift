@@ -15,9 +15,7 @@ extension Compare {
                 trainingExamples: problem.trainingCount, testExamples: problem.testCount,
                 conditions: conditions(problem), data: problem.dataFingerprint),
             methods: try methodOptions.comparisonMethods(for: source.name),
-            tuning: ComparisonPlan.Tuning(
-                trials: runOptions.trials, steps: runOptions.tuningSteps ?? runOptions.steps,
-                seed: runOptions.tuningSeed),
+            tuning: runOptions.tuning,
             steps: runOptions.steps, seeds: (1...UInt64(runOptions.seeds)).map { $0 },
             batchSize: runOptions.batchSize(for: source.name), evaluationPeriod: runOptions.testPeriod,
             evaluationLimit: runOptions.testLimit, averaging: runOptions.average.map { .exponential(decay: $0) },

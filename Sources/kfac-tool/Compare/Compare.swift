@@ -31,7 +31,14 @@ struct Compare: ParsableCommand {
     @OptionGroup(title: "Machine") var machineOptions: MachineOptions
 
     func validate() throws {
-        let labels = try methodOptions.comparisonMethods(for: problemOptions.problem).map(\.label)
+        let problem = problemOptions.problem
+        try problemOptions.misplaced.refuse()
+        let methods = try methodOptions.comparisonMethods(for: problem)
+        for method in methods { try method.check(on: problem, runOptions) }
+        if let option = runOptions.givenForTuning.first, !methods.contains(where: \.isTunable) {
+            throw ValidationError("\(option) is for methods with something to search only; all options are fixed.")
+        }
+        let labels = methods.map(\.label)
         for case .final(let label) in runOptions.targets where !labels.contains(label) {
             throw ValidationError(
                 "--target best:\(label) is for a method that takes no part; the methods are "

@@ -1,44 +1,77 @@
 import ArgumentParser
 import Datasets
+import KFAC
 import Training
 
 /// How much a comparison does, and by what it compares.
 struct ComparisonRunOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The number of steps of a final run.", valueName: "count"))
-    var steps = 300
-
-    @Option(help: ArgumentHelp("The number of final runs of each method, with the seeds 1, 2, ...", valueName: "count"))
-    var seeds = 5
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The number of steps of a final run. (default: \(Self.defaultSteps))", valueName: "count"),
+        transform: SettingBounds.steps.count)
+    var steps = Self.defaultSteps
 
     @Option(
-        help: ArgumentHelp("The number of settings to try for each method that has any choice.", valueName: "count"))
-    var trials = 8
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The number of final runs of each method, with the seeds 1, 2, ... (default: \(Self.defaultSeeds))",
+            valueName: "count"),
+        transform: SettingBounds.seeds.count)
+    var seeds = Self.defaultSeeds
 
-    @Option(help: ArgumentHelp("The number of steps of a trial. (default: those of a final run)", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The number of settings to try for each method that has any choice. (default: \(Self.defaultTrials))",
+            valueName: "count"),
+        transform: SettingBounds.trials.count)
+    var trials: Int?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The number of steps of a trial. (default: those of a final run)", valueName: "count"),
+        transform: SettingBounds.steps.count)
     var tuningSteps: Int?
 
-    @Option(help: ArgumentHelp("The seed of all trials.", valueName: "seed"))
-    var tuningSeed: UInt64 = 0
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The seed of all trials. (default: 0)", valueName: "seed"),
+        transform: SettingBounds.seed)
+    var tuningSeed: UInt64?
 
-    @Option(help: ArgumentHelp("The number of examples of a step. \(byProblem(\.batchSize))", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The number of examples of a step. \(byProblem(\.batchSize))", valueName: "count"),
+        transform: SettingBounds.batchSize.count)
     var batchSize: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Let the batches grow exponentially, from --batch-size to all training examples at this step.",
-            valueName: "steps"))
+            valueName: "steps"),
+        transform: SettingBounds.batchGrowth.count)
     var batchGrowth: Int?
 
-    @Option(help: ArgumentHelp("The number of steps between tests.", valueName: "steps"))
-    var testPeriod = 10
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The number of steps between tests. (default: \(Self.defaultTestPeriod))", valueName: "steps"),
+        transform: SettingBounds.testPeriod.count)
+    var testPeriod = Self.defaultTestPeriod
 
-    @Option(help: ArgumentHelp("Test on the first test examples only.", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Test on the first test examples only.", valueName: "count"),
+        transform: SettingBounds.testLimit.count)
     var testLimit: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Test a running average of the parameters with this decay, 0.95 for one, in their place, of all methods.",
-            valueName: "decay"))
+            valueName: "decay"),
+        transform: SettingBounds.momentum.number)
     var average: Double?
 
     @Option(
@@ -49,9 +82,11 @@ struct ComparisonRunOptions: ParsableArguments {
 
     @Option(
         name: .customLong("target"),
+        parsing: .unconditionalSingleValue,
         help: ArgumentHelp(
             "A value of the metric to be reached, or best:METHOD for the median of a method's final values; once for "
-                + "each. An accuracy is a share, from 0 to 1.", valueName: "target"))
+                + "each. An accuracy is a share, from 0 to 1.", valueName: "target"),
+        transform: ComparisonTarget.option)
     var targets: [ComparisonTarget] = []
 
     @Option(
@@ -63,18 +98,28 @@ struct ComparisonRunOptions: ParsableArguments {
     @Flag(help: "Print the results only.")
     var quiet = false
 
+    private static let defaultSteps = 300
+    private static let defaultSeeds = 5
+    private static let defaultTrials = 8
+    private static let defaultTestPeriod = 10
+
     func validate() throws {
-        let counts: [(String, Int?)] = [
-            ("--steps", steps), ("--seeds", seeds), ("--trials", trials), ("--tuning-steps", tuningSteps),
-            ("--batch-size", batchSize), ("--batch-growth", batchGrowth), ("--test-period", testPeriod),
-            ("--test-limit", testLimit),
-        ]
-        for case (let option, let count?) in counts { try check(option, count, in: 1...1_000_000) }
-        try checkDecay("--average", average)
         for target in targets where targets.count(where: { $0 == target }) > 1 {
             throw ValidationError("--target \(target) is given twice.")
         }
         if output == "" { throw ValidationError("--output needs the path of a folder; an empty text was given.") }
+    }
+
+    /// How the best settings are found.
+    var tuning: ComparisonPlan.Tuning {
+        ComparisonPlan.Tuning(
+            trials: trials ?? Self.defaultTrials, steps: tuningSteps ?? steps, seed: tuningSeed ?? 0)
+    }
+
+    /// The options that say how settings are tried.
+    var givenForTuning: [String] {
+        [("--trials", trials != nil), ("--tuning-steps", tuningSteps != nil), ("--tuning-seed", tuningSeed != nil)]
+            .filter(\.1).map(\.0)
     }
 
     /// The number of examples of each step.

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Datasets
 import Foundation
+import KFAC
+import Training
 
 /// What to learn, and from which data.
 struct ProblemOptions: ParsableArguments {
@@ -19,7 +21,10 @@ struct ProblemOptions: ParsableArguments {
             valueName: "folder"))
     var data: String?
 
-    @Option(help: ArgumentHelp("Learn from the first examples only.", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Learn from the first examples only.", valueName: "count"),
+        transform: SettingBounds.trainLimit.count)
     var trainLimit: Int?
 
     @Flag(help: "For resnet20: crop and mirror the images at random.")
@@ -33,19 +38,33 @@ struct ProblemOptions: ParsableArguments {
     var initialization: InitializationName?
 
     func validate() throws {
-        if initialization != nil, problem != .autoencoder {
-            throw ValidationError(
-                "--initialization is for --problem fashion-mnist-autoencoder only; the problem is \(problem.rawValue).")
-        }
-        // As many points are drawn.
-        if let trainLimit { try check("--train-limit", trainLimit, in: 1...10_000_000) }
         if data == "" { throw ValidationError("--data needs the path of a folder; an empty text was given.") }
-        if data != nil, problem.dataKind == .points {
-            throw ValidationError("--data is for images only; the problem \(problem.rawValue) draws its points itself.")
-        }
-        if augment, problem != .residual {
-            throw ValidationError("--augment is for --problem resnet20 only; the problem is \(problem.rawValue).")
-        }
+    }
+
+    /// The options that have no effect on the problem.
+    var misplaced: [MisplacedOption] {
+        let name = problem.rawValue
+        return [
+            initialization != nil && problem != .autoencoder
+                ? MisplacedOption(
+                    "--initialization",
+                    "--initialization is for --problem fashion-mnist-autoencoder only; the problem is \(name).") : nil,
+            data != nil && problem.dataKind == .points
+                ? MisplacedOption(
+                    "--data", "--data is for images only; the problem \(name) draws its points itself.") : nil,
+            augment && problem != .residual
+                ? MisplacedOption("--augment", "--augment is for --problem resnet20 only; the problem is \(name).")
+                : nil,
+        ].compactMap(\.self)
+    }
+
+    /// What the options come to, but for the data: a run knows its own by what is in it, wherever that lies.
+    var chosen: [ChosenOption] {
+        [
+            ChosenOption("--problem", problem), ChosenOption("--train-limit", trainLimit),
+            ChosenOption("--augment", isGiven: augment),
+            ChosenOption("--initialization", initialization, default: .xavier),
+        ]
     }
 
     /// Reads, or makes up, the images.

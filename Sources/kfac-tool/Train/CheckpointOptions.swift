@@ -1,4 +1,5 @@
 import ArgumentParser
+import KFAC
 import Training
 
 /// When checkpoints are written.
@@ -10,36 +11,41 @@ struct CheckpointOptions: ParsableArguments {
     var resume: String?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "The time between checkpoints, in minutes. (default: \(Self.defaultInterval))", valueName: "minutes"))
+            "The time between checkpoints, in minutes. (default: \(Self.defaultInterval))", valueName: "minutes"),
+        transform: SettingBounds.checkpointMinutes.number)
     var checkpointInterval: Double?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The number of steps between checkpoints, besides those of --checkpoint-interval. (default: none)",
-            valueName: "steps"))
+            valueName: "steps"),
+        transform: SettingBounds.checkpointPeriod.count)
     var checkpointPeriod: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of the last checkpoints to keep; the one with the best test is kept besides.",
-            valueName: "count"))
-    var keepCheckpoints = 2
+            "The number of the last checkpoints to keep; the one with the best test is kept besides. (default: \(Self.defaultCount))",
+            valueName: "count"),
+        transform: SettingBounds.keptCheckpoints.count)
+    var keepCheckpoints: Int?
 
     @Flag(help: "Write no checkpoints: the run cannot be resumed.")
     var noCheckpoints = false
 
     private static let defaultInterval = 5.0
+    private static let defaultCount = 2
 
     func validate() throws {
-        if let checkpointInterval, !(checkpointInterval > 0 && checkpointInterval.isFinite) {
-            throw ValidationError("--checkpoint-interval must be positive; \(checkpointInterval) was given.")
-        }
-        if let checkpointPeriod { try check("--checkpoint-period", checkpointPeriod, in: 1...1_000_000) }
-        try check("--keep-checkpoints", keepCheckpoints, in: 1...1_000_000)
         if resume == "" { throw ValidationError("--resume needs the path of a folder; an empty text was given.") }
-        if noCheckpoints, checkpointInterval != nil || checkpointPeriod != nil {
-            throw ValidationError("--no-checkpoints leaves nothing to be said of when they are written.")
+        for (option, isGiven) in [
+            ("--checkpoint-interval", checkpointInterval != nil), ("--checkpoint-period", checkpointPeriod != nil),
+            ("--keep-checkpoints", keepCheckpoints != nil),
+        ] where noCheckpoints && isGiven {
+            throw ValidationError("\(option) has no effect with --no-checkpoints: leave one of them out.")
         }
     }
 
@@ -49,7 +55,7 @@ struct CheckpointOptions: ParsableArguments {
     ) -> CheckpointPlan? {
         guard !noCheckpoints else { return nil }
         return CheckpointPlan(
-            folder: CheckpointFolder(path: "\(runPath)/checkpoints", keptCount: keepCheckpoints),
+            folder: CheckpointFolder(path: "\(runPath)/checkpoints", keptCount: keepCheckpoints ?? Self.defaultCount),
             period: checkpointPeriod, interval: (checkpointInterval ?? Self.defaultInterval) * 60, settings: settings,
             changeableSettings: changeable, arguments: arguments)
     }

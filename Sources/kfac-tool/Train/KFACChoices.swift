@@ -57,6 +57,11 @@ enum InverseScheduleName: String, CaseIterable, ExpressibleByArgument {
 /// K-FAC's numbers for a problem.
 struct KFACDefaults {
     static let statisticsPeriod = 1
+    static let dampingSplit = DampingSplitName.traceRatio
+    static let estimation = EstimationName.sampled
+    static let inverseSchedule = InverseScheduleName.together
+    static let staleness = 0.25
+    static let burnIn = 0
 
     var rule = StepRuleName.fixed
     var learningRate = 0.1

@@ -1,5 +1,6 @@
 import ArgumentParser
 import KFAC
+import Training
 
 /// How K-FAC learns; what is not given is the problem's default.
 struct KFACOptions: ParsableArguments {
@@ -12,8 +13,10 @@ struct KFACOptions: ParsableArguments {
     var stepRule: StepRuleName?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "What is added to the curvature of the mean loss, at the beginning. \(KFACDefaults.forHelp(\.damping))"))
+            "What is added to the curvature of the mean loss, at the beginning. \(KFACDefaults.forHelp(\.damping))"),
+        transform: SettingBounds.damping.withoutLowerBound.number)
     var damping: Double?
 
     @Option(
@@ -23,21 +26,27 @@ struct KFACOptions: ParsableArguments {
     var dampingRule: DampingRuleName?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "For --damping-rule adaptive: the number of steps between adaptations. "
-                + KFACDefaults.forHelp(\.dampingInterval), valueName: "steps"))
+                + KFACDefaults.forHelp(\.dampingInterval), valueName: "steps"),
+        transform: SettingBounds.period.count)
     var dampingInterval: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "For --damping-rule adaptive: what the damping is multiplied by for each step of the interval where it "
-                + "falls, and divided by where it rises. \(KFACDefaults.forHelp(\.dampingDecay))", valueName: "factor"))
+                + "falls, and divided by where it rises. \(KFACDefaults.forHelp(\.dampingDecay))", valueName: "factor"),
+        transform: SettingBounds.dampingDecay.number)
     var dampingDecay: Double?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "For --damping-rule adaptive: the damping does not fall below. "
-                + KFACDefaults.forHelp(\.minimumDamping), valueName: "damping"))
+                + KFACDefaults.forHelp(\.minimumDamping), valueName: "damping"),
+        transform: SettingBounds.damping.withoutLowerBound.number)
     var minimumDamping: Double?
 
     @Option(
@@ -47,9 +56,11 @@ struct KFACOptions: ParsableArguments {
     var dampingSplit: DampingSplitName?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The bound on the squared length of a step in the metric of the Fisher matrix; for a learning rate that "
-                + "is given. \(KFACDefaults.forHelp(\.normConstraint))", valueName: "bound"))
+                + "is given. \(KFACDefaults.forHelp(\.normConstraint))", valueName: "bound"),
+        transform: SettingBounds.clipping.number)
     var normConstraint: Double?
 
     @Option(
@@ -60,21 +71,27 @@ struct KFACOptions: ParsableArguments {
     var estimation: EstimationName?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The number of steps between updates of the statistics. (default: \(KFACDefaults.statisticsPeriod))",
-            valueName: "steps"))
+            valueName: "steps"),
+        transform: SettingBounds.period.count)
     var statisticsPeriod: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The share of the batch that statistics are of. \(KFACDefaults.forHelp(\.statisticsFraction))",
-            valueName: "share"))
+            valueName: "share"),
+        transform: SettingBounds.share.number)
     var statisticsFraction: Double?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The share of the batch that the quadratic model is of. \(KFACDefaults.forHelp(\.modelFraction))",
-            valueName: "share"))
+            valueName: "share"),
+        transform: SettingBounds.share.number)
     var modelFraction: Double?
 
     @Option(
@@ -86,60 +103,74 @@ struct KFACOptions: ParsableArguments {
     var inverseSchedule: InverseScheduleName?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "For --inverse-schedule when-stale: the greatest relative error of an inverse. (default: 0.25)",
-            valueName: "error"))
+            valueName: "error"),
+        transform: SettingBounds.staleness.number)
     var staleness: Double?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of first steps that average statistics only. (default: 0)", valueName: "steps"))
+            "The number of first steps that average statistics only. (default: 0)", valueName: "steps"),
+        transform: SettingBounds.firstSteps.count)
     var burnIn: Int?
 
     @Option(
         name: .customLong("l2"),
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The weight of half the parameters' squared norm in what is minimised. \(KFACDefaults.forHelp(\.l2))",
-            valueName: "weight"))
+            valueName: "weight"),
+        transform: SettingBounds.l2.number)
     var l2: Double?
 
-    func validate() throws {
-        try require("--damping", damping, "positive") { $0 > 0 }
-        try require("--damping-decay", dampingDecay, "above 0 and below 1") { $0 > 0 && $0 < 1 }
-        try require("--minimum-damping", minimumDamping, "positive") { $0 > 0 }
-        try require("--norm-constraint", normConstraint, "positive") { $0 > 0 }
-        try require("--statistics-fraction", statisticsFraction, "above 0 and at most 1") { $0 > 0 && $0 <= 1 }
-        try require("--model-fraction", modelFraction, "above 0 and at most 1") { $0 > 0 && $0 <= 1 }
-        try require("--l2", l2, "at least 0") { $0 >= 0 }
-        try require("--staleness", staleness, "at least 0") { $0 >= 0 }
-        if staleness != nil, inverseSchedule != .whenStale {
-            throw ValidationError("--staleness is for --inverse-schedule when-stale only.")
-        }
-        if let statisticsPeriod { try check("--statistics-period", statisticsPeriod, in: 1...1_000_000) }
-        if let dampingInterval { try check("--damping-interval", dampingInterval, in: 1...1_000_000) }
-        if let burnIn { try check("--burn-in", burnIn, in: 0...1_000_000) }
+    /// The options that have no effect beside the others.
+    ///
+    /// - Parameter defaults: What holds where nothing is given.
+    func misplaced(_ defaults: KFACDefaults) -> [MisplacedOption] {
+        let isAdaptive = (dampingRule ?? defaults.dampingRule) == .adaptive
+        let hasModel = (stepRule ?? defaults.rule) == .quadraticModel
+        return [
+            ("--damping-interval", dampingInterval != nil, isAdaptive, "--damping-rule adaptive"),
+            ("--damping-decay", dampingDecay != nil, isAdaptive, "--damping-rule adaptive"),
+            ("--minimum-damping", minimumDamping != nil, isAdaptive, "--damping-rule adaptive"),
+            ("--model-fraction", modelFraction != nil, hasModel, "--step-rule quadratic-model"),
+            ("--norm-constraint", normConstraint != nil, !hasModel, "--step-rule fixed or gradient-momentum"),
+            ("--staleness", staleness != nil, inverseSchedule == .whenStale, "--inverse-schedule when-stale"),
+        ].compactMap { MisplacedOption($0, isGiven: $1, hasEffect: $2, isFor: $3) }
     }
 
-    private func require(
-        _ option: String, _ number: Double?, _ bounds: String, _ isGood: (Double) -> Bool
-    ) throws {
-        guard let number, !(isGood(number) && number.isFinite) else { return }
-        throw ValidationError("\(option) must be \(bounds); \(number) was given.")
+    /// Checks that the damping's minimum is not above its beginning.
+    func requireOrder(_ defaults: KFACDefaults) throws {
+        guard (dampingRule ?? defaults.dampingRule) == .adaptive else { return }
+        let (minimum, initial) = (minimumDamping ?? defaults.minimumDamping, damping ?? defaults.damping)
+        guard minimum > initial else { return }
+        throw ValidationError(
+            "--minimum-damping must be at most --damping; the minimum is \(minimum) and the damping \(initial).")
     }
 
-    /// The options that were given.
-    var given: [String] {
-        let all: [(String, Bool)] = [
-            ("--step-rule", stepRule != nil), ("--damping", damping != nil), ("--damping-rule", dampingRule != nil),
-            ("--damping-interval", dampingInterval != nil), ("--damping-decay", dampingDecay != nil),
-            ("--minimum-damping", minimumDamping != nil), ("--damping-split", dampingSplit != nil),
-            ("--norm-constraint", normConstraint != nil), ("--estimation", estimation != nil),
-            ("--statistics-period", statisticsPeriod != nil), ("--statistics-fraction", statisticsFraction != nil),
-            ("--model-fraction", modelFraction != nil), ("--inverse-schedule", inverseSchedule != nil),
-            ("--staleness", staleness != nil),
-            ("--burn-in", burnIn != nil), ("--l2", l2 != nil),
+    /// What the options come to.
+    func chosen(_ defaults: KFACDefaults) -> [ChosenOption] {
+        [
+            ChosenOption("--step-rule", stepRule, default: defaults.rule),
+            ChosenOption("--damping", damping, default: defaults.damping),
+            ChosenOption("--damping-rule", dampingRule, default: defaults.dampingRule),
+            ChosenOption("--damping-interval", dampingInterval, default: defaults.dampingInterval),
+            ChosenOption("--damping-decay", dampingDecay, default: defaults.dampingDecay),
+            ChosenOption("--minimum-damping", minimumDamping, default: defaults.minimumDamping),
+            ChosenOption("--damping-split", dampingSplit, default: KFACDefaults.dampingSplit),
+            ChosenOption("--norm-constraint", normConstraint, default: defaults.normConstraint),
+            ChosenOption("--estimation", estimation, default: KFACDefaults.estimation),
+            ChosenOption("--statistics-period", statisticsPeriod, default: KFACDefaults.statisticsPeriod),
+            ChosenOption("--statistics-fraction", statisticsFraction, default: defaults.statisticsFraction),
+            ChosenOption("--model-fraction", modelFraction, default: defaults.modelFraction),
+            ChosenOption("--inverse-schedule", inverseSchedule, default: KFACDefaults.inverseSchedule),
+            ChosenOption("--staleness", staleness, default: KFACDefaults.staleness),
+            ChosenOption("--burn-in", burnIn, default: KFACDefaults.burnIn),
+            ChosenOption("--l2", l2, default: defaults.l2),
         ]
-        return all.filter(\.1).map(\.0)
     }
 
     /// K-FAC's configuration.
@@ -179,18 +210,19 @@ struct KFACOptions: ParsableArguments {
             }
         let period = inversePeriod ?? defaults.inversePeriod
         let inverses: InverseSchedule =
-            switch inverseSchedule ?? .together {
+            switch inverseSchedule ?? KFACDefaults.inverseSchedule {
             case .together: .together(every: period)
             case .roundRobin: .roundRobin(every: period)
             case .background: .background(every: period, after: max(1, period / 2))
-            case .whenStale: .whenStale(beyond: staleness ?? 0.25, atMost: period)
+            case .whenStale: .whenStale(beyond: staleness ?? KFACDefaults.staleness, atMost: period)
             }
         return KFACOptimizer.Configuration(
-            rule: rule, damping: damping, estimation: (estimation ?? .sampled).estimation,
+            rule: rule, damping: damping, estimation: (estimation ?? KFACDefaults.estimation).estimation,
             statisticsPeriod: statisticsPeriod ?? KFACDefaults.statisticsPeriod,
-            statisticsFraction: statisticsFraction ?? defaults.statisticsFraction, burnIn: burnIn ?? 0,
+            statisticsFraction: statisticsFraction ?? defaults.statisticsFraction,
+            burnIn: burnIn ?? KFACDefaults.burnIn,
             inverses: inverses, clipping: .norm(normConstraint ?? defaults.normConstraint),
             regularization: Regularization(l2: l2 ?? defaults.l2),
-            factors: FactorSettings(dampingSplit: (dampingSplit ?? .traceRatio).split), layers: layers)
+            factors: FactorSettings(dampingSplit: (dampingSplit ?? KFACDefaults.dampingSplit).split), layers: layers)
     }
 }

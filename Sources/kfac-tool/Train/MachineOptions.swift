@@ -1,5 +1,7 @@
 import ArgumentParser
+import KFAC
 import Torch
+import Training
 
 /// What computes.
 struct MachineOptions: ParsableArguments {
@@ -8,12 +10,11 @@ struct MachineOptions: ParsableArguments {
         transform: MachineOptions.device(named:))
     var device = Device.cpu
 
-    @Option(help: ArgumentHelp("The number of threads. (default: one for each core)", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The number of threads. (default: one for each core)", valueName: "count"),
+        transform: SettingBounds.threads.count)
     var threads: Int?
-
-    func validate() throws {
-        if let threads { try check("--threads", threads, in: 1...1024) }
-    }
 
     /// Sets up threads and memory, and makes sure that the device is there.
     func prepareRuntime() throws {

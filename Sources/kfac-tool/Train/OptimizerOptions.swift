@@ -1,12 +1,16 @@
 import ArgumentParser
 import KFAC
+import Training
 
 /// How to learn.
 struct OptimizerOptions: ParsableArguments {
     @Option(help: "The method.")
     var optimizer = OptimizationMethod.kfac
 
-    @Option(help: ArgumentHelp("The learning rate at the beginning. \(byMethod(\.learningRate))", valueName: "rate"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The learning rate at the beginning. \(byMethod(\.learningRate))", valueName: "rate"),
+        transform: SettingBounds.learningRate.withoutLowerBound.number)
     var learningRate: Double?
 
     @Option(
@@ -16,23 +20,29 @@ struct OptimizerOptions: ParsableArguments {
     var learningRateSchedule: LearningRateDecay?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "The momentum; for adam, adamw and soap, the decay of the mean. \(byMethod(\.momentum))"))
+            "The momentum; for adam, adamw and soap, the decay of the mean. \(byMethod(\.momentum))"),
+        transform: SettingBounds.momentum.number)
     var momentum: Double?
 
     @Flag(help: "For sgd: take the gradient ahead of the velocity.")
     var nesterov = false
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The share of the parameters, times the learning rate, that goes at each step; for sgd, part of the "
-                + "gradient. \(byMethod(\.weightDecay))", valueName: "share"))
+                + "gradient. \(byMethod(\.weightDecay))", valueName: "share"),
+        transform: SettingBounds.weightDecay.number)
     var weightDecay: Double?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The number of steps between updates of kfac's inverses, shampoo's roots or soap's eigenbases. "
-                + byMethod(\.inversePeriod), valueName: "steps"))
+                + byMethod(\.inversePeriod), valueName: "steps"),
+        transform: SettingBounds.period.count)
     var inversePeriod: Int?
 
     @Flag(
@@ -42,35 +52,65 @@ struct OptimizerOptions: ParsableArguments {
 
     @OptionGroup(title: "K-FAC") var kfac: KFACOptions
 
-    func validate() throws {
-        if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
-            throw ValidationError("--learning-rate must be positive; \(learningRate) was given.")
+    /// The options that have no effect beside the others on a problem.
+    func misplaced(on problem: ProblemName) -> [MisplacedOption] {
+        let defaults = KFACDefaults(problem)
+        var list = kfac.chosen(defaults).compactMap { option in
+            misplaced(option.name, option.given != nil) { $0 == .kfac }
         }
-        if let momentum, !(momentum >= 0 && momentum < 1) {
-            throw ValidationError("--momentum must be at least 0 and less than 1; \(momentum) was given.")
+        list += [
+            misplaced("--nesterov", nesterov) { $0 == .sgd },
+            misplaced("--inverse-period", inversePeriod != nil) { $0.inversePeriod != nil },
+            misplaced("--weight-decay", weightDecay != nil) { $0.weightDecay != nil },
+        ].compactMap(\.self)
+        if optimizer == .sgd, nesterov, momentum == 0 {
+            list.append(MisplacedOption("--nesterov", "--nesterov has no effect with --momentum 0."))
         }
-        if let inversePeriod { try check("--inverse-period", inversePeriod, in: 1...1_000_000) }
-        if let weightDecay, !(weightDecay >= 0 && weightDecay.isFinite) {
-            throw ValidationError("--weight-decay must be at least 0; \(weightDecay) was given.")
-        }
-        for option in kfac.given { try require(option, true, isFor: [.kfac]) }
-        try require("--nesterov", nesterov, isFor: [.sgd])
-        try require("--inverse-period", inversePeriod != nil) { $0.inversePeriod != nil }
-        try require("--weight-decay", weightDecay != nil) { $0.weightDecay != nil }
+        return optimizer == .kfac ? list + kfac.misplaced(defaults) : list
     }
 
-    private func require(_ option: String, _ isGiven: Bool, isFor methods: [OptimizationMethod]) throws {
-        try require(option, isGiven) { methods.contains($0) }
-    }
-
-    /// Checks that an option, where it is given, is one of the chosen method's.
-    private func require(_ option: String, _ isGiven: Bool, isFor isIts: (OptimizationMethod) -> Bool) throws {
-        guard isGiven, !isIts(optimizer) else { return }
+    /// An option that is one of other methods than the chosen one.
+    private func misplaced(
+        _ option: String, _ isGiven: Bool, isFor isIts: (OptimizationMethod) -> Bool
+    ) -> MisplacedOption? {
+        guard isGiven, !isIts(optimizer) else { return nil }
         let names = OptimizationMethod.allCases.filter(isIts).map(\.rawValue)
         let list = ([names.dropLast().joined(separator: ", ")].filter { !$0.isEmpty } + names.suffix(1))
             .joined(separator: " or ")
-        throw ValidationError(
-            "\(option) is for --optimizer \(list) only; the optimizer is \(optimizer.rawValue).")
+        return MisplacedOption(
+            option, "\(option) is for --optimizer \(list) only; the optimizer is \(optimizer.rawValue).")
+    }
+
+    /// Checks that the options fit each other in a run of a number of steps on a problem.
+    func check(on problem: ProblemName, steps: Int) throws {
+        guard optimizer == .kfac else { return }
+        try kfac.requireOrder(KFACDefaults(problem))
+        if let burnIn = kfac.burnIn, burnIn >= steps {
+            throw ValidationError(
+                "--burn-in must be less than the number of steps, \(steps); \(burnIn) was given.")
+        }
+    }
+
+    /// What the options come to on a problem.
+    func chosen(on problem: ProblemName) -> [ChosenOption] {
+        let isRescaled = optimizer == .kfac && (kfac.stepRule ?? KFACDefaults(problem).rule) == .quadraticModel
+        let rate = optimizer == .kfac ? KFACDefaults(problem).learningRate : problem.learningRate(of: optimizer)
+        return [
+            ChosenOption("--optimizer", optimizer),
+            ChosenOption("--learning-rate", learningRate, default: isRescaled ? 1 : rate),
+            ChosenOption("--learning-rate-schedule", learningRateSchedule, default: optimizer.decay),
+            isRescaled
+                ? ChosenOption("--momentum", momentum)
+                : ChosenOption("--momentum", momentum, default: optimizer.momentum),
+            ChosenOption("--nesterov", isGiven: nesterov),
+            ChosenOption("--weight-decay", weightDecay, default: optimizer.weightDecay ?? 0),
+            ChosenOption("--inverse-period", inversePeriod, default: defaultInversePeriod(on: problem)),
+            ChosenOption("--no-guards", isGiven: !guards),
+        ] + kfac.chosen(KFACDefaults(problem))
+    }
+
+    private func defaultInversePeriod(on problem: ProblemName) -> Int {
+        optimizer == .kfac ? KFACDefaults(problem).inversePeriod : optimizer.inversePeriod ?? 1
     }
 
     /// The optimiser's settings for a run of a number of steps on a problem.

@@ -1,38 +1,57 @@
 import ArgumentParser
 import Datasets
+import KFAC
 import Torch
 import Training
 
 /// How long, on what, and where to.
 struct RunOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("How often to go through the training examples. \(byProblem(\.epochs))"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How often to go through the training examples. \(byProblem(\.epochs))"),
+        transform: SettingBounds.epochs.count)
     var epochs: Int?
 
-    @Option(help: ArgumentHelp("The number of steps to do, instead of a number of epochs.", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The number of steps to do, instead of a number of epochs.", valueName: "count"),
+        transform: SettingBounds.steps.count)
     var steps: Int?
 
-    @Option(help: ArgumentHelp("The number of examples of a step. \(byProblem(\.batchSize))", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The number of examples of a step. \(byProblem(\.batchSize))", valueName: "count"),
+        transform: SettingBounds.batchSize.count)
     var batchSize: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Let the batches grow exponentially, from --batch-size to all training examples at this step.",
-            valueName: "steps"))
+            valueName: "steps"),
+        transform: SettingBounds.batchGrowth.count)
     var batchGrowth: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The number of steps between tests. (default: a test after each epoch; with --steps, one at the end)",
-            valueName: "steps"))
+            valueName: "steps"),
+        transform: SettingBounds.testPeriod.count)
     var testPeriod: Int?
 
-    @Option(help: ArgumentHelp("Test on the first test examples only.", valueName: "count"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Test on the first test examples only.", valueName: "count"),
+        transform: SettingBounds.testLimit.count)
     var testLimit: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Test a running average of the parameters with this decay, 0.99 for one, in their place.",
-            valueName: "decay"))
+            valueName: "decay"),
+        transform: SettingBounds.momentum.number)
     var average: Double?
 
     @Option(
@@ -41,7 +60,10 @@ struct RunOptions: ParsableArguments {
             valueName: "file"))
     var initialWeights: String?
 
-    @Option(help: "What the initial weights, the batches and the sampled targets follow from.")
+    @Option(
+        parsing: .unconditional,
+        help: "What the initial weights, the batches and the sampled targets follow from. (default: 0)",
+        transform: SettingBounds.seed)
     var seed: UInt64 = 0
 
     @Option(
@@ -53,16 +75,29 @@ struct RunOptions: ParsableArguments {
     var quiet = false
 
     func validate() throws {
-        let counts = [
-            ("--epochs", epochs), ("--steps", steps), ("--batch-size", batchSize), ("--batch-growth", batchGrowth),
-            ("--test-period", testPeriod), ("--test-limit", testLimit),
-        ]
-        for case (let option, let count?) in counts { try check(option, count, in: 1...1_000_000) }
         if epochs != nil, steps != nil {
             throw ValidationError("--epochs and --steps both say how long to train: give one of them.")
         }
-        try checkDecay("--average", average)
         if output == "" { throw ValidationError("--output needs the path of a folder; an empty text was given.") }
+        if initialWeights == "" {
+            throw ValidationError("--initial-weights needs the path of a file; an empty text was given.")
+        }
+    }
+
+    /// Whether the length of the run is given.
+    var hasLength: Bool { epochs != nil || steps != nil }
+
+    /// The options that say how long the run is.
+    static let lengthOptions = ["--epochs", "--steps"]
+
+    /// What the options come to on a problem, but for the length of the run.
+    func chosen(on problem: ProblemName) -> [ChosenOption] {
+        [
+            ChosenOption("--batch-size", batchSize, default: problem.batchSize),
+            ChosenOption("--batch-growth", batchGrowth), ChosenOption("--test-period", testPeriod),
+            ChosenOption("--test-limit", testLimit), ChosenOption("--average", average),
+            ChosenOption("--initial-weights", initialWeights), ChosenOption("--seed", seed),
+        ]
     }
 
     /// When the run is over.
@@ -78,19 +113,5 @@ struct RunOptions: ParsableArguments {
             batchSize: batchGrowth.map { .growing(from: first, steps: $0) } ?? .constant(first),
             // A batch that grows is to have its full size, not what happens to be left.
             partialBatch: batchGrowth == nil ? .keep : .drop, generator: generator)
-    }
-}
-
-/// Refuses a decay that no running average can have.
-func checkDecay(_ option: String, _ decay: Double?) throws {
-    guard let decay, !(decay >= 0 && decay < 1) else { return }
-    throw ValidationError("\(option) must be at least 0 and less than 1; \(decay) was given.")
-}
-
-/// Checks that the number of an option lies in a range.
-func check(_ option: String, _ number: Int, in range: ClosedRange<Int>) throws {
-    guard range.contains(number) else {
-        throw ValidationError(
-            "\(option) must be from \(range.lowerBound) to \(range.upperBound); \(number) was given.")
     }
 }

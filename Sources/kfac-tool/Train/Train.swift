@@ -26,6 +26,10 @@ struct Train: ParsableCommand {
             progress, with a checkpoint and the exit status 75; a second Ctrl-C or SIGTERM at once. A resumed run \
             ends in the same bits as one that was never stopped.
 
+            With --resume, --epochs or --steps make a run longer, a finished one too, or shorter. Its learning rate goes \
+            on as in a run of that length: a constant one stays, one that falls to zero over the run does so over \
+            the new length.
+
             Examples:
               kfac train
               kfac train --optimizer sgd --learning-rate 0.05 --epochs 5
@@ -33,6 +37,7 @@ struct Train: ParsableCommand {
               kfac train --problem fashion-mnist-autoencoder --steps 500 --batch-growth 500 --test-period 20
               kfac train --data ~/datasets/mnist --device cuda
               kfac train --resume runs/trial
+              kfac train --resume runs/trial --epochs 4
             """)
 
     @OptionGroup(title: "Problem") var problemOptions: ProblemOptions
@@ -44,36 +49,28 @@ struct Train: ParsableCommand {
     /// The exit status of a run that was stopped and can be resumed: EX_TEMPFAIL of sysexits.h.
     static let resumableStatus: Int32 = 75
 
+    func validate() throws {
+        // What is given with --resume joins the run's own options first.
+        guard checkpointOptions.resume == nil else { return }
+        let problem = problemOptions.problem
+        try (problemOptions.misplaced + optimizerOptions.misplaced(on: problem)).refuse()
+        if problemOptions.initialization != nil, runOptions.initialWeights != nil {
+            throw ValidationError("--initialization has no effect with --initial-weights: leave one of them out.")
+        }
+        if let steps = runOptions.steps { try optimizerOptions.check(on: problem, steps: steps) }
+    }
+
     func run() throws {
         // Options of the process, without the names of program and command.
         let given = StoredArguments.absolute(Array(CommandLine.arguments.dropFirst(2)))
-        guard let path = checkpointOptions.resume else { return try train(arguments: given) }
-        guard runOptions.output == nil else {
-            throw ValidationError("--resume goes on in the run's own folder: leave --output out.")
+        if let path = checkpointOptions.resume {
+            try resume(path, given: given)
+        } else {
+            try train(arguments: given)
         }
-        let point = try ResumePoint(path)
-        point.notes.forEach(StandardStreams.note)
-        // What is given besides must not change the run, which is checked against the checkpoint's settings.
-        let command = try Train.parse(point.arguments + Self.withoutResume(given))
-        try command.train(arguments: point.arguments, from: point)
     }
 
-    private static func withoutResume(_ arguments: [String]) -> [String] {
-        var rest: [String] = []
-        var skipsNext = false
-        for argument in arguments {
-            if skipsNext {
-                skipsNext = false
-            } else if argument == "--resume" {
-                skipsNext = true
-            } else if !argument.hasPrefix("--resume=") {
-                rest.append(argument)
-            }
-        }
-        return rest
-    }
-
-    private func train(arguments: [String], from point: ResumePoint? = nil) throws {
+    func train(arguments: [String], from point: ResumePoint? = nil) throws {
         let clock = ContinuousClock()
         let start = clock.now
         try machineOptions.prepareRuntime()
@@ -84,8 +81,10 @@ struct Train: ParsableCommand {
         if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
         let sampler = runOptions.sampler(of: source, generator: generators.batches)
         let length = runOptions.length(of: source.name)
+        let steps = length.steps(of: sampler)
+        try optimizerOptions.check(on: source.name, steps: steps)
         let setup = optimizerOptions.setup(
-            steps: length.steps(of: sampler), problem: source.name, layers: problem.layerChoices)
+            steps: steps, problem: source.name, layers: problem.layerChoices)
         var settings = Settings(
             arguments: arguments, source: source, options: problemOptions, optimizer: setup, run: runOptions)
         // Those of a resumed run are compared as they were stored.
@@ -100,13 +99,18 @@ struct Train: ParsableCommand {
         let path = place.path
         let checkpoint = point?.checkpoint
         let plan = checkpointOptions.plan(
-            runPath: path, settings: try settings.compared(), changeable: Settings.changeable, arguments: arguments)
+            runPath: path, settings: try settings.compared(), changeable: try settings.changeable(),
+            arguments: arguments)
         let trainer = Trainer(
             length: length, sampler: sampler, optimizerName: name,
             setUpSeconds: start.duration(to: clock.now) / .seconds(1), cancellation: .bySignals(),
             evaluationPeriod: runOptions.testPeriod, evaluationLimit: runOptions.testLimit,
             averaging: runOptions.average.map { .exponential(decay: $0) }, checkpoints: plan)
-        if let checkpoint { try trainer.check(checkpoint, problem: problem) }
+        if let checkpoint {
+            try requireLength(steps, from: checkpoint)
+            try trainer.check(checkpoint, problem: problem)
+        }
+        if let point { Self.noteMetrics(of: point) }
         let folder = try runFolder(in: place, settings, from: point, plan)
         if let manifest = checkpoint?.manifest { note(manifest, problem) }
         let progress = ProgressReport(
@@ -125,7 +129,7 @@ struct Train: ParsableCommand {
     private func load(_ file: String, into problem: any Problem) throws {
         let weights: [String: Tensor]
         do { weights = try Safetensors(contentsOf: URL(fileURLWithPath: file)).tensors } catch {
-            throw ToolError("\(error): give a safetensors file of weights")
+            throw ToolError("\(error): give a safetensors file of weights of the type F32 or F64")
         }
         do { try problem.load(weights: weights) } catch { throw ToolError("\(file): \(error)") }
     }
@@ -139,7 +143,7 @@ struct Train: ParsableCommand {
         try plan?.folder.prepare()
         return try RunFolder(
             resuming: place, keptByteCount: point.checkpoint?.manifest.progress.metricsByteCount ?? 0,
-            settings: point.isConfigurationLost ? settings : nil)
+            settings: point.isConfigurationLost || point.arguments != settings.arguments ? settings : nil)
     }
 
     /// Tells where a resumed run may differ from the one before.
@@ -211,8 +215,11 @@ private struct Settings: Encodable {
         libtorch = Runtime.version
     }
 
-    /// What may differ between a run and its resumption.
-    static let changeable: Set<String> = ["version", "threads", "libtorch"]
+    /// What may differ between a run and its resumption: the machine, and the length with the schedules over it.
+    func changeable() throws -> Set<String> {
+        let schedules = try compared().keys.filter { $0.hasPrefix("optimizer.") && $0.hasSuffix(".steps") }
+        return Set(["version", "threads", "libtorch", "epochs", "steps"] + schedules)
+    }
 
     /// What a checkpoint is compared by.
     func compared() throws -> [String: String] {

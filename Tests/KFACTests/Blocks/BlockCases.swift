@@ -98,13 +98,17 @@ enum BlockCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
         }
     }
 
+    /// What leads to the block.
+    var choices: LayerChoices { LayerChoices(names: ["layer": approximation]) }
+
     /// The block after a batch with a Gaussian loss of the whole output.
     func probe(
-        estimation: Estimation = .curvaturePropagation(draws: 40), _ loss: ((Tensor) -> Tensor)? = nil
+        estimation: Estimation = .curvaturePropagation(draws: 40), settings: FactorSettings = FactorSettings(),
+        _ loss: ((Tensor) -> Tensor)? = nil
     ) throws -> CurvatureProbe {
         let parameters = parameters()
         return try CurvatureProbe(
-            parameters, estimation: estimation, choices: LayerChoices(names: ["layer": approximation])
+            parameters, estimation: estimation, choices: choices, settings: settings
         ) {
             let output = output(parameters)
             let mean = (loss ?? { $0.tanh() })(output)

@@ -183,16 +183,22 @@ import Torch
             absolute: 1e-12)
     }
 
-    /// The generic blocks' estimates are unbiased for sampled targets, and the whole batch's gradient squared otherwise.
+    /// The generic blocks are exact where each example is propagated by itself, and unbiased for sampled targets.
     @Test(arguments: [true, false]) func genericBlocks(isFull: Bool) throws {
         let name: BlockCase = isFull ? .genericFull : .genericDiagonal
-        let empirical = try name.probe(estimation: .empirical)
-        let block = empirical[0]
-        let gradient = block.vector(
-            from: gradients(of: empirical.loss.mean, withRespectTo: block.parameters.map(\.tensor), keepingGraph: true))
-        let square = gradient.matmul(gradient.transposed()) * Double(empirical.loss.batchSize)
         func kept(_ matrix: Tensor) -> Tensor { isFull ? matrix : matrix.diagonal().diagonalMatrix() }
-        expectClose(try block.denseMatrix(), kept(square), relative: 1e-10, absolute: 1e-13)
+        let empirical = try name.probe(estimation: .empirical)
+        let rows = (0..<empirical.loss.batchSize).map { example in
+            empirical[0].vector(
+                from: gradients(
+                    of: empirical.loss.perExample[example],
+                    withRespectTo: empirical[0].parameters.map(\.tensor), keepingGraph: true)
+            ).flattened()
+        }
+        let squares = secondMoment(Tensor.stack(rows)) / Double(rows.count)
+        expectClose(try empirical[0].denseMatrix(), kept(squares), relative: 1e-10, absolute: 1e-13)
+        let whole = try name.probe(estimation: .exact)
+        expectClose(try whole[0].denseMatrix(), kept(Self.exact(whole)), relative: 1e-10, absolute: 1e-13)
 
         let sampled = try name.probe(estimation: .sampled(draws: 1500))
         let exact = kept(Self.exact(sampled))

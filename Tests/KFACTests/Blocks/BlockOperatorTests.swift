@@ -84,7 +84,8 @@ import Torch
         let expected = x.map { x in
             (1 - x) * (1 - x) / (t * (1 - x * x) - 2 * x * (1 - (0..<steps).reduce(1.0) { product, _ in product * x }))
         }
-        let values = TimeSeriesBlock.symmetricLagValues(Tensor(x + [1]), stepCount: steps)
+        let values = TimeSeriesBlock.symmetricLagValues(
+            Tensor(x + [1]), lagCounts: (0..<steps).map { Double(steps - $0) })
         expectClose(values, Tensor(expected + [1 / (t * t)]), relative: 1e-10)
     }
 }

@@ -19,6 +19,9 @@ import Torch
             "grouped": grouped,
             "grouped Kronecker": GroupedKroneckerOperator(grouped, other),
             "direct sum": DirectSumOperator([dense(2, seed: 5), diagonal, grouped]),
+            "Kronecker of sums": KroneckerOperator(
+                DirectSumOperator([dense(2, seed: 5), diagonal]),
+                DirectSumOperator([dense(1, seed: 6), dense(2, seed: 7)])),
             "repeated": RepeatedOperator(dense(3, seed: 6), count: 4),
             "rank one": RankOneUpdateOperator(dense(4, seed: 7), vector: randomTensor([4], seed: 8), weight: 0.7),
             "unitwise": UnitwiseOperator(
@@ -61,6 +64,56 @@ import Torch
         expectSame(factor.applyTransposed(x), lower.transposed().matmul(x))
         expectSame(try factor.solve(x), try lower.solve(x))
         expectSame(try factor.solveTransposed(x), try lower.transposed().solve(x))
+    }
+
+    /// Exact damping keeps the factors' structure, and is that of the dense product.
+    @Test func exactDampingOfStructuredProducts() throws {
+        let sum = DirectSumOperator([
+            Self.dense(2, seed: 1), DiagonalOperator(Tensor([0.7, 0.2])),
+            DirectSumOperator([GroupedOperator(blocks: randomPositiveDefinite(2, batch: [2], seed: 2))]),
+        ])
+        let grouped = GroupedOperator(blocks: randomPositiveDefinite(2, batch: [2], seed: 3))
+        let diagonal = DiagonalOperator(Tensor([0.5, 2, 0.1]))
+        for (left, right) in [(sum, grouped), (grouped, sum), (diagonal, sum), (sum, diagonal)]
+            as [(any SymmetricOperator, any SymmetricOperator)]
+        {
+            let product = KroneckerOperator(left, right)
+            let damped = try #require(try product.damped(by: 0.4) as? KroneckerEigenOperator)
+            let expected = try DenseOperator(product.dense()).damped(by: 0.4)
+            let x = randomTensor([product.dimension, 2], seed: 4)
+            expectClose(damped.dense(), expected.dense(), relative: 1e-12, absolute: 1e-13)
+            expectClose(damped.apply(x), expected.apply(x), relative: 1e-12, absolute: 1e-13)
+            expectClose(
+                try damped.inverse().apply(x), try expected.inverse().apply(x), relative: 1e-10, absolute: 1e-11)
+            #expect(damped.isFinite)
+            expectClose(damped.converted(to: .float32).dense().to(.float64), damped.dense(), relative: 1e-5)
+            // Structures are not lost: no basis is larger than its blocks.
+            for (basis, structure) in [(damped.left, left), (damped.right, right)] where structure is DiagonalOperator {
+                guard case .identity = basis else {
+                    Issue.record("a diagonal matrix needs no basis")
+                    continue
+                }
+            }
+            var snapshot = Snapshot()
+            snapshot.set("matrix", damped)
+            let reader = SnapshotReader(snapshot, of: "the test")
+            let restored = try #require(reader.operation("matrix", dimension: damped.dimension, like: x))
+            try reader.finish()
+            #expect(restored.apply(x).array(of: Double.self) == damped.apply(x).array(of: Double.self))
+        }
+    }
+
+    @Test func partsOfSums() throws {
+        let first = Self.dense(2, seed: 1)
+        let sum = DirectSumOperator([first, DiagonalOperator(Tensor([0.7, 9]))])
+        #expect(sum.eigenvalueBound() == 9)
+        #expect(sum.mixesElements && !DirectSumOperator([DiagonalOperator(Tensor([1.0]))]).mixesElements)
+        expectClose(sum.diagonalPart().dense(), sum.dense().diagonal().diagonalMatrix(), relative: 0)
+        #expect(sum.isFinite && !DirectSumOperator([first, DiagonalOperator(Tensor([Double.nan]))]).isFinite)
+        #expect(!DirectSumOperator([DenseOperator(Tensor([1, .infinity, .infinity, 1.0], shape: [2, 2]))]).isFinite)
+        let inverse = try DirectSumOperator([Self.dense(4, seed: 2), first]).dampedInverse(0.1, vectorCount: 3)
+        let blocks = try #require(inverse as? DirectSumOperator).blocks
+        #expect(blocks[0] is CholeskyInverseOperator && blocks[1] is DenseOperator)
     }
 
     @Test func rankOneUpdateOfASingularBase() throws {

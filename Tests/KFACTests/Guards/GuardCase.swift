@@ -6,7 +6,7 @@ import Torch
 
 /// A small classifier for each kind of layer, with what the layer needs around it.
 enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
-    case linear, linearWithoutBias, linearDiagonalInput, linearReduce, linearDiagonal, linearExact
+    case linear, linearWithoutBias, linearDiagonalInput, linearReduce, linearDiagonal, linearExact, linearWide
     case convolution, convolutionUncorrelated, convolutionDiagonal, grouped, groupedExact, transposed
     case embedding, scaleAndShift, scaleAndShiftFull, scaleOnly
     case shared, timeSeries, longSeries
@@ -20,7 +20,8 @@ enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
     var choices: LayerChoices {
         let approximation: Approximation =
             switch self {
-            case .linear, .linearWithoutBias, .linearExact, .convolution, .grouped, .groupedExact, .transposed,
+            case .linear, .linearWithoutBias, .linearExact, .linearWide, .convolution, .grouped, .groupedExact,
+                .transposed,
                 .embedding, .shared:
                 .kronecker()
             case .linearDiagonalInput: .kronecker(input: .diagonal)
@@ -38,7 +39,9 @@ enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
     }
 
     var settings: FactorSettings {
-        FactorSettings(dampingSplit: self == .linearExact || self == .groupedExact ? .exact : .traceRatio)
+        FactorSettings(
+            dampingSplit: self == .linearExact || self == .groupedExact ? .exact : .traceRatio,
+            dimensionLimit: self == .linearWide ? 3 : 5120, blockSize: self == .linearWide ? 2 : 256)
     }
 
     /// Whether faults are put on the layer's output, as its input is of whole numbers.
@@ -119,7 +122,7 @@ enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {
                 Torch.linear($0 + x[.all, $1], weight: weight, bias: bias).tanh()
             }
         case .biasAlone: return (Torch.linear(x, weight: randomTensor([4, 6], dtype: x.dtype), bias: weight)).tanh()
-        case .genericDiagonal, .genericFull: return x.matmul(weight.transposed())
+        case .genericDiagonal, .genericFull: return Tensor.einsum("bi,oi->bo", x, weight)
         default: return Torch.linear(x, weight: weight, bias: bias).tanh()
         }
     }

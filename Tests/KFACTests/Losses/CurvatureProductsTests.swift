@@ -204,7 +204,7 @@ import Torch
         let model = Dense.perExample(term.distribution.parameters.map(\.shape)) {
             switch matrix {
             case .fisher: term.distribution.fisherProduct($0)
-            case .ggn: term.distribution.hessianProduct($0, targets: term.targets)
+            case .ggn: term.distribution.hessianProduct($0, targets: term.targets!)
             }
         }
         // The parameters of an example side by side, so that its block is contiguous.

@@ -187,7 +187,7 @@ import Torch
         let model = Dense.perExample(distribution.parameters.map(\.shape)) {
             switch matrix {
             case .fisher: distribution.fisherProduct($0)
-            case .ggn: distribution.hessianProduct($0, targets: loss.terms[0].targets)
+            case .ggn: distribution.hessianProduct($0, targets: loss.terms[0].targets!)
             }
         }
         // The input may have more examples than the loss.

@@ -29,9 +29,14 @@ import Torch
         let (a, b) = (TestLayer([3, 3], seed: 1), TestLayer([3, 3], seed: 2))
         let x = randomTensor([5, 3], seed: 3)
         let (loss, uses) = recordingLayerUses {
-            normal(a(b(x).tanh()) + x.matmul(a.weight))
+            normal(a(b(x).tanh()) + Tensor.einsum("bi,io->bo", x, a.weight))
         }
         #expect(expectSame(loss, uses, a.parameters + b.parameters) == Entries(asTheyAre: [0, 1], byLayers: 1))
+        // Transposed uses are those of a layer, too.
+        let (tied, tiedUses) = recordingLayerUses {
+            normal(a(b(x).tanh()) + x.matmul(a.weight) + linear(x, weight: b.weight.transposed()))
+        }
+        #expect(expectSame(tied, tiedUses, a.parameters + b.parameters) == Entries(asTheyAre: [], byLayers: 4))
     }
 
     /// A bias of two layers, of which one's weight is none of the parameters.

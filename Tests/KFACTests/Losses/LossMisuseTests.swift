@@ -58,7 +58,58 @@ import Torch
             let mask = Tensor([true, false], shape: [1, 2])
             _ = Loss(Categorical(logits: Tensor.zeros([1, 2])), targets: Tensor.ones([1, 2]), mask: mask)
         }
-        expectMessage(third, "Loss: a mask of shape [1, 2] for Categorical, whose −log p per position has the shape")
+        expectMessage(
+            third,
+            "Loss: a mask or weights of shape [1, 2] for Categorical, whose values per position have the shape [1]")
+    }
+
+    @Test func weightsOfPositions() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let weights = Tensor([1, -2] as [Double])
+            _ = Loss(Normal(mean: Tensor.zeros([2, 1])), targets: Tensor.zeros([2, 1]), weights: weights)
+        }
+        expectMessage(result, "Loss: the weight -2.0 of example 1 is not a finite number that is not negative")
+        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let weights = Tensor.ones([3])
+            _ = Loss(Normal(mean: Tensor.zeros([2, 1])), targets: Tensor.zeros([2, 1]), weights: weights)
+        }
+        expectMessage(second, "Loss: weights of shape [3] must have the first axes of the parameters and targets")
+        let third = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let logits = Tensor.zeros([2, 3])
+            _ = Loss(Categorical(logits: logits), targets: Tensor([0, 1]), classWeights: Tensor.ones([2]))
+        }
+        expectMessage(third, "Loss: class weights of shape [2] for logits of shape [2, 3]")
+        let fourth = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let logits = Tensor.zeros([2, 3])
+            _ = Loss(Categorical(logits: logits), targets: logits.softmax(), classWeights: Tensor.ones([3]))
+        }
+        expectMessage(fourth, "Loss: class weights need class indices for targets; float32[2, 3] were given")
+    }
+
+    @Test func objectives() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = Loss(objective: Tensor.zeros([3]), curvature: Normal(mean: Tensor.zeros([2, 1])))
+        }
+        expectMessage(result, "Loss: an objective of shape [3] for a batch of 2 examples")
+        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let loss = Loss(Normal(mean: Tensor.zeros([2, 1])), targets: Tensor.zeros([2, 1]))
+            _ = loss.adding(objective: Tensor.zeros([2, 1]))
+        }
+        expectMessage(second, "Loss.adding(objective:): a tensor of shape [2, 1]; a scalar or one number for each")
+        let third = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let mask = Tensor([true, false], shape: [2, 1])
+            _ = Loss(objective: Tensor.zeros([2]), curvature: Normal(mean: Tensor.zeros([2, 1])), mask: mask)
+        }
+        expectMessage(third, "Loss: a mask or weights of shape [2, 1] for Normal, whose values per position have the")
+        // The Gauss–Newton matrix of parameters that are not natural depends on targets.
+        let fourth = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let mean = Tensor.zeros([2, 1]).requiringGradient()
+            let distribution = NormalMeanVariance(mean: mean, variance: Tensor.ones([2, 1]))
+            let loss = Loss(objective: mean.sum(1), curvature: distribution)
+            _ = CurvatureProducts(loss, parameters: [mean]).product(of: .ggn, with: [Tensor.ones([2, 1])])
+        }
+        expectMessage(
+            fourth, "the Gauss–Newton matrix of NormalMeanVariance, whose parameters are not natural, depends on")
     }
 
     @Test func matricesWithoutAFactor() async {

@@ -74,14 +74,14 @@ import Torch
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             Shampoo([]).configuration.period = 0
         }
-        expectMessage(result, "Shampoo: the period must be positive and the start at least 0")
+        expectMessage(result, "Shampoo: the period must be a whole number from 1 to 1000000; 0 was given")
     }
 
     @Test func periodsOfSOAPMustBePositive() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = SOAP([], configuration: .init(period: 0))
         }
-        expectMessage(result, "SOAP: the period must be positive")
+        expectMessage(result, "SOAP: the period must be a whole number from 1 to 1000000; 0 was given")
     }
 
     @Test func periodsMustBePositive() async {
@@ -89,6 +89,6 @@ import Torch
             _ = KFACOptimizer([], configuration: .init(inverses: .together(every: 0)))
         }
         let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-        #expect(text.contains("KFACOptimizer: together(every: 0, initially: 3): the period must be positive"))
+        #expect(text.contains("KFACOptimizer: the period of the inverses must be a whole number from 1 to 1000000; 0 was given"))
     }
 }

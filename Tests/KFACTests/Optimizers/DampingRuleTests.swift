@@ -111,6 +111,34 @@ import Torch
         }
     }
 
+    /// In single precision, a change that is small beside the loss and the L2 term keeps its digits.
+    @Test func changesOfSmallSteps() throws {
+        let layer = TestLayer([2, 8], seed: 1, dtype: .float32)
+        let x = randomTensor([16384, 8], seed: 2, dtype: .float32)
+        let targets = randomTensor([16384, 2], seed: 3, in: 20..<30, dtype: .float32)
+        func loss(_ dtype: DType) -> Loss {
+            let mean = linear(x.to(dtype), weight: layer.weight.to(dtype), bias: layer.bias!.to(dtype))
+            return Loss(Normal(mean: mean), targets: targets.to(dtype))
+        }
+        let l2 = 100.0
+        func objective() -> Double {
+            let squares = layer.parameters.map { $0.detached().to(.float64).squared().sum().scalar }
+            return loss(.float64).mean.scalar + l2 / 2 * squares.reduce(0, +)
+        }
+        let optimizer = KFACOptimizer(
+            layer.named("layer"),
+            configuration: .init(
+                rule: .fixed(learningRate: 5e-6), damping: .adaptive(.init(initial: 1, interval: 1)), clipping: .none,
+                regularization: .init(l2: l2)))
+        let before = objective()
+        let report = try optimizer.step {
+            Loss(Normal(mean: layer(x)), targets: targets)
+        }
+        let change = objective() - before
+        #expect(abs(change) < 1e-4 * before && abs(change) > 1e-7 * before)
+        expectClose(Tensor(try #require(report.actualChange)), Tensor(change), relative: 1e-3)
+    }
+
     /// What the loss closure throws when the batch is looked at again leaves the step undone.
     @Test func failureAfterTheStep() throws {
         struct Failure: Error {}

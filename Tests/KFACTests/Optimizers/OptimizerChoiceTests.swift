@@ -148,7 +148,7 @@ import Torch
         expectClose(found.scale, scale.detached() - slope / (slope.abs() + 1e-8) * 0.01, relative: 1e-9)
         #expect((without.scale - scale.detached()).abs().max().scalar == 0)
         #expect(found.messages.isEmpty == !isUnknown)
-        if isUnknown { #expect(found.messages[0].contains("scale is used: the first-order rule moves it")) }
+        if isUnknown { #expect(found.messages[0].contains("for scale, as no recorded operation uses it: the first-order rule moves it")) }
     }
 
     /// Steps of the burn-in only average: then all goes on as if they had been on one batch before.
@@ -159,7 +159,7 @@ import Torch
         for step in 0..<2 {
             let report = try optimizer.step { loss() }
             #expect(report.isBurnIn && report.step == step && report.inverses.isEmpty && report.gradientNorm == nil)
-            #expect(report.loss == loss().mean.scalar)
+            #expect(abs(report.loss - loss().mean.scalar) < 1e-12)
         }
         for (a, b) in zip(tensors, before) { #expect((a - b).abs().max().scalar == 0) }
         #expect(optimizer.layers.blocks.compactMap { ($0 as? KroneckerBlock)?.input.updateCount } == [2, 2])
@@ -177,7 +177,7 @@ import Torch
             ranges.append($0)
             return loss($0)
         }
-        #expect(ranges == [0..<4, 0..<12])
+        #expect(ranges == [0..<12, 0..<4])
         let blocks = share.layers.blocks
         let copy = TestNetwork([3, 4, 2], seed: 5) { $0.tanh() }
         let other = KFACOptimizer(copy.parameters, configuration: .init(estimation: .exact, clipping: .none))

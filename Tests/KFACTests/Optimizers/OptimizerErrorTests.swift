@@ -31,24 +31,11 @@ import Torch
         return error
     }
 
-    @Test func parameterThatIsNotUsed() throws {
-        let layer = TestLayer([2, 3], seed: 1)
+    @Test func noParameterIsUsed() throws {
         let other = TestLayer([2, 3], seed: 2)
-        let error = try Self.expectFailure(layer.named("layer") + other.named("other"), "other.weight", "other.bias") {
-            Self.loss(layer(Self.x))
-        }
-        guard case .unreachedParameters(["other.weight", "other.bias"]) = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
-    }
-
-    @Test func parameterThatTheLossDoesNotDependOn() throws {
-        let layer = TestLayer([2, 3], seed: 1)
-        let other = TestLayer([2, 3], seed: 2)
-        let error = try Self.expectFailure(layer.named("layer") + other.named("other"), "other.weight", "other.bias") {
+        let error = try Self.expectFailure(other.named("other"), "other.weight", "other.bias") {
             _ = other(Self.x)
-            return Self.loss(layer(Self.x))
+            return Self.loss(Self.x[.all, ..<2])
         }
         guard case .unreachedParameters(["other.weight", "other.bias"]) = error else {
             Issue.record("\(String(describing: error))")
@@ -56,7 +43,7 @@ import Torch
         }
     }
 
-    @Test(arguments: [Double.nan, .infinity]) func lossThatIsNotFinite(target: Double) throws {
+    @Test(arguments: [-Double.infinity, .infinity]) func lossThatIsNotFinite(target: Double) throws {
         let layer = TestLayer([2, 3], seed: 1)
         let error = try Self.expectFailure(layer.named("layer"), "not finite", "step 0") {
             Self.loss(layer(Self.x), target: target)
@@ -78,7 +65,7 @@ import Torch
                 let x = randomTensor([4, 3], seed: UInt64(step))
                 if failing {
                     #expect(throws: OptimizerError.self) {
-                        try optimizer.step { Self.loss(network(x), target: .nan) }
+                        try optimizer.step { Self.loss(network(x), target: .infinity) }
                     }
                     #expect(throws: Stop.self) { try optimizer.step { throw Stop() } }
                 }

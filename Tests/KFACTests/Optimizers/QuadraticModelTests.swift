@@ -121,6 +121,23 @@ import Torch
         none = QuadraticModel(
             curvature: [[2, 4], [4, 8]], products: [[1, 2], [2, 4]], slopes: [-4, -8], damping: 0)
         #expect(none.minimizer() == [2, 0])
+        // Directions that nearly agree: as far as single precision tells them apart, and no further. Their first entries are
+        // all of the curvature, their second ones differ by the angle.
+        for (angle, counts) in [(1e-3, true), (2e-5, true), (5e-6, false)] {
+            let near = QuadraticModel(
+                curvature: [[1, 1], [1, 1 + angle * angle]], products: [[1, 1], [1, 1 + angle * angle]],
+                slopes: [-1, -1 - angle], damping: 0)
+            let x = near.minimizer()
+            if counts {
+                expectClose(Tensor(x), Tensor([1 - 1 / angle, 1 / angle]), relative: 1e-5)
+            } else {
+                #expect(x == [1, 0])
+            }
+        }
+        // A matrix that is not positive-definite has no minimum, whatever its determinant.
+        none = QuadraticModel(
+            curvature: [[-2, 0], [0, -3]], products: [[1, 0], [0, 1]], slopes: [1, 1], damping: 0)
+        #expect(none.minimizer() == [0, 0])
         // No curvature, no step.
         none = QuadraticModel(curvature: [[0]], products: [[0]], slopes: [0], damping: 1)
         #expect(none.minimizer() == [0])

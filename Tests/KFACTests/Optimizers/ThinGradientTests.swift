@@ -10,7 +10,7 @@ import Torch
     enum Extra: Sendable, CaseIterable {
         case nothing
         /// The first weight appears once more, in a product that is no layer.
-        case hiddenUse
+        case penalty
         /// The first layer is used twice.
         case secondUse
     }
@@ -31,7 +31,7 @@ import Torch
         let hidden =
             switch extra {
             case .nothing: first(x)
-            case .hiddenUse: first(x) + x.matmul(first.weight)
+            case .penalty: first(x)
             case .secondUse: first(first(x).tanh())
             }
         return network.layers[1](hidden.tanh())
@@ -45,7 +45,10 @@ import Torch
             let x = randomTensor([4, 21], seed: 20 + UInt64(step), dtype: test.dtype)
             let targets = randomTensor([4, 16], seed: 40 + UInt64(step), dtype: test.dtype)
             try optimizer.step(examples: 4, inPartsOf: partSize) { range in
-                Loss(Normal(mean: output(network, x[range], test.extra), variance: 0.5), targets: targets[range])
+                let loss = Loss(
+                    Normal(mean: output(network, x[range], test.extra), variance: 0.5), targets: targets[range])
+                guard test.extra == .penalty else { return loss }
+                return loss.adding(objective: network.layers[0].weight.squared().sum() * 0.1)
             }
         }
         return network.parameters.map { $0.tensor.detached() }
@@ -65,6 +68,9 @@ import Torch
         .init(
             rule: .fixed(learningRate: 0.3), estimation: .exact, factors: FactorSettings(dampingSplit: .exact)),
         .init(rule: .fixed(learningRate: 0.3), estimation: .exact, regularization: Regularization(l2: 0.3)),
+        .init(
+            rule: .fixed(learningRate: 0.3), estimation: .exact,
+            factors: FactorSettings(dimensionLimit: 20, blockSize: 15)),
     ]
 
     @Test(arguments: configurations.indices, [true, false])

@@ -12,6 +12,7 @@ import TorchNN
         case sgd, nesterov, adam, shampoo, shampooSum, soap, muon
         case kfac, momentumOfGradients, quadraticModel, gammaSearch, adaptiveDamping, exactDamping
         case background, roundRobin, whenStale, sparseStatistics, shareOfBatch, burnIn, firstOrder, empirical
+        case wide, wideExact, wideBackground
 
         func callAsFunction(_ parameters: [NamedParameter]) -> any Optimizer {
             switch self {
@@ -52,6 +53,11 @@ import TorchNN
                 configuration.layers.firstOrder = ["kernels.3"]
                 configuration.firstOrderRule = .adam(Adam.Configuration(learningRate: 0.01))
             case .empirical: configuration.estimation = .empirical
+            case .wide, .wideExact, .wideBackground:
+                configuration.factors.dimensionLimit = 5
+                configuration.factors.blockSize = 4
+                if self == .wideExact { configuration.factors.dampingSplit = .exact }
+                if self == .wideBackground { configuration.inverses = .background(every: 4, after: 3, initially: 2) }
             default: break
             }
             return configuration
@@ -78,6 +84,20 @@ import TorchNN
             let resumed = try runWithResumption(network, steps: steps, resumingBefore: resumption) { method($0) }
             #expect(resumed == whole, "resumed before step \(resumption)")
         }
+    }
+
+    /// Of a saved state any number of runs can go on: none of them writes into its tensors.
+    @Test(arguments: [Method.nesterov, .adam, .shampoo, .shampooSum, .soap, .muon, .kfac, .background])
+    func aStateStaysAsItIs(method: Method) throws {
+        let subject = ResumeNetwork.perceptron.make()
+        let optimizer = method(subject.parameters)
+        for step in 0..<4 { try optimizer.step { subject.loss(step) } }
+        let state = optimizer.state()
+        let before = state.tensors.mapValues { $0.copy() }
+        let next = method(subject.parameters)
+        try next.load(state)
+        for step in 4..<8 { try next.step { subject.loss(step) } }
+        for (name, tensor) in state.tensors { #expect((tensor .== before[name]!).all(), "\(name)") }
     }
 
     /// That the bits tell: with the model's state alone, a run ends elsewhere.

@@ -10,18 +10,22 @@ struct CurvatureProbe {
 
     init(
         _ parameters: [NamedParameter], estimation: Estimation = .exact, choices: LayerChoices = LayerChoices(),
-        seed: UInt64 = 1,
+        settings: FactorSettings = FactorSettings(), seed: UInt64 = 1,
         _ makeLoss: () throws -> Loss
     ) throws {
         let (loss, uses) = try recordingLayerUses(makeLoss)
         self.loss = loss
         var generator = RandomGenerator(seed: seed)
-        var layers = LayerCollection(parameters: parameters, choices: choices, settings: FactorSettings())
+        var layers = LayerCollection(parameters: parameters, choices: choices, settings: settings)
         let batch = try layers.statistics(
             of: loss, uses: uses, estimation: estimation, decay: 0.95, using: &generator)
         for (block, statistics) in batch { block.updateStatistics(statistics) }
         blocks = layers.blocks
+        memory = layers.memory
     }
+
+    /// What the blocks were said to take of memory.
+    let memory: MemoryEstimate?
 
     /// The number of blocks.
     var count: Int { blocks.count }

@@ -107,6 +107,7 @@ struct IndexingTests {
 
     @Test func formSumWritesIntoAView() {
         let x = Tensor.ones([4, 4], dtype: .float64)
+        // The operand shares the element [1, 1], which is 1 when it is read.
         x[1..<3, 1..<3].formSum(withProductOf: Tensor.identity(2, dtype: .float64), x[..<2, ..<2], beta: 2, alpha: 3)
         #expect(x.array() == [1.0, 1, 1, 1, 1, 5, 5, 1, 1, 5, 5, 1, 1, 1, 1, 1])
     }

@@ -82,7 +82,7 @@ struct MisuseTests {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = batchNormalization(Tensor.zeros([1, 3]), training: true)
         }
-        expectStandardError(result, "batchNormalization(float32[1, 3]): ", "at least two elements")
+        expectStandardError(result, "batchNormalization: training needs at least two elements", "shape [1, 3]")
     }
 
     @Test func unorderedAxes() async {
@@ -97,5 +97,61 @@ struct MisuseTests {
             _ = Tensor.zeros([2], device: .cuda(256))
         }
         expectStandardError(result, "full(): there is no CUDA device 256")
+    }
+
+    /// Targets, and vectors for them, whose shapes do not fit together; those in front were written beyond their end.
+    static let secondMoments: [(target: [Int], vectors: [Int])] = [
+        ([1, 2, 2], [3, 64, 5]), ([2, 4, 4], [3, 4, 5]), ([1, 8, 4], [3, 8, 5]), ([1, 4, 8], [3, 4, 5]),
+        ([4, 4], [3, 4, 5]), ([1, 4, 4], [3, 4]),
+    ]
+
+    @Test(arguments: secondMoments.indices) func secondMomentOfAnotherShape(number: Int) async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            [number = number as Int] in
+            let (target, vectors) = Self.secondMoments[number]
+            Tensor.zeros(target).formSum(withSecondMomentOf: Tensor.zeros(vectors), beta: 0, alpha: 1)
+        }
+        let (target, vectors) = Self.secondMoments[number]
+        expectStandardError(
+            result, "formSum(withSecondMomentOf:)(float32\(target), float32\(vectors)): ", "[groups, n, n]")
+    }
+
+    @Test func secondMomentOfAnotherType() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            Tensor.zeros([1, 4, 4]).formSum(
+                withSecondMomentOf: Tensor.zeros([3, 4, 5], dtype: .float64), beta: 0, alpha: 1)
+        }
+        expectStandardError(result, "formSum(withSecondMomentOf:)(float32[1, 4, 4], float64[3, 4, 5]): ", "one type")
+    }
+
+    @Test func secondMomentIntoColumns() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            Tensor.zeros([1, 4, 4]).transposed().formSum(
+                withSecondMomentOf: Tensor.zeros([3, 4, 5]), beta: 0, alpha: 1)
+        }
+        expectStandardError(result, "formSum(withSecondMomentOf:)(", "do not touch")
+    }
+
+    /// Images, and targets for them, that do not fit lines of 4 pixels along the last of two axes.
+    static let lines: [(images: [Int], target: [Int])] = [
+        ([3, 8, 2, 4], [1, 4, 4]), ([3, 8, 2, 4], [3, 8, 8]), ([3, 8, 2, 3], [1, 8, 8]), ([3, 8, 1, 4], [1, 8, 8]),
+        ([3, 8, 8], [1, 8, 8]), ([3, 8, 2, 4], [8, 8]),
+    ]
+
+    @Test(arguments: lines.indices) func linesOfAnotherShape(number: Int) async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            [number = number as Int] in
+            let product = LineProducts.Product(left: 0..<2, right: 0, column: nil, shifts: 0..<1, slot: 0)
+            let products = LineProducts(
+                lines: (0..<2).map { LineProducts.Line(positions: [$0], first: 0, step: 1, count: 4) },
+                products: [product],
+                terms: [LineProducts.Term(left: 0, right: 0, product: product, shift: 0, sign: 1)], slotCount: 1,
+                kernelCount: 1, window: 1)
+            let (images, target) = Self.lines[number]
+            products.accumulate(Tensor.zeros(images), into: Tensor.zeros(target), beta: 0, alpha: 1)
+        }
+        let (images, target) = Self.lines[number]
+        expectStandardError(
+            result, "LineProducts.accumulate(float32\(images), float32\(target)): ", "for 1 kernel elements")
     }
 }

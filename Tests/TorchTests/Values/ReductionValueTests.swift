@@ -10,7 +10,7 @@ struct ReductionValueTests {
     @Test func reductionsOfAllAxes() {
         #expect(x.sum().scalar == 13)
         #expect(x.sum().shape == [])
-        #expect(x.mean().scalar == 13.0 / 6)
+        expectClose(x.mean(), Tensor(13.0 / 6))
         #expect(x.max().scalar == 5)
         #expect(x.min().scalar == -1)
         expectClose(x.variance(), Tensor(55.0 / 6 - (13.0 / 6) * (13.0 / 6)))
@@ -87,5 +87,33 @@ struct ReductionValueTests {
         #expect(a.matmul(a).array() == [7, 10, 15, 22])
         #expect(a.adding(productOf: a, a, beta: 2, alpha: 3).array() == [23, 34, 51, 74])
         #expect(a.dot(a).array() == [30])
+    }
+
+    /// Sums of single-precision products in double precision, however both lie in memory.
+    @Test(arguments: [1, 15, 33, 70_000, 200_001]) func innerProducts(rows: Int) {
+        let (a, b) = (
+            randomTensor([rows, 3], seed: 1, dtype: .float32), randomTensor([rows, 3], seed: 2, dtype: .float32)
+        )
+        func expected(_ a: Tensor, _ b: Tensor) -> Tensor { (a.to(.float64) * b.to(.float64)).sum() }
+        let row = randomTensor([1, 3], seed: 3, dtype: .float32).broadcast(to: [rows, 3])
+        let pairs = [
+            (a, b), (a, a), (a.transposed(), b.transposed()), (a.transposed().copy().transposed(), b), (a, row),
+            (row, row), (a[.all, 0..<2], b[.all, 1..<3]), (a[.all, 0], b[.all, 2]),
+        ]
+        for (a, b) in pairs {
+            let product = a.innerProduct(b)
+            #expect(product.dtype == .float64 && product.shape == [])
+            expectClose(product, expected(a, b), relative: 1e-13, absolute: 1e-10)
+        }
+        #expect(a.to(.float64).innerProduct(b.to(.float64)).scalar == a.to(.float64).dot(b.to(.float64)).scalar)
+        // No digits are lost on the way, and what is too large for single precision is not.
+        let large = Tensor.full([rows], 1e30, dtype: .float32)
+        expectClose(large.innerProduct(large), Tensor(Double(rows) * Double(Float(1e30)) * Double(Float(1e30))))
+        #expect(!a.detached().copy().requiringGradient().innerProduct(b).requiresGradient)
+    }
+
+    @Test func innerProductsOfNothing() {
+        #expect(Tensor.zeros([0, 3]).innerProduct(Tensor.zeros([0, 3])).scalar == 0)
+        #expect(Tensor(Float(3)).innerProduct(Tensor(Float(2))).scalar == 6)
     }
 }

@@ -48,13 +48,20 @@ import Testing
         #expect(try names("step/auto", "step").count == 7)
     }
 
-    @Test(arguments: ["", "input-factors", "step/resnet21", "nverse"]) func unknownPatternsListWhatThereIs(
-        _ pattern: String
-    ) {
+    /// Patterns that choose nothing, and what is said to be there.
+    static let unknown: [(String, String)] = [
+        ("", "a name of 'kfac bench --list'"), ("input-factors", "a name of 'kfac bench --list'"),
+        ("nverse", "a name of 'kfac bench --list'"),
+        ("inverse/0", "one of inverse/577, inverse/1153, inverse/2305, inverse/4609"),
+        ("precondition/3", "one of precondition/512x4609, precondition/64x577, precondition/1000x1001"),
+    ]
+
+    @Test(arguments: unknown.indices) func unknownPatternsListTheirFamily(index: Int) {
+        let (pattern, names) = Self.unknown[index]
         let error = #expect(throws: BenchmarkError.self) { try BenchmarkCase.standard.matching(["inverse", pattern]) }
-        let message = error?.description ?? ""
-        #expect(message.hasPrefix("there is no case '\(pattern)': give one of input-factor/256x32x28x28, "))
         #expect(
-            message.contains(", step/autoencoder-fractions, the beginning of such a name, or sizes of your own as in "))
+            error?.description
+                == "there is no case '\(pattern)': give \(names), the beginning of such a name, or sizes of "
+                + "your own from 1 to 65536 as in \(BenchmarkCase.forms.joined(separator: ", "))")
     }
 }

@@ -145,7 +145,7 @@ import Training
         let run = SmallRun(folder: folder)
         let recorder = Recorder()
         #expect(
-            throws: CheckpointError.notWritable(
+            throws: CheckpointError.firstNotWritable(
                 run.checkpoints.path, reason: "it is a link to /nowhere/disk, which does not exist")
         ) { try run.run(sinks: [recorder]) }
         #expect(recorder.steps.isEmpty)

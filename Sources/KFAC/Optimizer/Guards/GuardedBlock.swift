@@ -88,4 +88,7 @@ extension FactorBlock: GuardedBlock {
 protocol RestartableFactor: FisherFactor {
     /// Forgets all batches.
     func restart()
+
+    /// Lets the batches so far fade by one in which nothing counted.
+    func fade(decay: Double)
 }

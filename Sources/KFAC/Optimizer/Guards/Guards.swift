@@ -41,11 +41,15 @@ public struct Guards: Sendable, Hashable, Codable {
     /// The least damping of a factor is this, times the distance of 1 to the next number, times a bound of its greatest
     /// eigenvalue: a little more than what rounding can make negative.
     static let roundOffMargin = 8.0
+}
 
-    /// Why these cannot be followed; nil where they can.
+extension Guards: CheckedSettings {
     var defect: String? {
-        if maximumRejections < 0 { return "\(maximumRejections) rejected steps in a row" }
-        if !(plausibleChange > 1) { return "the plausible change \(plausibleChange) is not above 1" }
-        return nil
+        [
+            SettingBounds.rejections.defect("the number of rejected steps in a row", maximumRejections),
+            SettingBounds.plausibleChange.defect("the plausible change of statistics", plausibleChange),
+            SettingBounds.tolerance.defect(
+                "the tolerance for directions of gradient descent", gradientDescentTolerance),
+        ].firstDefect
     }
 }

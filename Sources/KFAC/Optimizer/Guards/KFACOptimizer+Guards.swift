@@ -4,11 +4,13 @@ extension KFACOptimizer {
     /// Ends the step where a gradient, of all parameters, is not finite or too large to be squared.
     ///
     /// - Returns: The square of its norm; nil without guards or gradient.
-    func requireFinite(_ gradient: [Tensor], _ report: StepReport) throws -> Double? {
+    func requireFinite(
+        _ gradient: [Tensor], of parameters: [NamedParameter], _ report: StepReport
+    ) throws -> Double? {
         guard configuration.guards.isOn, !gradient.isEmpty else { return nil }
-        let square = withoutGradients { inner(gradient, gradient) }
-        guard !square.isFinite else { return square }
-        let names = unusable(gradient, of: allParameters) ?? []
+        let square = inner(gradient, gradient)
+        guard !isUsable(square: square, of: gradient) else { return square }
+        let names = unusable(gradient, of: parameters) ?? []
         throw StepRejection(reason: .gradientNotFinite(parameters: names), report: report)
     }
 
@@ -22,8 +24,8 @@ extension KFACOptimizer {
         let blocks = layers.blocks
         let positions = blockPositions
         let guilty = blocks.indices.filter { index in
-            let own = positions[index].map { move.direction[$0] }
-            return !inner(own, own).isFinite
+            guard let own = positions[index]?.map({ move.direction[$0] }) else { return false }
+            return !isUsable(square: inner(own, own), of: own)
         }
         preconditioner.discard(
             guilty, of: blocks, atStep: updateCount, damping: report.preconditionerDamping ?? damping, watch: &watch)
@@ -97,22 +99,24 @@ extension DType {
     var greatestRoot: Double { self == .float32 ? 0x1p63 : 0x1p511 }
 }
 
-/// The names of the parameters whose tensor's square is not finite; nil where there is none.
+/// Whether a square of the norm of some tensors is finite, and not too large for their own type.
+private func isUsable(square: Double, of tensors: [Tensor]) -> Bool {
+    let root = tensors.map(\.dtype.greatestRoot).min() ?? 0
+    return square <= root * root
+}
+
+/// The names of the parameters whose tensor's square is not finite or too large; nil where there is none.
 func unusable(_ tensors: [Tensor], of parameters: [NamedParameter]) -> [String]? {
-    withoutGradients {
-        guard !inner(tensors, tensors).isFinite else { return nil }
-        let names = zip(tensors, parameters).filter { !inner([$0.0], [$0.0]).isFinite }.map(\.1.name)
-        return names.isEmpty ? parameters.map(\.name) : names
-    }
+    guard !isUsable(square: inner(tensors, tensors), of: tensors) else { return nil }
+    let names = zip(tensors, parameters).filter { !isUsable(square: inner([$0.0], [$0.0]), of: [$0.0]) }.map(\.1.name)
+    return names.isEmpty ? parameters.map(\.name) : names
 }
 
 extension BlockStatistics {
     /// The same with another decay.
     fileprivate func decaying(by decay: Double) -> BlockStatistics {
-        decay == self.decay
-            ? self
-            : BlockStatistics(
-                uses: uses, gradients: gradients, parameterGradients: parameterGradients, batchSize: batchSize,
-                decay: decay)
+        var statistics = self
+        statistics.decay = decay
+        return statistics
     }
 }

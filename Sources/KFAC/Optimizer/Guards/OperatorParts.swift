@@ -46,9 +46,27 @@ extension UnitwiseOperator: TensorComposed {
 }
 
 extension KroneckerEigenOperator: TensorComposed {
-    var parts: [Tensor] { [left, right, values] }
+    var parts: [Tensor] { left.parts + right.parts + [values] }
     func mapping(_ change: (Tensor) -> Tensor) -> any SymmetricOperator {
-        KroneckerEigenOperator(left: change(left), right: change(right), values: change(values))
+        KroneckerEigenOperator(left: left.mapping(change), right: right.mapping(change), values: change(values))
+    }
+}
+
+extension Eigenbasis {
+    fileprivate var parts: [Tensor] {
+        switch self {
+        case .identity(let tensor), .dense(let tensor), .grouped(let tensor): [tensor]
+        case .sum(let bases): bases.flatMap(\.parts)
+        }
+    }
+
+    fileprivate func mapping(_ change: (Tensor) -> Tensor) -> Eigenbasis {
+        switch self {
+        case .identity(let ones): .identity(change(ones))
+        case .dense(let vectors): .dense(change(vectors))
+        case .grouped(let vectors): .grouped(change(vectors))
+        case .sum(let bases): .sum(bases.map { $0.mapping(change) })
+        }
     }
 }
 
@@ -74,6 +92,7 @@ extension SymmetricOperator {
     /// trace.
     var isFinite: Bool {
         if let product = self as? KroneckerOperator { return product.left.isFinite && product.right.isFinite }
+        if let sum = self as? DirectSumOperator { return sum.blocks.allSatisfy(\.isFinite) }
         guard let composed = self as? any TensorComposed else { return trace().isFinite }
         let sums = composed.parts.map { $0.sum().to(.float64) }
         // What is infinite or NaN stays so in the sum.
@@ -84,6 +103,9 @@ extension SymmetricOperator {
     func converted(to dtype: DType) -> any SymmetricOperator {
         if let product = self as? KroneckerOperator {
             return KroneckerOperator(product.left.converted(to: dtype), product.right.converted(to: dtype))
+        }
+        if let sum = self as? DirectSumOperator {
+            return DirectSumOperator(sum.blocks.map { $0.converted(to: dtype) })
         }
         guard let composed = self as? any TensorComposed else { return DenseOperator(dense().to(dtype)) }
         return composed.mapping { $0.to(dtype) }
@@ -98,6 +120,7 @@ extension SymmetricOperator {
             let size = own.blocks.shape[1]
             let identity = Tensor.identity(size, dtype: own.blocks.dtype, device: own.blocks.device)
             return GroupedOperator(blocks: positive(own.blocks.diagonal().copy()).expanded(at: -1) * identity)
+        case let own as DirectSumOperator: return DirectSumOperator(own.blocks.map { $0.diagonalPart() })
         case let own as UnitwiseOperator:
             return UnitwiseOperator(
                 first: positive(own.first), mixed: Tensor.zeros(like: own.mixed), second: positive(own.second))
@@ -112,6 +135,7 @@ extension SymmetricOperator {
         case let own as DenseOperator: own.matrix.abs().sum(1).max().scalar
         case let own as GroupedOperator: own.blocks.abs().sum(2).max().scalar
         case let own as DiagonalOperator: own.diagonal.max().scalar
+        case let own as DirectSumOperator: own.blocks.map { $0.eigenvalueBound() }.max() ?? 0
         case let own as UnitwiseOperator:
             (Tensor.maximum(own.first, own.second) + own.mixed.abs()).max().scalar
         default: trace()
@@ -119,5 +143,8 @@ extension SymmetricOperator {
     }
 
     /// Whether inverting mixes elements, so that rounding of the great ones reaches the small ones.
-    var mixesElements: Bool { !(self is DiagonalOperator) }
+    var mixesElements: Bool {
+        if let sum = self as? DirectSumOperator { return sum.blocks.contains(where: \.mixesElements) }
+        return !(self is DiagonalOperator)
+    }
 }

@@ -8,6 +8,8 @@ struct LaggedMoment: SecondMoment {
     let hasBias: Bool
     let count: Int
 
+    var memory: Tensor { images }
+
     /// - Parameter images: [batch, channels, spatial...].
     init(images: Tensor, plan: LagPlan, geometry: ConvolutionGeometry, hasBias: Bool) {
         self.images = images

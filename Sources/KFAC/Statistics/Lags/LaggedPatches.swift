@@ -16,6 +16,8 @@ struct LaggedPatches: SecondMoment {
     private let hasBias: Bool
     let count: Int
 
+    var memory: Tensor { lines }
+
     /// Prepares the statistics of one batch.
     ///
     /// - Parameter input: [batch, channels, spatial...].

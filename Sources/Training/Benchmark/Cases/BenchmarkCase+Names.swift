@@ -25,9 +25,12 @@ extension BenchmarkCase: LosslessStringConvertible {
         self = made
     }
 
+    /// The largest size.
+    static let largestSize = 65_536
+
     /// Reads a size; nil for what is none, such as "0", "+1" and "01".
     private static func size(_ text: String) -> Int? {
-        Int(text).flatMap { (1...65_536).contains($0) && "\($0)" == text ? $0 : nil }
+        Int(text).flatMap { (1...largestSize).contains($0) && "\($0)" == text ? $0 : nil }
     }
 
     private init?(family: String, _ sizes: [Int]) {

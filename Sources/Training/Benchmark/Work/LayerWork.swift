@@ -24,6 +24,11 @@ struct LayerWork {
             inputs = weight[1]
             rows = use.input.count / weight[1]
             inputMoment = .symmetricProduct(dimension: inputs, rows: rows)
+        case .transposedLinear:
+            outputs = weight[1]
+            inputs = weight[0]
+            rows = use.input.count / weight[0]
+            inputMoment = .symmetricProduct(dimension: inputs, rows: rows)
         case .convolution(let geometry) where geometry.groups == 1 && !geometry.isTransposed:
             outputs = weight[0]
             inputs = weight.dropFirst().reduce(1, *)

@@ -100,7 +100,9 @@ extension OptimizerError {
     var isNumerical: Bool {
         switch self {
         case .lossNotFinite, .inversionFailed, .preconditionerFailed, .quadraticModelFailed, .stepsRejected: true
-        case .unreachedParameters, .unknownNames, .approximationNotPossible, .examplesNotFound, .usesChanged: false
+        case .invalidBatch, .unreachedParameters, .unknownNames, .approximationNotPossible, .examplesNotFound,
+            .usesChanged, .memoryExceeded:
+            false
         }
     }
 }

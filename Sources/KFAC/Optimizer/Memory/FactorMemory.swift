@@ -1,0 +1,136 @@
+/// What one factor of a layer's curvature takes of memory.
+public struct FactorMemory: Sendable, Hashable {
+    /// What a factor is of.
+    public enum Side: String, Sendable, Hashable {
+        /// What goes into the layer.
+        case input
+        /// The gradients of what comes out of it.
+        case output
+        /// The parameters themselves.
+        case parameters
+    }
+
+    /// Which entries a factor keeps.
+    public enum Structure: Sendable, Hashable {
+        /// The diagonal, or a 2x2 matrix for each unit.
+        case diagonal
+        /// All entries, of each group by itself.
+        case dense
+        /// Dense blocks of at most `size` rows, the bias's not counted.
+        case blocks(count: Int, size: Int)
+    }
+
+    /// What messages call the layer.
+    public let layer: String
+    /// What the factor is of.
+    public let side: Side
+    /// The number of rows and columns.
+    public let dimension: Int
+    /// Which entries are kept.
+    public let structure: Structure
+    /// The bytes of the running average.
+    public let averageBytes: Int
+    /// The bytes of what is kept of its inverse; 0 where only that of the whole curvature is.
+    public let inverseBytes: Int
+    /// The bytes that are needed besides while the inverse is computed.
+    public let workBytes: Int
+    /// The bytes of the running average if it were kept with all its entries.
+    public let denseBytes: Int
+
+    /// - Parameters:
+    ///   - isDiagonalised: Whether inverses come from eigendecompositions.
+    ///   - keepsInverse: Whether a matrix of its own is kept of the inverse.
+    init(
+        layer: String, side: Side, shape: FactorShape, isDiagonalised: Bool, keepsInverse: Bool, elementBytes: Int
+    ) {
+        self.layer = layer
+        self.side = side
+        dimension = shape.dimension
+        switch shape {
+        case .diagonal, .unitwise: structure = .diagonal
+        case .dense, .repeated, .series: structure = .dense
+        case .blocks(let layout): structure = .blocks(count: layout.blockCount, size: layout.size)
+        }
+        averageBytes = byteCount(shape.averageEntries, elementBytes)
+        inverseBytes = keepsInverse ? byteCount(shape.inverseEntries, elementBytes) : 0
+        // A Cholesky factor and its inverse, or a copy and what LAPACK works with.
+        workBytes = byteCount(shape.matrixEntries * (isDiagonalised ? 4 : 2), elementBytes)
+        denseBytes = byteCount(shape.denseEntries, elementBytes)
+    }
+}
+
+extension FactorMemory: CustomStringConvertible {
+    /// What it is, how large, and how it is kept.
+    public var description: String {
+        let own = side == .parameters ? layer : "\(layer) (\(side))"
+        switch structure {
+        case .diagonal: return "\(own), dimension \(dimension), diagonal: \(bytes(averageBytes))"
+        case .dense: return "\(own), dimension \(dimension), dense: \(bytes(averageBytes))"
+        case .blocks(let count, let size):
+            return "\(own), dimension \(dimension), \(count) blocks of up to \(size): \(bytes(averageBytes))"
+        }
+    }
+}
+
+// In floating point: dimensions of millions have more entries than 64 bits count.
+extension FactorShape {
+    /// The number of entries of the running average.
+    fileprivate var averageEntries: Double {
+        switch self {
+        case .diagonal(let dimension): Double(dimension)
+        case .unitwise(let units): 3 * Double(units)
+        case .repeated(let channels, _, _, _): square(channels) + Double(channels)
+        case .series: 2 * matrixEntries
+        case .dense, .blocks: matrixEntries
+        }
+    }
+
+    /// The number of entries that are kept of the inverse.
+    fileprivate var inverseEntries: Double {
+        switch self {
+        case .repeated(_, _, _, isExact: true): matrixEntries
+        case .repeated(_, _, let hasBias, _): matrixEntries + Double(dimension + (hasBias ? 1 : 0))
+        case .series(_, .symmetricLag): matrixEntries
+        default: averageEntries
+        }
+    }
+
+    /// The number of entries of all matrices that are inverted; 0 of diagonals.
+    fileprivate var matrixEntries: Double {
+        switch self {
+        case .diagonal, .unitwise: return 0
+        case .dense(let dimension, let groups): return Double(groups) * square(dimension)
+        case .series(let dimension, _): return square(dimension)
+        case .repeated(let channels, _, _, let isExact): return square(isExact ? dimension : channels)
+        case .blocks(let layout):
+            return Double(layout.groups) * (Double(layout.count) * square(layout.size) + square(layout.lastSize))
+        }
+    }
+
+    /// The number of entries if all were kept, of each group by itself.
+    fileprivate var denseEntries: Double {
+        let groups =
+            switch self {
+            case .dense(_, let groups): groups
+            case .blocks(let layout): layout.groups
+            default: 1
+            }
+        return Double(dimension) * Double(dimension) / Double(groups)
+    }
+}
+
+private func square(_ number: Int) -> Double { Double(number) * Double(number) }
+
+/// The bytes of so many elements, at most as many as an integer holds.
+func byteCount(_ elements: Double, _ elementBytes: Int) -> Int {
+    Int(min(elements * Double(elementBytes), 0x1p62))
+}
+
+/// Bytes as messages give them: "4.3 GB".
+func bytes(_ count: Int) -> String {
+    var (value, unit) = (Double(count), 0)
+    let units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"]
+    while value >= 999.95, unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
+    let tenths = (value * 10).rounded() / 10
+    return unit == 0 ? "\(count) bytes" : "\(tenths) \(units[unit])"
+}

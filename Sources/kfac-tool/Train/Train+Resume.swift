@@ -1,0 +1,85 @@
+import ArgumentParser
+import Foundation
+import Training
+
+extension Train {
+    /// Goes on with a run; what is given besides may make it longer or shorter, and must not change it otherwise.
+    func resume(_ path: String, given: [String]) throws {
+        guard runOptions.output == nil else {
+            throw ValidationError("--resume goes on in the run's own folder: leave --output out.")
+        }
+        let point = try ResumePoint(path)
+        point.notes.forEach(StandardStreams.note)
+        let own = try Self.stored(point)
+        // A length that is given takes the place of the run's own.
+        var arguments = point.arguments
+        if runOptions.hasLength {
+            arguments = Self.removing(RunOptions.lengthOptions, from: arguments)
+            if let epochs = runOptions.epochs { arguments.append("--epochs=\(epochs)") }
+            if let steps = runOptions.steps { arguments.append("--steps=\(steps)") }
+        }
+        let rest = Self.removing(["--resume"] + RunOptions.lengthOptions, from: given)
+        let command = try Train.parse(arguments + rest)
+        if let difference = ChosenOption.difference(stored: own.chosen, current: command.chosen) {
+            throw CheckpointError.otherSettings("\(point.place.path)/checkpoints", difference: difference)
+        }
+        let problem = own.problemOptions.problem
+        let isAsLong = command.runOptions.length(of: problem) == own.runOptions.length(of: problem)
+        try command.train(arguments: isAsLong ? point.arguments : arguments, from: point)
+    }
+
+    /// The options of a run; help that is asked for in there is no reason to end well.
+    private static func stored(_ point: ResumePoint) throws -> Train {
+        do { return try Train.parse(point.arguments) } catch {
+            let isRefusal = !Train.exitCode(for: error).isSuccess
+            let reason = isRefusal ? Train.message(for: error) : "they ask for help"
+            throw ToolError(
+                "the options that the run in \(point.place.path) was started with cannot be used: \(reason): start the run "
+                    + "again")
+        }
+    }
+
+    /// All that decides on what a run does, but for its length and its data.
+    var chosen: [ChosenOption] {
+        let problem = problemOptions.problem
+        return problemOptions.chosen + optimizerOptions.chosen(on: problem) + runOptions.chosen(on: problem)
+            + [ChosenOption("--device", machineOptions.device)]
+    }
+
+    /// A command line without some options and their values.
+    static func removing(_ options: [String], from arguments: [String]) -> [String] {
+        var rest: [String] = []
+        var skipsNext = false
+        for argument in arguments {
+            if skipsNext {
+                skipsNext = false
+            } else if options.contains(argument) {
+                skipsNext = true
+            } else if !options.contains(where: { argument.hasPrefix("\($0)=") }) {
+                rest.append(argument)
+            }
+        }
+        return rest
+    }
+
+    /// Refuses a length that the run has passed already.
+    func requireLength(_ steps: Int, from checkpoint: Checkpoint) throws {
+        let done = checkpoint.manifest.progress.summary.steps
+        guard runOptions.hasLength, steps < done else { return }
+        let option = runOptions.epochs.map { "--epochs \($0)" } ?? "--steps \(runOptions.steps ?? 0)"
+        throw ValidationError(
+            "\(option) comes to \(steps) steps, and the run has done \(done) already: give a greater number.")
+    }
+
+    /// Tells where lines of a run are missing that its checkpoint knows of.
+    static func noteMetrics(of point: ResumePoint) {
+        guard let expected = point.checkpoint?.manifest.progress.metricsByteCount else { return }
+        let path = "\(point.place.path)/metrics.jsonl"
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        let size = (attributes?[.size] as? Int) ?? 0
+        guard size < expected else { return }
+        StandardStreams.note(
+            "\(path) has \(size) bytes, and had \(expected) when the checkpoint was written: lines of steps before it "
+                + "are missing")
+    }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import TestSupport
+import Testing
+
+@testable import kfac_tool
+
+/// A resumed run that is told to be another one says which options differ, as they are typed.
+@Suite struct ResumeOptionTests {
+    /// A run's options, and one of which each changes.
+    static let changes: [(run: String, change: String, option: String)] =
+        [
+            ("", "--problem poisson", "--problem"), ("", "--train-limit 7", "--train-limit"),
+            ("--problem resnet20", "--augment", "--augment"),
+            ("--problem fashion-mnist-autoencoder", "--initialization sparse", "--initialization"),
+            ("", "--optimizer adam", "--optimizer"), ("", "--learning-rate 0.3", "--learning-rate"),
+            ("", "--learning-rate-schedule cosine", "--learning-rate-schedule"), ("", "--momentum 0.3", "--momentum"),
+            ("--step-rule quadratic-model", "--momentum 0.9", "--momentum"),
+            ("--optimizer sgd", "--nesterov", "--nesterov"),
+            ("--optimizer sgd", "--weight-decay 0.1", "--weight-decay"),
+            ("", "--inverse-period 3", "--inverse-period"), ("", "--no-guards", "--no-guards"),
+            ("--no-guards", "--guards", "--no-guards"), ("", "--step-rule gradient-momentum", "--step-rule"),
+            ("", "--damping 0.3", "--damping"), ("--damping 0.3", "--damping 0.4", "--damping"),
+            ("", "--damping-rule adaptive", "--damping-rule"),
+            ("--damping-rule adaptive", "--damping-interval 3", "--damping-interval"),
+            ("--damping-rule adaptive", "--damping 0.3", "--damping"),
+            ("--damping-rule adaptive", "--damping-decay 0.5", "--damping-decay"),
+            ("--damping-rule adaptive", "--minimum-damping 0.05", "--minimum-damping"),
+            ("", "--damping-split exact", "--damping-split"), ("", "--norm-constraint 1", "--norm-constraint"),
+            ("", "--estimation exact", "--estimation"), ("", "--statistics-period 3", "--statistics-period"),
+            ("", "--statistics-fraction 0.5", "--statistics-fraction"),
+            ("--step-rule quadratic-model", "--model-fraction 0.5", "--model-fraction"),
+            ("", "--inverse-schedule background", "--inverse-schedule"),
+            ("--inverse-schedule when-stale", "--staleness 0.5", "--staleness"), ("", "--burn-in 1", "--burn-in"),
+            ("", "--l2 0.1", "--l2"), ("", "--batch-size 7", "--batch-size"),
+            ("", "--batch-growth 7", "--batch-growth"),
+            ("", "--test-period 7", "--test-period"), ("", "--test-limit 7", "--test-limit"),
+            ("", "--average 0.5", "--average"), ("", "--initial-weights w", "--initial-weights"),
+            ("", "--seed 7", "--seed"),
+            ("", "--device cuda", "--device"),
+        ]
+
+    /// Options that change no run, or a run's length only, or whose content counts.
+    static let unchanging: Set<String> = [
+        "data", "epochs", "steps", "output", "quiet", "resume", "checkpoint-interval", "checkpoint-period",
+        "keep-checkpoints", "no-checkpoints", "threads", "version", "help", "guards",
+    ]
+
+    private static func command(_ line: String) throws -> Train {
+        try Train.parse(line.split(separator: " ").map(String.init))
+    }
+
+    @Test(arguments: changes.indices) func exactlyTheChangedOptionIsNamed(index: Int) throws {
+        let (run, change, option) = Self.changes[index]
+        let (stored, current) = (try Self.command(run).chosen, try Self.command("\(run) \(change)").chosen)
+        let difference = try #require(ChosenOption.difference(stored: stored, current: current))
+        #expect(
+            difference.wholeMatch(of: /(--[-a-z0-9]+) is [-.\w]+( given)? there and [-.\w]+ here/)?.1 ?? "" == option)
+        // Both ways.
+        #expect(ChosenOption.difference(stored: current, current: stored)?.hasPrefix("\(option) is ") == true)
+        #expect(ChosenOption.difference(stored: current, current: current) == nil)
+    }
+
+    @Test func noOptionIsForgotten() throws {
+        let names = NumericOptionTests.train.map(\.name) + NumericOptionTests.others["train"]!
+        let changing = Set(Self.changes.map { String($0.option.dropFirst(2)) })
+        #expect(Set(names) == changing.union(Self.unchanging))
+        #expect(Set(try Self.command("").chosen.map { String($0.name.dropFirst(2)) }) == changing)
+    }
+
+    /// What the run has by default is no change.
+    @Test func defaultsThatAreGivenAreNoDifference() throws {
+        let stored = try Self.command("")
+        let current = try Self.command(
+            "--damping 0.1 --learning-rate 0.1 --momentum 0.9 --inverse-period 10 --batch-size 256 --guards --l2 0 --seed 0"
+        )
+        #expect(ChosenOption.difference(stored: stored.chosen, current: current.chosen) == nil)
+    }
+
+    @Test func severalOptionsAreAllNamed() throws {
+        let difference = ChosenOption.difference(
+            stored: try Self.command("").chosen, current: try Self.command("--l2 0.1 --damping 0.3 --seed 2").chosen)
+        #expect(
+            difference
+                == "--damping is 0.1 there and 0.3 here, --l2 is 0.0 there and 0.1 here, --seed is 0 there and 2 here")
+    }
+}
