@@ -48,13 +48,12 @@ import Testing
             "train --problem fashion-mnist-autoencoder --initialization sparse --initial-weights w",
             "--initialization has no effect with --initial-weights: leave one of them out."
         ),
-        ("train --initial-weights=", "--initial-weights needs the path of a file; an empty text was given."),
         (
-            "compare --search kfac.damping-decay=0.9",
+            "compare --method kfac --search kfac.damping-decay=0.9",
             "--search kfac.damping-decay=0.9: --damping-decay is for --damping-rule adaptive only."
         ),
         (
-            "compare --search sgd.damping=1",
+            "compare --method sgd --search sgd.damping=1",
             "--search sgd.damping=1: --damping is for --optimizer kfac only; the optimizer is sgd."
         ),
         (
@@ -101,9 +100,10 @@ import Testing
         "train --problem fashion-mnist-autoencoder --step-rule fixed --norm-constraint 1",
         "train --inverse-schedule when-stale --staleness 0.1", "train --steps 5 --burn-in 4",
         "train --resume run --staleness 0.1", "train --resume run --nesterov",
-        "compare --search kfac.staleness=0.1:0.5 --search kfac.inverse-schedule=when-stale",
-        "compare --search kfac.damping-rule=fixed,adaptive --search kfac.damping-decay=0.9",
-        "compare --problem fashion-mnist-autoencoder --search kfac.damping-interval=3,5", "bench --list --scaling",
+        "compare --method kfac --search kfac.staleness=0.1:0.5 --search kfac.inverse-schedule=when-stale",
+        "compare --method kfac --search kfac.damping-rule=fixed,adaptive --search kfac.damping-decay=0.9",
+        "compare --method kfac --problem fashion-mnist-autoencoder --search kfac.damping-interval=3,5",
+        "bench --list --scaling",
     ])
     func optionsWithAnEffectAreTaken(line: String) throws {
         _ = try KFACTool.parseAsRoot(line.split(separator: " ").map(String.init))

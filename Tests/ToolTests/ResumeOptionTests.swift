@@ -55,14 +55,14 @@ import Testing
         let (stored, current) = (try Self.command(run).chosen, try Self.command("\(run) \(change)").chosen)
         let difference = try #require(ChosenOption.difference(stored: stored, current: current))
         #expect(
-            difference.wholeMatch(of: /(--[-a-z0-9]+) is [-.\w]+( given)? there and [-.\w]+ here/)?.1 ?? "" == option)
+            difference.wholeMatch(of: /(--[-a-z0-9]+) is [-.:\w]+( given)? there and [-.:\w]+ here/)?.1 ?? "" == option)
         // Both ways.
         #expect(ChosenOption.difference(stored: current, current: stored)?.hasPrefix("\(option) is ") == true)
         #expect(ChosenOption.difference(stored: current, current: current) == nil)
     }
 
     @Test func noOptionIsForgotten() throws {
-        let names = NumericOptionTests.train.map(\.name) + NumericOptionTests.others["train"]!
+        let names = NumericOptionTests.train + NumericOptionTests.others["train"]!
         let changing = Set(Self.changes.map { String($0.option.dropFirst(2)) })
         #expect(Set(names) == changing.union(Self.unchanging))
         #expect(Set(try Self.command("").chosen.map { String($0.name.dropFirst(2)) }) == changing)

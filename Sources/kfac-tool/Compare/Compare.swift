@@ -55,6 +55,7 @@ struct Compare: ParsableCommand {
         } optimizer: { run, problem, generator in
             let optimizer = plan.methods.first { $0.label == run.method }?.optimizer ?? run.method
             let options = try OptimizerOptions(optimizer: optimizer, run.settings)
+            try options.check(on: source.name, steps: run.steps)
             return options.setup(steps: run.steps, problem: source.name, layers: problem.layerChoices)
                 .make(problem.parameters, generator: generator)
         }

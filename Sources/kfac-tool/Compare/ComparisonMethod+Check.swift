@@ -6,7 +6,7 @@ extension ComparisonMethod {
     ///
     /// Each must be possible, and each option must have an effect in one of them.
     func check(on problem: ProblemName, _ run: ComparisonRunOptions) throws {
-        let trials = isTunable ? min(run.tuning.trials, Self.mostChecked) : 1
+        let trials = dependsOnTrial(on: problem) ? min(run.tuning.trials, Self.mostChecked) : 1
         var reasons: [String: String] = [:]
         var effective: Set<String> = []
         for trial in 0..<trials {
@@ -26,6 +26,16 @@ extension ComparisonMethod {
             guard let reason = reasons["--\(option.name)"], !effective.contains("--\(option.name)") else { continue }
             throw ValidationError("--search \(label).\(option.name)=\(option.range): \(reason)")
         }
+    }
+
+    /// Whether trials search an option whose effect or bounds depend on others; else one stands for all.
+    private func dependsOnTrial(on problem: ProblemName) -> Bool {
+        var dependent = OptimizerOptions.dependent
+        let isAdaptive = KFACDefaults(problem).dampingRule == .adaptive
+        if isAdaptive || options.contains(where: { $0.name == "minimum-damping" }) {
+            dependent.insert("damping")
+        }
+        return options.contains { !$0.range.isFixed && dependent.contains($0.name) }
     }
 
     /// More trials than anybody waits for are not looked at one by one.

@@ -52,6 +52,12 @@ struct OptimizerOptions: ParsableArguments {
 
     @OptionGroup(title: "K-FAC") var kfac: KFACOptions
 
+    /// The options whose effect or bounds depend on others, or that others' depend on.
+    static let dependent: Set<String> = [
+        "momentum", "nesterov", "step-rule", "damping-rule", "damping-interval", "damping-decay", "minimum-damping",
+        "norm-constraint", "model-fraction", "inverse-schedule", "staleness", "burn-in",
+    ]
+
     /// The options that have no effect beside the others on a problem.
     func misplaced(on problem: ProblemName) -> [MisplacedOption] {
         let defaults = KFACDefaults(problem)
@@ -81,11 +87,13 @@ struct OptimizerOptions: ParsableArguments {
             option, "\(option) is for --optimizer \(list) only; the optimizer is \(optimizer.rawValue).")
     }
 
-    /// Checks that the options fit each other in a run of a number of steps on a problem.
-    func check(on problem: ProblemName, steps: Int) throws {
+    /// Checks that the options fit each other in a run on a problem.
+    ///
+    /// - Parameter steps: The number of steps of the run; nil while it is not known.
+    func check(on problem: ProblemName, steps: Int?) throws {
         guard optimizer == .kfac else { return }
         try kfac.requireOrder(KFACDefaults(problem))
-        if let burnIn = kfac.burnIn, burnIn >= steps {
+        if let steps, let burnIn = kfac.burnIn, burnIn >= steps {
             throw ValidationError(
                 "--burn-in must be less than the number of steps, \(steps); \(burnIn) was given.")
         }

@@ -57,7 +57,7 @@ struct Train: ParsableCommand {
         if problemOptions.initialization != nil, runOptions.initialWeights != nil {
             throw ValidationError("--initialization has no effect with --initial-weights: leave one of them out.")
         }
-        if let steps = runOptions.steps { try optimizerOptions.check(on: problem, steps: steps) }
+        try optimizerOptions.check(on: problem, steps: runOptions.steps)
     }
 
     func run() throws {

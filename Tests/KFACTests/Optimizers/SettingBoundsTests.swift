@@ -48,7 +48,8 @@ import Torch
             { .init(rule: .quadraticModel(.init(rescaling: .constant($0)))) }, { .init(damping: .constant($0)) },
             { .init(damping: .adaptive(.init(initial: $0, minimum: 0))) },
             { .init(damping: .adaptive(.init(decay: $0))) },
-            { .init(damping: .adaptive(.init(minimum: $0))) }, { .init(damping: .adaptive(.init(maximum: $0))) },
+            { .init(damping: .adaptive(.init(minimum: $0))) },
+            { .init(damping: .adaptive(.init(initial: 0, minimum: 0, maximum: $0))) },
             { .init(damping: .adaptive(.init(prediction: .exact(fraction: $0)))) },
             { .init(preconditionerDamping: .proportional($0)) },
             { .init(preconditionerDamping: .scheduled(.constant($0))) },
@@ -175,7 +176,7 @@ import Torch
         #expect(Self.descriptions[index].0.description == Self.descriptions[index].1)
     }
 
-    @Test(arguments: sentences.indices) func aDefectStopsTheProgram(index: Int) async {
+    @Test(arguments: [0, 7]) func aDefectStopsTheProgram(index: Int) async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             [index = index as Int] in _ = KFACOptimizer([], configuration: Self.sentences[index].0)
         }

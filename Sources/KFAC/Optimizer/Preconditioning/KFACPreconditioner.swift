@@ -70,8 +70,8 @@ public final class KFACPreconditioner {
 
     /// The damped inverse curvature times gradients, or other vectors in the shapes of the parameters.
     ///
-    /// Those of parameters without a block (see ``LayerChoices/firstOrder``) or that the last batch did not use, and all
-    /// before the first inverses, are given back as they are.
+    /// Those of parameters without a block (see ``LayerChoices/firstOrder``), and all before the first inverses, are given
+    /// back as they are. A layer that the last batch did not use has the inverse that it had.
     ///
     /// - Parameter gradients: In the order of ``parameters``; read only.
     public func precondition(_ gradients: [Tensor]) -> [Tensor] {
@@ -80,12 +80,17 @@ public final class KFACPreconditioner {
                 "KFACPreconditioner.precondition: gradients of shapes \(gradients.map(\.shape)) for parameters of shapes "
                     + "\(parameters.map(\.tensor.shape))")
         }
-        var results = Dictionary(uniqueKeysWithValues: zip(parameters.map(\.tensor.id), gradients))
-        let moved = withoutGradients {
-            optimizer.precondition(optimizer.parameters.map { results[$0.tensor.id]!.detached() })
+        let numbers = Dictionary(
+            uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
+        let blocks = optimizer.layers.blocks
+        let positions = blocks.map { block in
+            let own = block.parameters.compactMap { numbers[$0.tensor.id] }
+            return own.count == block.parameters.count ? own : nil
         }
-        for (parameter, result) in zip(optimizer.parameters, moved) { results[parameter.tensor.id] = result }
-        return parameters.map { results[$0.tensor.id]! }
+        return withoutGradients {
+            optimizer.preconditioner.apply(
+                blocks, positions: positions, to: gradients.map { $0.detached() }, thin: [:])
+        }
     }
 
     /// Copies everything that later updates depend on, but for the parameters and the configuration.
