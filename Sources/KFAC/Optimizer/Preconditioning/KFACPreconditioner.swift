@@ -22,9 +22,10 @@ public final class KFACPreconditioner {
     public struct Update: Sendable {
         /// The loss, the state of the inverses, what guards did, and the times.
         public let report: StepReport
-        /// The gradients of the mean loss, in the order of ``KFACPreconditioner/parameters``: zeros for those that the loss
-        /// does not depend on; nil where a guard rejected the batch, which ``StepReport/guards`` explains.
-        public let gradients: [Tensor]?
+        /// The gradients of the mean loss, in the order of ``KFACPreconditioner/parameters``: nil for those that the loss does
+        /// not depend on or that are frozen; nil for all where a guard rejected the batch, which ``StepReport/guards``
+        /// explains.
+        public let gradients: [Tensor?]?
     }
 
     /// What gradients are of: the given parameters that require a gradient and are not excluded, in the given order.
@@ -64,7 +65,7 @@ public final class KFACPreconditioner {
         return Update(
             report: report,
             gradients: gradients.map { found in
-                parameters.map { found[$0.tensor.id] ?? Tensor.zeros(like: $0.tensor.detached()) }
+                parameters.map { found[$0.tensor.id] }
             })
     }
 
@@ -75,17 +76,30 @@ public final class KFACPreconditioner {
     ///
     /// - Parameter gradients: In the order of ``parameters``; read only.
     public func precondition(_ gradients: [Tensor]) -> [Tensor] {
-        guard gradients.map(\.shape) == parameters.map(\.tensor.shape) else {
+        precondition(gradients.map(Optional.some)).map { $0! }
+    }
+
+    /// The damped inverse curvature times the gradients of an update; nil for those that there are not.
+    ///
+    /// - Parameter gradients: In the order of ``parameters``, as ``Update/gradients``; read only.
+    public func precondition(_ gradients: [Tensor?]) -> [Tensor?] {
+        guard gradients.fit(parameters.map(\.tensor.shape)) else {
             fatalError(
-                "KFACPreconditioner.precondition: gradients of shapes \(gradients.map(\.shape)) for parameters of shapes "
-                    + "\(parameters.map(\.tensor.shape))")
+                "KFACPreconditioner.precondition: gradients of shapes \(gradients.shapes) for parameters of "
+                    + "shapes \(parameters.map(\.tensor.shape))")
         }
-        var results = Dictionary(uniqueKeysWithValues: zip(parameters.map(\.tensor.id), gradients))
+        var results: [Tensor.ID: Tensor] = [:]
+        for (index, gradient) in gradients.reached { results[parameters[index].tensor.id] = gradient }
         let moved = withoutGradients {
-            optimizer.precondition(optimizer.parameters.map { results[$0.tensor.id]!.detached() })
+            optimizer.precondition(
+                optimizer.parameters.map {
+                    results[$0.tensor.id]?.detached() ?? Tensor.zeros(like: $0.tensor.detached())
+                })
         }
-        for (parameter, result) in zip(optimizer.parameters, moved) { results[parameter.tensor.id] = result }
-        return parameters.map { results[$0.tensor.id]! }
+        for (parameter, result) in zip(optimizer.parameters, moved) where results[parameter.tensor.id] != nil {
+            results[parameter.tensor.id] = result
+        }
+        return parameters.map { results[$0.tensor.id] }
     }
 
     /// Copies everything that later updates depend on, but for the parameters and the configuration.
