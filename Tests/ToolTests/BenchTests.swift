@@ -72,8 +72,14 @@ import Testing
     }
 
     @Test(arguments: [
-        (["--repeats", "0"], "--repeats must be from 1 to 1000; 0 was given."),
-        (["--threads", "0"], "--threads must be from 1 to 1024; 0 was given."),
+        (
+            ["--repeats", "0"],
+            "The value '0' is invalid for '--repeats <count>': it must be a whole number from 1 to 1000."
+        ),
+        (
+            ["--threads", "0"],
+            "The value '0' is invalid for '--threads <count>': it must be a whole number from 1 to 1024."
+        ),
         (["--json", ""], "--json needs the path of a file; an empty text was given."),
         (["--csv", "a.csv"], "--csv is for --scaling only."),
         (["--page", "a.html"], "--page is for --scaling only."),

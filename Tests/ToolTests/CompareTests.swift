@@ -144,7 +144,8 @@ import Testing
         ),
         (
             ["--search", "sgd.momentum=0.5,2"],
-            "--search sgd.momentum=0.5,2: --momentum must be at least 0 and less than 1; 2.0 was given."
+            "--search sgd.momentum=0.5,2: The value '2' is invalid for '--momentum <momentum>': it must be at least 0 and "
+                + "below 1."
         ),
         (
             ["--search", "sgd.momentum=0.5", "--search", "sgd.momentum=0.6"], "--search sgd.momentum is given twice."
@@ -158,11 +159,26 @@ import Testing
             "--target best:adam is for a method that takes no part; the methods are sgd, kfac."
         ),
         (["--target", "best:sgd"], "--target best:sgd is given twice."),
-        (["--target", "low"], "The value 'low' is invalid for '--target <target>'"),
-        (["--seeds", "0"], "--seeds must be from 1 to 1000000; 0 was given."),
-        (["--trials", "0"], "--trials must be from 1 to 1000000; 0 was given."),
-        (["--steps", "0"], "--steps must be from 1 to 1000000; 0 was given."),
-        (["--threads", "0"], "--threads must be from 1 to 1024; 0 was given."),
+        (
+            ["--target", "low"],
+            "The value 'low' is invalid for '--target <target>': it must be a finite number, or best:METHOD with a method's label."
+        ),
+        (
+            ["--seeds", "0"],
+            "The value '0' is invalid for '--seeds <count>': it must be a whole number from 1 to 10000."
+        ),
+        (
+            ["--trials", "0"],
+            "The value '0' is invalid for '--trials <count>': it must be a whole number from 1 to 10000."
+        ),
+        (
+            ["--steps", "0"],
+            "The value '0' is invalid for '--steps <count>': it must be a whole number from 1 to 1000000000."
+        ),
+        (
+            ["--threads", "0"],
+            "The value '0' is invalid for '--threads <count>': it must be a whole number from 1 to 1024."
+        ),
         (["--output", ""], "--output needs the path of a folder; an empty text was given."),
     ]
 

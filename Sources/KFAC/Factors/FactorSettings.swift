@@ -62,8 +62,8 @@ extension FactorSettings: CheckedSettings {
         [
             SettingBounds.eigenThreshold.defect("the threshold for eigendecompositions", eigenThreshold),
             SettingBounds.eigenvalueFloor.defect("the floor of the eigenvalues", eigenvalueFloor),
-            SettingBounds.period.defect("the limit of a factor's dimension", dimensionLimit),
-            SettingBounds.period.defect("the size of a factor's blocks", blockSize), costModel.defect,
+            SettingBounds.dimension.defect("the limit of a factor's dimension", dimensionLimit),
+            SettingBounds.dimension.defect("the size of a factor's blocks", blockSize), costModel.defect,
         ].firstDefect
     }
 }

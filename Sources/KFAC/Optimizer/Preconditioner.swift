@@ -275,6 +275,7 @@ extension Preconditioner {
                 snapshot.set("matrix", stored.inverse)
                 snapshot.set("step", stored.step)
                 if let rung = stored.rung { snapshot.set("rung", rung) }
+                if idle.contains(ObjectIdentifier(block)) { snapshot.set("isIdle", 1) }
             }
         }
         guard let pending else { return }
@@ -301,7 +302,14 @@ extension Preconditioner {
         from reader: SnapshotReader, blocks: [any CurvatureBlock], _ take: @escaping (Preconditioner) -> Void
     ) {
         var restored = Preconditioner()
-        if reader.contains("stored") { restored.inverses = blocks.map { stored(for: $0, in: reader) } }
+        if reader.contains("stored") {
+            restored.inverses = blocks.map { stored(for: $0, in: reader) }
+            let idle = blocks.filter { block in
+                let name = "stored.\(block.name).isIdle"
+                return reader.contains(name) && reader.integer(name) == 1
+            }
+            restored.idle = Set(idle.map { ObjectIdentifier($0) })
+        }
         if reader.contains("lastStep") { restored.lastStep = reader.integer("lastStep") }
         if reader.contains("pending") {
             let reader = reader.under("pending")
@@ -336,6 +344,7 @@ extension Preconditioner {
         of block: any CurvatureBlock, from reader: SnapshotReader, among blocks: [any CurvatureBlock]
     ) -> (inout Preconditioner) -> Void {
         let restored = stored(for: block, in: reader)
+        reader.skip("stored.\(block.name).isIdle")
         return { preconditioner in
             guard let index = blocks.firstIndex(where: { $0 === block }),
                 preconditioner.inverses.indices.contains(index)

@@ -41,6 +41,9 @@ extension SettingBounds {
     /// The number of inverses from which on one eigendecomposition serves them all.
     static let eigenThreshold = whole(0...1_000_000)
 
+    /// A number of rows or units: at least one, and as many as one likes.
+    package static let dimension = whole(1...Int.max)
+
     // MARK: Steps
 
     /// The number of steps between two things.

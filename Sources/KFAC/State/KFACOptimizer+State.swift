@@ -23,7 +23,10 @@ extension KFACOptimizer {
         // Layers that were loaded and have not been used since.
         for name in unusedLayers {
             snapshot.set("layers.\(name)", unreadState!.part("layers.\(name)"))
-            snapshot.set("inverses.stored.\(name)", unreadState!.part("inverses.stored.\(name)"))
+            let inverse = unreadState!.part("inverses.stored.\(name)").tensors.filter { $0.key != "isIdle" }
+            guard !inverse.isEmpty else { continue }
+            snapshot.set("inverses.stored.\(name)", Snapshot(tensors: inverse))
+            snapshot.set("inverses.stored.\(name).isIdle", 1)
         }
         snapshot.set("layerNames", (layers.blocks.map(\.name) + unusedLayers).joined(separator: "\n"))
         return snapshot

@@ -216,6 +216,28 @@ import Torch
             absolute: 1e-14)
     }
 
+    /// A mean over positions: the curvature of the sum divided by their number, for every kind of block.
+    @Test(arguments: [
+        BlockCase.linear, .linearReduce, .linearDiagonal, .convolution, .convolutionDiagonal, .embedding,
+        .scaleAndShiftFull, .scaleAndShiftDiagonal, .scaleAndShiftUnitwise, .biasAlone, .biasAloneDiagonal,
+        .genericDiagonal, .genericFull, .transposed,
+    ])
+    func theMeanOverPositionsDividesByTheirNumber(_ kind: BlockCase) throws {
+        let parameters = kind.parameters()
+        func probe(_ reduction: Loss.Reduction) throws -> CurvatureProbe {
+            try CurvatureProbe(parameters, estimation: .exact, choices: kind.choices) {
+                let mean = kind.output(parameters).tanh()
+                return Loss(
+                    Normal(mean: mean), targets: Tensor.zeros(mean.shape, dtype: .float64), reduction: reduction)
+            }
+        }
+        let (examples, positions) = (try probe(.meanOverExamples), try probe(.meanOverPositions))
+        let share = examples.loss.normalizer / positions.loss.normalizer
+        #expect(share < 1)
+        expectClose(
+            try positions[0].denseMatrix(), try examples[0].denseMatrix() * share, relative: 1e-10, absolute: 1e-14)
+    }
+
     /// A batch of which nothing counts says nothing, and lets the others fade.
     @Test func aBatchWithoutAnything() throws {
         let texts = Texts()

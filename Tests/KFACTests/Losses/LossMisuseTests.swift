@@ -138,7 +138,8 @@ import Torch
             let loss = Loss(Normal(mean: mean), targets: Tensor.zeros([2, 1]))
             _ = Estimation.sampled(draws: 0).gradients(of: loss, withRespectTo: [mean], using: &generator)
         }
-        expectMessage(result, "Estimation: 0 draws; at least one is needed")
+        expectMessage(
+            result, "Estimation: the number of draws of the estimation must be a whole number from 1 to 10000; 0")
     }
 
     @Test func products() async {

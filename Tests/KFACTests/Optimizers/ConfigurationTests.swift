@@ -89,6 +89,8 @@ import Torch
             _ = KFACOptimizer([], configuration: .init(inverses: .together(every: 0)))
         }
         let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-        #expect(text.contains("KFACOptimizer: the period of the inverses must be a whole number from 1 to 1000000; 0 was given"))
+        #expect(
+            text.contains(
+                "KFACOptimizer: the period of the inverses must be a whole number from 1 to 1000000; 0 was given"))
     }
 }

@@ -99,7 +99,8 @@ import Torch
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = ParameterAverage([], rule: .exponential(decay: 1))
         }
-        expectMessage(result, "ParameterAverage: the decay 1.0 is not at least 0 and less than 1")
+        expectMessage(
+            result, "ParameterAverage: the decay of the average must be at least 0 and below 1; 1.0 was given")
     }
 }
 

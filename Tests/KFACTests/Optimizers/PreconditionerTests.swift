@@ -121,6 +121,28 @@ import Torch
         #expect(bits(unused.named("unused")) == before)
     }
 
+    /// A layer that the last batch did not use keeps its inverse, and has no gradient.
+    @Test func layersThatTheLastBatchDidNotUse() throws {
+        let (used, other) = (TestLayer([3, 4], seed: 47), TestLayer([3, 4], seed: 48))
+        let x = randomTensor([16, 4], seed: 49)
+        func loss(_ layer: TestLayer) -> Loss {
+            Loss(Categorical(logits: layer(x)), targets: x[.all, 0..<3].argmax())
+        }
+        let curvature = KFACPreconditioner(
+            used.named("used") + other.named("other"),
+            configuration: .init(damping: 0.3, estimation: .exact, inverses: .together(every: 1)))
+        try curvature.update { loss(used) + loss(other) }
+        let vectors = curvature.parameters.map { randomTensor($0.tensor.shape, seed: 46) }
+        let before = curvature.precondition(vectors)
+        #expect((before[2] - vectors[2]).norm().scalar > 0.1)
+        let update = try curvature.update { loss(used) }
+        let after = curvature.precondition(vectors)
+        for index in 2...3 {
+            expectClose(after[index], before[index], absolute: 0)
+            #expect(update.gradients![index] == nil)
+        }
+    }
+
     @Test func stateGoesOn() throws {
         func run(restoringAt restored: Int?) throws -> [[UInt64]] {
             let setting = Setting()

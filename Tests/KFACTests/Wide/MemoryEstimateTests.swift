@@ -8,7 +8,7 @@ import Torch
 @Suite struct MemoryEstimateTests {
     /// The bytes of a snapshot's matrices and vectors: what is not a number by itself.
     private func bytes(_ snapshot: Snapshot) -> Int {
-        let numbers = ["locations.value", "totalWeight", "updateCount", "weight", "scale", "count", "stepCount"]
+        let numbers = ["locations.value", "totalWeight", "updateCount", "weight", "scale", "count", "lagCounts"]
         return snapshot.tensors.filter { entry in
             // Behind it, there may be the order of the axes.
             let name = String(entry.key.prefix { $0 != "@" })

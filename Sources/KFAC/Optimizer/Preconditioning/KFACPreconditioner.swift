@@ -71,35 +71,38 @@ public final class KFACPreconditioner {
 
     /// The damped inverse curvature times gradients, or other vectors in the shapes of the parameters.
     ///
-    /// Those of parameters without a block (see ``LayerChoices/firstOrder``) or that the last batch did not use, and all
-    /// before the first inverses, are given back as they are.
+    /// Those of parameters without a block (see ``LayerChoices/firstOrder``), and all before the first inverses, are given
+    /// back as they are. A layer that the last batch did not use has the inverse that it had.
     ///
     /// - Parameter gradients: In the order of ``parameters``; read only.
     public func precondition(_ gradients: [Tensor]) -> [Tensor] {
         precondition(gradients.map(Optional.some)).map { $0! }
     }
 
-    /// The damped inverse curvature times the gradients of an update; nil for those that there are not.
+    /// The damped inverse curvature times the gradients of an update, nil for those that there are not; they count as
+    /// zero in a layer that has others.
     ///
     /// - Parameter gradients: In the order of ``parameters``, as ``Update/gradients``; read only.
     public func precondition(_ gradients: [Tensor?]) -> [Tensor?] {
         guard gradients.fit(parameters.map(\.tensor.shape)) else {
             fatalError(
-                "KFACPreconditioner.precondition: gradients of shapes \(gradients.shapes) for parameters of "
-                    + "shapes \(parameters.map(\.tensor.shape))")
+                "KFACPreconditioner.precondition: gradients of shapes \(gradients.shapes) for parameters of shapes "
+                    + "\(parameters.map(\.tensor.shape))")
         }
-        var results: [Tensor.ID: Tensor] = [:]
-        for (index, gradient) in gradients.reached { results[parameters[index].tensor.id] = gradient }
-        let moved = withoutGradients {
-            optimizer.precondition(
-                optimizer.parameters.map {
-                    results[$0.tensor.id]?.detached() ?? Tensor.zeros(like: $0.tensor.detached())
-                })
+        let numbers = Dictionary(
+            uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
+        let blocks = optimizer.layers.blocks
+        let positions = blocks.map { block in
+            let own = block.parameters.compactMap { numbers[$0.tensor.id] }
+            return own.count == block.parameters.count && own.contains { gradients[$0] != nil } ? own : nil
         }
-        for (parameter, result) in zip(optimizer.parameters, moved) where results[parameter.tensor.id] != nil {
-            results[parameter.tensor.id] = result
+        let results = withoutGradients {
+            optimizer.preconditioner.apply(
+                blocks, positions: positions,
+                to: zip(gradients, parameters).map { $0?.detached() ?? Tensor.zeros(like: $1.tensor.detached()) },
+                thin: [:])
         }
-        return parameters.map { results[$0.tensor.id] }
+        return zip(gradients, results).map { $0 == nil ? nil : $1 }
     }
 
     /// Copies everything that later updates depend on, but for the parameters and the configuration.
