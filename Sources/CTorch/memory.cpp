@@ -14,14 +14,12 @@ int64_t span(const at::Tensor &tensor) {
     return last + 1;
 }
 
-/// Whether two of the sums Σ index · stride are equal, counted out.
-bool has_equal_addresses(const at::Tensor &tensor) {
-    std::vector<bool> seen(span(tensor));
+/// Calls `visit` with the distance of each element from the first one, until it gives true.
+template <class Visit> bool any_address(const at::Tensor &tensor, Visit visit) {
     std::vector<int64_t> index(tensor.dim());
     int64_t address = 0;
     while (true) {
-        if (seen[address]) return true;
-        seen[address] = true;
+        if (visit(address)) return true;
         auto axis = tensor.dim() - 1;
         for (; axis >= 0; --axis) {
             address += tensor.stride(axis);
@@ -31,6 +29,16 @@ bool has_equal_addresses(const at::Tensor &tensor) {
         }
         if (axis < 0) return false;
     }
+}
+
+/// Whether two of the sums Σ index · stride are equal, counted out.
+bool has_equal_addresses(const at::Tensor &tensor) {
+    std::vector<bool> seen(span(tensor));
+    return any_address(tensor, [&](int64_t address) {
+        if (seen[address]) return true;
+        seen[address] = true;
+        return false;
+    });
 }
 
 } // namespace
@@ -61,6 +69,22 @@ bool ranges_meet(const at::Tensor &a, const at::Tensor &b) {
     auto begin = [](const at::Tensor &x) { return x.storage_offset() * int64_t(x.element_size()); };
     auto end = [&](const at::Tensor &x) { return begin(x) + span(x) * int64_t(x.element_size()); };
     return begin(a) < end(b) && begin(b) < end(a);
+}
+
+bool overlap(const at::Tensor &a, const at::Tensor &b) {
+    if (!ranges_meet(a, b)) return false;
+    auto is_dense = a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense();
+    if (is_dense || a.element_size() != b.element_size()) return true;
+    std::vector<bool> seen(span(a));
+    any_address(a, [&](int64_t address) {
+        seen[address] = true;
+        return false;
+    });
+    auto distance = b.storage_offset() - a.storage_offset();
+    return any_address(b, [&](int64_t address) {
+        address += distance;
+        return address >= 0 && address < int64_t(seen.size()) && seen[address];
+    });
 }
 
 bool is_same_view(const at::Tensor &a, const at::Tensor &b) {

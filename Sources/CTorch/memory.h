@@ -17,6 +17,9 @@ bool overlaps_itself(const at::Tensor &tensor);
 /// Whether the address ranges of two tensors meet, though no address need be in both.
 bool ranges_meet(const at::Tensor &a, const at::Tensor &b);
 
+/// Whether an address is in both tensors; exact for tensors of one element size.
+bool overlap(const at::Tensor &a, const at::Tensor &b);
+
 /// Whether each index has the same address in both tensors.
 bool is_same_view(const at::Tensor &a, const at::Tensor &b);
 

@@ -81,6 +81,11 @@ int64_t kt_rank(kt_tensor tensor) { return borrow(tensor).dim(); }
 int64_t kt_count(kt_tensor tensor) { return borrow(tensor).numel(); }
 bool kt_is_contiguous(kt_tensor tensor) { return borrow(tensor).is_contiguous(); }
 bool kt_shares_memory(kt_tensor a, kt_tensor b) { return share_memory(borrow(a), borrow(b)); }
+const void *kt_memory(kt_tensor tensor) { return borrow(tensor).storage().unsafeGetStorageImpl(); }
+
+kt_status kt_overlap(kt_tensor a, kt_tensor b, bool *out) {
+    return guarded([&] { *out = overlap(borrow(a), borrow(b)); });
+}
 
 void kt_shape(kt_tensor tensor, int64_t *shape) {
     auto sizes = borrow(tensor).sizes();

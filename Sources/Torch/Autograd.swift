@@ -117,4 +117,4 @@ private func withGradientMode<Result, Failure: Error>(
 }
 
 /// Whether the calling thread records operations for differentiation.
-var gradientsAreRecorded: Bool { kt_grad_mode() }
+package var gradientsAreRecorded: Bool { kt_grad_mode() }

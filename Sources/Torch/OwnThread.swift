@@ -1,11 +1,13 @@
 import Foundation
 
 /// The thread that made this value: task-local values reach other threads by the tasks that code starts.
-struct OwnThread: @unchecked Sendable {
+package struct OwnThread: @unchecked Sendable {
     private let thread = pthread_self()
 
+    package init() {}
+
     /// Whether this is that thread.
-    var isCurrent: Bool { pthread_equal(thread, pthread_self()) != 0 }
+    package var isCurrent: Bool { pthread_equal(thread, pthread_self()) != 0 }
 }
 
 extension TaskLocal {

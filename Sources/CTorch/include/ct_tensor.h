@@ -17,6 +17,10 @@ kt_device kt_get_device(kt_tensor tensor);
 bool kt_is_contiguous(kt_tensor tensor);
 /// Whether both are views of one piece of memory, be it of different parts.
 bool kt_shares_memory(kt_tensor a, kt_tensor b);
+/// What tells the piece of memory that a tensor is a view of from others.
+const void *kt_memory(kt_tensor tensor);
+/// Whether an element of both has one address; exact.
+kt_status kt_overlap(kt_tensor a, kt_tensor b, bool *out);
 
 // Creation.
 kt_status kt_from_bytes(const void *bytes, kt_dtype dtype, const int64_t *shape, size_t rank, kt_tensor *out);

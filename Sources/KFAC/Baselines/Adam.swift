@@ -39,9 +39,8 @@ public final class Adam: FirstOrderOptimizer {
 
     private let rule: AdamRule
 
-    /// Creates an optimiser of those of the given parameters that require a gradient.
+    /// Creates an optimiser of the given parameters, frozen ones among them.
     public init(_ parameters: [NamedParameter], configuration: Configuration = Configuration()) {
-        let parameters = parameters.filter(\.tensor.requiresGradient)
         rule = AdamRule(parameters, configuration)
         super.init(parameters, rule)
     }

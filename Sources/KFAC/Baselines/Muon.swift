@@ -66,11 +66,10 @@ public final class Muon: FirstOrderOptimizer {
 
     private let rule: MuonRule
 
-    /// Creates an optimiser of those of the given parameters that require a gradient.
+    /// Creates an optimiser of the given parameters, frozen ones among them.
     ///
     /// A name that no parameter has is an error of the first step.
     public init(_ parameters: [NamedParameter], configuration: Configuration = Configuration()) {
-        let parameters = parameters.filter(\.tensor.requiresGradient)
         rule = MuonRule(parameters, configuration)
         super.init(parameters, rule)
     }

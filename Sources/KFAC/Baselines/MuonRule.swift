@@ -1,7 +1,7 @@
 import Torch
 
 /// The rule of ``Muon``.
-final class MuonRule: GradientRule {
+final class MuonRule: RememberingRule {
     var configuration: Muon.Configuration {
         didSet {
             configuration.requireFixed(since: oldValue)
@@ -9,18 +9,27 @@ final class MuonRule: GradientRule {
             adam.configuration = configuration.adam
         }
     }
-    private let parameters: [NamedParameter]
     /// The numbers of the parameters that are matrices, and of the others.
     private let matrices: [Int]
     private let others: [Int]
-    /// The running mean of the gradient of each matrix.
-    private let means: [Tensor]
+    /// Of the matrices.
+    var memory: RuleMemory<Memory>
     private let adam: AdamRule
     private let unknownNames: [String]
 
+    struct Memory: ParameterMemory {
+        /// The running mean of the gradient.
+        let mean: Tensor
+
+        var tensors: [Tensor] { [mean] }
+
+        func save(to snapshot: inout Snapshot) { snapshot.set("mean", mean) }
+
+        func restore(from reader: SnapshotReader) { reader.tensor("mean", into: mean) }
+    }
+
     init(_ parameters: [NamedParameter], _ configuration: Muon.Configuration) {
         configuration.require(by: "Muon")
-        self.parameters = parameters
         self.configuration = configuration
         var matrices = parameters.indices.filter { index in
             parameters[index].tensor.rank > 1
@@ -31,7 +40,7 @@ final class MuonRule: GradientRule {
         }
         self.matrices = matrices
         others = parameters.indices.filter { !matrices.contains($0) }
-        means = matrices.map { Tensor.zeros(like: parameters[$0].tensor.detached()) }
+        memory = RuleMemory(matrices.map { parameters[$0] }) { Memory(mean: Tensor.zeros(like: $0)) }
         adam = AdamRule(others.map { parameters[$0] }, configuration.adam)
         unknownNames = configuration.adamNames.filter { name in
             !parameters.contains { LayerChoices.name(name, contains: $0.name) }
@@ -48,23 +57,17 @@ final class MuonRule: GradientRule {
                 momentum: configuration.momentum)
     }
 
-    func restorePoint() -> () -> Void {
-        let (own, others) = ([means].restorePoint(), adam.restorePoint())
-        return {
-            own()
-            others()
-        }
-    }
-
-    func update(_ gradients: [Tensor], step: Int, report: inout StepReport) throws(OptimizerError) {
+    func update(_ gradients: [Tensor?], step: Int, report: inout StepReport) throws(OptimizerError) {
         guard unknownNames.isEmpty else { throw OptimizerError.unknownNames(unknownNames) }
+        let own = matrices.map { gradients[$0] }
+        memory.begin(own)
         let directions = report.time(.preconditioning) {
-            zip(matrices, means).map { direction(gradients[$0], mean: $1) }
+            own.reached.map { (index: $0.index, direction: direction($0.gradient, mean: memory[$0.index].mean)) }
         }
         let rate = configuration.learningRate(step)
         report.time(.update) {
-            for (number, direction) in zip(matrices, directions) {
-                let theta = parameters[number].tensor
+            for (index, direction) in directions {
+                let theta = memory.parameters[index].tensor
                 if configuration.weightDecay != 0 { theta.multiply(inPlace: 1 - rate * configuration.weightDecay) }
                 theta.add(inPlace: direction.reshaped(theta.shape), scale: -rate * scale(direction.shape))
             }
@@ -95,12 +98,21 @@ final class MuonRule: GradientRule {
 
 extension MuonRule {
     func save(to snapshot: inout Snapshot) {
-        snapshot.set("mean", means, of: matrices.map { parameters[$0] })
+        memory.save(to: &snapshot)
         snapshot.under("adam") { adam.save(to: &$0) }
     }
 
     func restore(from reader: SnapshotReader) {
-        reader.tensors("mean", into: means, of: matrices.map { parameters[$0] })
+        memory.restore(from: reader) { self.memory = $0 }
         adam.restore(from: reader.under("adam"))
+    }
+
+    func restorePoint() -> () -> Void {
+        let (memory, restore, restoreAdam) = (memory, memory.restorePoint(), adam.restorePoint())
+        return { [self] in
+            restore()
+            self.memory = memory
+            restoreAdam()
+        }
     }
 }

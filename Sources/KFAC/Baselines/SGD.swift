@@ -35,9 +35,8 @@ public final class SGD: FirstOrderOptimizer {
 
     private let rule: SGDRule
 
-    /// Creates an optimiser of those of the given parameters that require a gradient.
+    /// Creates an optimiser of the given parameters, frozen ones among them.
     public init(_ parameters: [NamedParameter], configuration: Configuration = Configuration()) {
-        let parameters = parameters.filter(\.tensor.requiresGradient)
         rule = SGDRule(parameters, configuration)
         super.init(parameters, rule)
     }

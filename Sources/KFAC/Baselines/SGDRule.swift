@@ -1,18 +1,26 @@
 import Torch
 
 /// The rule of ``SGD``.
-final class SGDRule: GradientRule {
+final class SGDRule: RememberingRule {
     var configuration: SGD.Configuration {
         didSet { configuration.require(by: "SGD") }
     }
-    private let parameters: [NamedParameter]
-    private let velocities: [Tensor]
+    var memory: RuleMemory<Memory>
+
+    struct Memory: ParameterMemory {
+        let velocity: Tensor
+
+        var tensors: [Tensor] { [velocity] }
+
+        func save(to snapshot: inout Snapshot) { snapshot.set("velocity", velocity) }
+
+        func restore(from reader: SnapshotReader) { reader.tensor("velocity", into: velocity) }
+    }
 
     init(_ parameters: [NamedParameter], _ configuration: SGD.Configuration) {
         configuration.require(by: "SGD")
-        self.parameters = parameters
         self.configuration = configuration
-        velocities = parameters.map { Tensor.zeros(like: $0.tensor.detached()) }
+        memory = RuleMemory(parameters) { Memory(velocity: Tensor.zeros(like: $0)) }
     }
 
     var learningRate: Schedule { configuration.learningRate }
@@ -23,14 +31,13 @@ final class SGDRule: GradientRule {
             rate: configuration.learningRate(step), decay: configuration.weightDecay, momentum: configuration.momentum)
     }
 
-    func restorePoint() -> () -> Void { [velocities].restorePoint() }
-
-    func update(_ gradients: [Tensor], step: Int, report: inout StepReport) {
+    func update(_ gradients: [Tensor?], step: Int, report: inout StepReport) {
         let rate = configuration.learningRate(step)
         let (momentum, decay) = (configuration.momentum, configuration.weightDecay)
         report.time(.update) {
-            for (index, parameter) in parameters.enumerated() {
-                let (theta, velocity, gradient) = (parameter.tensor, velocities[index], gradients[index])
+            memory.begin(gradients)
+            for (index, gradient) in gradients.reached {
+                let (theta, velocity) = (memory.parameters[index].tensor, memory[index].velocity)
                 velocity.multiply(inPlace: momentum)
                 velocity.add(inPlace: gradient)
                 if decay != 0 { velocity.add(inPlace: theta, scale: decay) }
@@ -44,10 +51,4 @@ final class SGDRule: GradientRule {
             }
         }
     }
-}
-
-extension SGDRule {
-    func save(to snapshot: inout Snapshot) { snapshot.set("velocity", velocities, of: parameters) }
-
-    func restore(from reader: SnapshotReader) { reader.tensors("velocity", into: velocities, of: parameters) }
 }

@@ -57,9 +57,8 @@ public final class SOAP: FirstOrderOptimizer {
 
     private let rule: SOAPRule
 
-    /// Creates an optimiser of those of the given parameters that require a gradient.
+    /// Creates an optimiser of the given parameters, frozen ones among them.
     public init(_ parameters: [NamedParameter], configuration: Configuration = Configuration()) {
-        let parameters = parameters.filter(\.tensor.requiresGradient)
         rule = SOAPRule(parameters, configuration)
         super.init(parameters, rule)
     }

@@ -95,9 +95,8 @@ public final class Shampoo: FirstOrderOptimizer {
 
     private let rule: ShampooRule
 
-    /// Creates an optimiser of those of the given parameters that require a gradient.
+    /// Creates an optimiser of the given parameters, frozen ones among them.
     public init(_ parameters: [NamedParameter], configuration: Configuration = Configuration()) {
-        let parameters = parameters.filter(\.tensor.requiresGradient)
         rule = ShampooRule(parameters, configuration)
         super.init(parameters, rule)
     }

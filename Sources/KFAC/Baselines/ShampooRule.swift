@@ -2,19 +2,16 @@ import Foundation
 import Torch
 
 /// The rule of ``Shampoo``.
-final class ShampooRule: GradientRule {
+final class ShampooRule: RememberingRule {
     var configuration: Shampoo.Configuration {
         didSet {
             configuration.requireFixed(since: oldValue)
             configuration.require(by: "Shampoo")
         }
     }
-    private let parameters: [NamedParameter]
-    private var states: [State]
-    private var updateCount = 0
+    var memory: RuleMemory<Memory>
 
-    /// What is remembered of one parameter.
-    private struct State {
+    struct Memory: ParameterMemory {
         let axes: PreconditionedAxes
         let velocity: Tensor
         /// The running mean of the squared gradient, for grafting.
@@ -23,19 +20,21 @@ final class ShampooRule: GradientRule {
         var moments: [Tensor]
         /// Their inverse roots, possibly stale.
         var roots: [AxisFactor]
+        /// The number of gradients so far.
+        var updateCount = 0
     }
 
     init(_ parameters: [NamedParameter], _ configuration: Shampoo.Configuration) {
         configuration.require(by: "Shampoo")
-        self.parameters = parameters
         self.configuration = configuration
-        states = parameters.map { parameter in
-            let theta = parameter.tensor.detached()
-            let axes = PreconditionedAxes(theta.shape, kernels: configuration.kernels)
-            return State(
+        // Neither may be changed.
+        let (kernels, maximumExtent) = (configuration.kernels, configuration.maximumExtent)
+        memory = RuleMemory(parameters) { theta in
+            let axes = PreconditionedAxes(theta.shape, kernels: kernels)
+            return Memory(
                 axes: axes, velocity: Tensor.zeros(like: theta), square: Tensor.zeros(like: theta),
                 moments: axes.shape.map { extent in
-                    let isMatrix = axes.shape.count > 1 && extent <= configuration.maximumExtent
+                    let isMatrix = axes.shape.count > 1 && extent <= maximumExtent
                     let shape = isMatrix ? [extent, extent] : [extent]
                     return Tensor.zeros(shape, dtype: theta.dtype, device: theta.device)
                 },
@@ -46,9 +45,9 @@ final class ShampooRule: GradientRule {
     var learningRate: Schedule { configuration.learningRate }
     var momentum: Double { configuration.momentum }
 
-    /// Whether this update computes new roots.
-    private var refreshesRoots: Bool {
-        let steps = updateCount - configuration.start
+    /// Whether a parameter's next update computes new roots.
+    private func refreshesRoots(_ own: Memory) -> Bool {
+        let steps = own.updateCount - configuration.start
         return steps >= 0 && steps % configuration.period == 0
     }
 
@@ -64,52 +63,50 @@ final class ShampooRule: GradientRule {
             rate: configuration.learningRate(step), decay: configuration.weightDecay, momentum: configuration.momentum)
     }
 
-    func restorePoint() -> () -> Void {
-        // Moments and velocities are written in place; roots are replaced, and come back with the states.
-        let (states, count) = (states, updateCount)
-        let restore = [states.flatMap { [$0.velocity, $0.square] + $0.moments }].restorePoint()
-        return { [self] in
-            restore()
-            self.states = states
-            updateCount = count
-        }
-    }
-
-    func update(_ gradients: [Tensor], step: Int, report: inout StepReport) throws(OptimizerError) {
-        if refreshesRoots {
+    func update(_ gradients: [Tensor?], step: Int, report: inout StepReport) throws(OptimizerError) {
+        var memory = memory
+        memory.begin(gradients)
+        let gradients = gradients.reached
+        let due = gradients.filter { refreshesRoots(memory[$0.index]) }
+        if !due.isEmpty {
             // Nothing has changed yet where a root fails: the new moments are tensors of their own.
-            let moments = report.time(.statistics) {
-                zip(states, gradients).map { folded($0.axes, $0.moments, $1, inPlace: false) }
-            }
-            let roots = try report.time(.inverses) { () throws(OptimizerError) in try self.roots(of: moments, step) }
-            for index in states.indices {
-                (states[index].moments, states[index].roots) = (moments[index], roots[index])
-            }
-            report.refreshedInverses = states.count
-        } else {
             report.time(.statistics) {
-                for (state, gradient) in zip(states, gradients) {
-                    _ = folded(state.axes, state.moments, gradient, inPlace: true)
+                for (index, gradient) in due {
+                    memory[index].moments = folded(memory[index], gradient, inPlace: false)
+                }
+            }
+            try report.time(.inverses) { () throws(OptimizerError) in
+                for (index, _) in due {
+                    memory[index].roots = try roots(of: memory[index], memory.parameters[index].name, step)
+                }
+            }
+            report.refreshedInverses = due.count
+        }
+        if due.count < gradients.count {
+            report.time(.statistics) {
+                for (index, gradient) in gradients where !refreshesRoots(memory[index]) {
+                    _ = folded(memory[index], gradient, inPlace: true)
                 }
             }
         }
-        updateCount += 1
-        let directions = report.time(.preconditioning) { zip(states, gradients).map { direction($0, $1) } }
+        for (index, _) in gradients { memory[index].updateCount += 1 }
+        self.memory = memory
+        let directions = report.time(.preconditioning) {
+            gradients.map { (index: $0.index, direction: direction(memory[$0.index], $0.gradient)) }
+        }
         report.time(.update) { move(along: directions, rate: configuration.learningRate(step)) }
     }
 
     /// The moments with one more gradient.
-    private func folded(
-        _ axes: PreconditionedAxes, _ moments: [Tensor], _ gradient: Tensor, inPlace: Bool
-    ) -> [Tensor] {
+    private func folded(_ own: Memory, _ gradient: Tensor, inPlace: Bool) -> [Tensor] {
         let (keep, add): (Double, Double) =
             switch configuration.accumulation {
             case .sum: (1, 1)
             case .average(let decay): (decay, 1 - decay)
             }
-        let gradient = gradient.reshaped(axes.shape)
-        return moments.enumerated().map { axis, moment in
-            let rows = axes.unfolded(gradient, axis: axis)
+        let gradient = gradient.reshaped(own.axes.shape)
+        return own.moments.enumerated().map { axis, moment in
+            let rows = own.axes.unfolded(gradient, axis: axis)
             let sum = inPlace ? moment : moment.copy()
             if moment.rank == 2 {
                 sum.formSum(withProductOf: rows, rows.transposed(), beta: keep, alpha: add)
@@ -121,25 +118,27 @@ final class ShampooRule: GradientRule {
         }
     }
 
-    private func roots(of moments: [[Tensor]], _ step: Int) throws(OptimizerError) -> [[AxisFactor]] {
-        var roots: [[AxisFactor]] = []
-        for (index, moments) in moments.enumerated() {
-            do throws(LinearAlgebraError) {
-                let exponent = configuration.exponent ?? 0.5 / Double(moments.count)
-                var own: [AxisFactor] = []
-                for moment in moments { own.append(try root(of: moment, exponent: exponent)) }
-                roots.append(own)
-            } catch {
-                throw OptimizerError.preconditionerFailed(parameter: parameters[index].name, step: step, error)
+    private func roots(of own: Memory, _ name: String, _ step: Int) throws(OptimizerError) -> [AxisFactor] {
+        do throws(LinearAlgebraError) {
+            let exponent = configuration.exponent ?? 0.5 / Double(own.moments.count)
+            var roots: [AxisFactor] = []
+            for moment in own.moments {
+                roots.append(try root(of: moment, exponent: exponent, updateCount: own.updateCount + 1))
             }
+            return roots
+        } catch {
+            throw OptimizerError.preconditionerFailed(parameter: name, step: step, error)
         }
-        return roots
     }
 
     /// (moment + ridge)^(−exponent).
-    private func root(of moment: Tensor, exponent: Double) throws(LinearAlgebraError) -> AxisFactor {
+    ///
+    /// - Parameter updateCount: The number of gradients in the moment.
+    private func root(
+        of moment: Tensor, exponent: Double, updateCount: Int
+    ) throws(LinearAlgebraError) -> AxisFactor {
         var bias = 1.0
-        if case .average(let decay) = configuration.accumulation { bias -= pow(decay, Double(updateCount + 1)) }
+        if case .average(let decay) = configuration.accumulation { bias -= pow(decay, Double(updateCount)) }
         func power(_ values: Tensor) -> Tensor {
             // Rounding leaves eigenvalues of about −1e-7 of the largest one.
             let values = (values / bias).clamped(atLeast: 0)
@@ -158,19 +157,19 @@ final class ShampooRule: GradientRule {
     }
 
     /// The direction of one parameter's step, in its shape.
-    private func direction(_ state: State, _ gradient: Tensor) -> Tensor {
+    private func direction(_ own: Memory, _ gradient: Tensor) -> Tensor {
         var grafted = gradient
         if case .adam(let beta2, let epsilon) = configuration.grafting {
-            state.square.multiply(inPlace: beta2)
-            state.square.add(inPlaceProductOf: gradient, gradient, scale: 1 - beta2)
-            let rootBias = (1 - pow(beta2, Double(updateCount))).squareRoot()
-            let root = state.square.squareRoot()
+            own.square.multiply(inPlace: beta2)
+            own.square.add(inPlaceProductOf: gradient, gradient, scale: 1 - beta2)
+            let rootBias = (1 - pow(beta2, Double(own.updateCount))).squareRoot()
+            let root = own.square.squareRoot()
             root.add(inPlace: epsilon * rootBias)
             grafted = gradient / root
             grafted.multiply(inPlace: rootBias)
         }
-        guard updateCount > configuration.start else { return grafted }
-        let direction = state.axes.applying(state.roots, to: gradient.reshaped(state.axes.shape))
+        guard own.updateCount > configuration.start else { return grafted }
+        let direction = own.axes.applying(own.roots, to: gradient.reshaped(own.axes.shape))
             .reshaped(gradient.shape)
         if configuration.grafting == .none { return direction }
         // The lengths stay on their device.
@@ -179,14 +178,14 @@ final class ShampooRule: GradientRule {
 
     private func length(of x: Tensor) -> Tensor { x.dot(x).squareRoot() }
 
-    private func move(along directions: [Tensor], rate: Double) {
-        for (index, parameter) in parameters.enumerated() {
-            let (theta, velocity) = (parameter.tensor, states[index].velocity)
+    private func move(along directions: [(index: Int, direction: Tensor)], rate: Double) {
+        for (index, direction) in directions {
+            let (theta, velocity) = (memory.parameters[index].tensor, memory[index].velocity)
             velocity.multiply(inPlace: configuration.momentum)
-            velocity.add(inPlace: directions[index])
+            velocity.add(inPlace: direction)
             if configuration.weightDecay != 0 { theta.multiply(inPlace: 1 - rate * configuration.weightDecay) }
             if configuration.nesterov {
-                theta.add(inPlace: directions[index], scale: -rate)
+                theta.add(inPlace: direction, scale: -rate)
                 theta.add(inPlace: velocity, scale: -rate * configuration.momentum)
             } else {
                 theta.add(inPlace: velocity, scale: -rate)
@@ -195,38 +194,34 @@ final class ShampooRule: GradientRule {
     }
 }
 
-extension ShampooRule {
+extension ShampooRule.Memory {
+    // Roots are replaced, and moments where there are new roots.
+    var tensors: [Tensor] { [velocity, square] + moments }
+
     func save(to snapshot: inout Snapshot) {
         snapshot.set("updateCount", updateCount)
-        for (parameter, state) in zip(parameters, states) {
-            snapshot.under(parameter.name) { snapshot in
-                snapshot.set("velocity", state.velocity)
-                snapshot.set("square", state.square)
-                for (axis, moment) in state.moments.enumerated() {
-                    snapshot.set("moment\(axis)", moment)
-                    switch state.roots[axis] {
-                    case .identity: break
-                    case .diagonal(let root), .matrix(let root): snapshot.set("root\(axis)", root)
-                    }
-                }
+        snapshot.set("velocity", velocity)
+        snapshot.set("square", square)
+        for (axis, moment) in moments.enumerated() {
+            snapshot.set("moment\(axis)", moment)
+            switch roots[axis] {
+            case .identity: break
+            case .diagonal(let root), .matrix(let root): snapshot.set("root\(axis)", root)
             }
         }
     }
 
-    func restore(from reader: SnapshotReader) {
-        reader.integer("updateCount") { self.updateCount = $0 }
-        for (index, parameter) in parameters.enumerated() {
-            let (reader, state) = (reader.under(parameter.name), states[index])
-            reader.tensor("velocity", into: state.velocity)
-            reader.tensor("square", into: state.square)
-            for (axis, moment) in state.moments.enumerated() {
-                reader.tensor("moment\(axis)", like: moment) { self.states[index].moments[axis] = $0 }
-                // Until the first roots, directions stay as they are.
-                guard reader.contains("root\(axis)") else { continue }
-                reader.tensor("root\(axis)", like: moment) {
-                    self.states[index].roots[axis] = $0.rank == 1 ? .diagonal($0) : .matrix($0)
-                }
+    mutating func restore(from reader: SnapshotReader) {
+        updateCount = reader.integer("updateCount") ?? 0
+        reader.tensor("velocity", into: velocity)
+        reader.tensor("square", into: square)
+        for axis in moments.indices {
+            moments[axis] = reader.tensor("moment\(axis)", like: moments[axis]) ?? moments[axis]
+            // Until the first roots, directions stay as they are.
+            guard reader.contains("root\(axis)"), let root = reader.tensor("root\(axis)", like: moments[axis]) else {
+                continue
             }
+            roots[axis] = root.rank == 1 ? .diagonal(root) : .matrix(root)
         }
     }
 }

@@ -95,7 +95,7 @@ extension KFACOptimizer {
             pass.report.predictedChange = model.value(at: coefficients, includingDamping: countsDamping)
             return
         }
-        guard let rule = dueRule else { return }
+        guard let rule = dueRule, !parameters.isEmpty else { return }
         let step = move.direction.map { $0 * -move.scale }
         if case .approximate = rule.prediction {
             let damping = pass.report.preconditionerDamping ?? damping
@@ -142,7 +142,7 @@ extension KFACOptimizer {
         _ report: inout StepReport, losses: [LossRecord], backup: Backup?, _ batch: Batch,
         _ run: (BatchPart) throws -> Loss
     ) throws {
-        guard let rule = dueRule else { return }
+        guard let rule = dueRule, !parameters.isEmpty else { return }
         let change = try report.time(.evaluation) {
             var sum = 0.0
             for (part, before) in losses.enumerated() {

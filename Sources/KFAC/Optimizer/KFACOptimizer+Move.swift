@@ -19,6 +19,11 @@ extension KFACOptimizer {
     func chooseMove(_ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Move {
         let (gradient, thin) = (pass.gradient, pass.thinGradients)
         pass.report.gradientNorm = (pass.gradientSquare ?? inner(gradient, gradient)).squareRoot()
+        guard !parameters.isEmpty else {
+            // The batch uses only what the first-order rule moves.
+            try updateInverses(&pass.report)
+            return Move(velocities: [], direction: [], scale: 0, learningRate: 0, momentum: 0)
+        }
         switch configuration.rule {
         case .fixed(let rate, let momentum):
             try updateInverses(&pass.report)

@@ -10,7 +10,7 @@ extension KFACOptimizer {
         var losses: [LossRecord] = []
         /// The square of its Euclidean norm, where a guard has computed it.
         var gradientSquare: Double?
-        /// That of the parameters without a block; nil for those that this step does not move.
+        /// That of the parameters that the first-order rule knows; nil for those that it does not move in this step.
         var firstOrderGradient: [Tensor?] = []
         /// The gradients of blocks whose batch has few rows.
         var thinGradients: [ObjectIdentifier: ThinGradient] = [:]
@@ -35,6 +35,9 @@ extension KFACOptimizer {
     func pass(over batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Pass {
         let takesShare = isStatisticsStep && batch.canRunShares && configuration.statisticsFraction < 1
         let movable = (layers.parameters + namedFirstOrder).filter(\.tensor.requiresGradient)
+        guard !movable.isEmpty else {
+            throw OptimizerError.nothingToMove((layers.parameters + namedFirstOrder).map(\.name))
+        }
         var sum = try runPart(
             0, of: movable, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch),
             thins: thinsGradients(of: batch)
@@ -80,7 +83,6 @@ extension KFACOptimizer {
         var pass = Pass(
             report: sum.report, losses: sum.losses, gradientSquare: sum.gradientSquare,
             thinGradients: sum.thinGradients, products: sum.products)
-        if layers.isPlanned { settleParameters() }
         pass.report.messages += layers.takeMessages()
         guard !sum.gradients.isEmpty else { return pass }
 
@@ -89,11 +91,13 @@ extension KFACOptimizer {
                 gradient.map { (parameter.tensor.id, $0) }
             })
         pass.report.messages += roles.update(layers.parameters + namedFirstOrder) { gradients[$0.tensor.id] != nil }
-        // A parameter whose first use had no statistics yet waits for them.
         let withBlocks = Set(layers.withBlocks.map(\.tensor.id))
+        let withoutBlock = layers.withoutBlock.union(namedFirstOrder.map(\.tensor.id))
         let before = parameters.map(\.tensor.id)
         parameters = layers.parameters.filter { parameter in
-            gradients[parameter.tensor.id] != nil && (withBlocks.contains(parameter.tensor.id) || !layers.isPlanned)
+            let id = parameter.tensor.id
+            // A parameter whose first use had no statistics yet waits for them.
+            return gradients[id] != nil && !withoutBlock.contains(id) && (withBlocks.contains(id) || !layers.isPlanned)
         }
         if parameters.map(\.tensor.id) != before {
             pass.products = pass.products.map { curvatureProducts(of: $0.loss, uses: $0.layerUses) }
@@ -106,9 +110,12 @@ extension KFACOptimizer {
                 return weight == 0 ? gradient : gradient + parameter.tensor * weight
             }
             pass.gradient = parameters.compactMap(regularized)
-            pass.firstOrderGradient = (firstOrder?.parameters ?? []).map(regularized)
+            pass.firstOrderGradient = (firstOrder?.parameters ?? []).map {
+                withoutBlock.contains($0.tensor.id) ? regularized($0) : nil
+            }
         }
-        pass.report.regularization = regularizationTerm
+        let others = pass.firstOrderGradient.reached.map { firstOrder!.parameters[$0.index] }
+        pass.report.regularization = regularizationTerm(of: parameters + others)
         if pass.report.regularization != nil || pass.gradient.count != gradients.count { pass.gradientSquare = nil }
         return pass
     }
@@ -255,8 +262,8 @@ extension KFACOptimizer {
     }
 
     /// ½ Σ η ‖θ‖²; nil where no parameter has a weight.
-    var regularizationTerm: Double? {
-        let weighted = allParameters.map { (tensor: $0.tensor.detached(), weight: regularization(of: $0).l2) }
+    private func regularizationTerm(of parameters: [NamedParameter]) -> Double? {
+        let weighted = parameters.map { (tensor: $0.tensor.detached(), weight: regularization(of: $0).l2) }
             .filter { $0.weight != 0 }
         guard !weighted.isEmpty else { return nil }
         return inner(weighted.map(\.tensor), weighted.map { $0.tensor * ($0.weight / 2) })

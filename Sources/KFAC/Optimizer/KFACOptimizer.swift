@@ -28,9 +28,9 @@ public final class KFACOptimizer: Optimizer {
     /// What the natural gradient moves in this step: the parameters that have a block, require a gradient and that the
     /// loss depends on.
     var parameters: [NamedParameter]
-    /// What moves parameters without a block.
+    /// What moves parameters without a block, and all parameters that may turn out to be such.
     var firstOrder: (parameters: [NamedParameter], rule: any GradientRule)?
-    /// Those that the choices name, before it is known which others have no block.
+    /// Those that the choices name.
     let namedFirstOrder: [NamedParameter]
     var layers: LayerCollection {
         didSet { preconditioner.follow(oldValue.blocks, to: layers.blocks) }
@@ -53,8 +53,7 @@ public final class KFACOptimizer: Optimizer {
     var unusedLayers: [String] = []
     /// What the guards remember, and did in this step.
     var watch = GuardWatch()
-    /// Whether it is known which parameters have a block.
-    var isSettled = false
+    let gate = StepGate()
 
     /// Creates an optimiser of the given parameters, but for those that are excluded.
     ///
@@ -63,8 +62,8 @@ public final class KFACOptimizer: Optimizer {
     /// report says so once.
     ///
     /// - Parameters:
-    ///   - parameters: What is optimised, each tensor once. Parameters that no operation with a known curvature uses get
-    ///     the generic diagonal, and the first step's report says so.
+    ///   - parameters: What is optimised, each tensor once, under a name of its own. Parameters that no operation with a
+    ///     known curvature uses get the generic diagonal, and the first step's report says so.
     ///   - configuration: What can be chosen.
     ///   - generator: Draws the targets that the curvature is estimated with; on the parameters' device.
     public init(
@@ -81,6 +80,7 @@ public final class KFACOptimizer: Optimizer {
             configuration.layers.isFirstOrder($0.name) && !configuration.layers.isExcluded($0.name)
         }
         self.parameters = layers.parameters.filter(\.tensor.requiresGradient)
+        firstOrder = newFirstOrder()
     }
 
     /// The velocities of the parameters that this step moves; zeros where one has not been moved before.
@@ -93,20 +93,12 @@ public final class KFACOptimizer: Optimizer {
         }
     }
 
-    /// All parameters that this step moves, of those without a block the ones that could be.
-    var allParameters: [NamedParameter] { parameters + (firstOrder?.parameters ?? namedFirstOrder) }
-
-    /// Gives the parameters that turned out to have no block to the first-order rule; after the first statistics.
-    func settleParameters() {
-        guard !isSettled else { return }
-        isSettled = true
-        let settled = Set(layers.withBlocks.map(\.tensor.id))
-        let unknown =
-            configuration.layers.unknown == .firstOrder
-            ? layers.parameters.filter { !settled.contains($0.tensor.id) } : []
-        let others = unknown + namedFirstOrder
-        guard !others.isEmpty else { return }
-        firstOrder = (others, configuration.firstOrderRule.rule(for: others))
+    /// A first-order rule that remembers nothing yet; nil where no parameter can come to need it.
+    ///
+    /// It takes all parameters, as one that no batch has used yet may turn out to have no block.
+    func newFirstOrder() -> (parameters: [NamedParameter], rule: any GradientRule)? {
+        let others = (configuration.layers.unknown == .firstOrder ? layers.parameters : []) + namedFirstOrder
+        return others.isEmpty ? nil : (others, configuration.firstOrderRule.rule(for: others))
     }
 
     @discardableResult
@@ -186,6 +178,12 @@ public final class KFACOptimizer: Optimizer {
     private func step(
         parts: Int, canRunShares: Bool, _ run: (BatchPart) throws -> Loss
     ) throws -> StepReport {
+        try gate.run("KFACOptimizer.step") { try guardedStep(parts: parts, canRunShares: canRunShares, run) }
+    }
+
+    private func guardedStep(
+        parts: Int, canRunShares: Bool, _ run: (BatchPart) throws -> Loss
+    ) throws -> StepReport {
         watch.begin()
         let replay = RandomReplay()
         func repeatable(_ part: BatchPart) throws -> Loss { try replay.run(part.number) { try run(part) } }
@@ -214,7 +212,7 @@ public final class KFACOptimizer: Optimizer {
             pass.report.isBurnIn = true
             return pass.report
         }
-        let backup = looksBack || firstOrder != nil ? Backup(of: self) : nil
+        let backup = looksBack || !pass.firstOrderGradient.reached.isEmpty ? Backup(of: self) : nil
         let move = try rejectingNumericalErrors(&pass) { pass in
             try withoutGradients {
                 let move = try chooseMove(&pass, batch, run)
@@ -230,8 +228,7 @@ public final class KFACOptimizer: Optimizer {
             if let firstOrder, !pass.report.isRejected {
                 try withoutGradients {
                     try firstOrder.rule.update(
-                        try requireReached(pass.firstOrderGradient, firstOrder.parameters), of: firstOrder.parameters,
-                        step: stepCount, report: &pass.report,
+                        pass.firstOrderGradient, of: firstOrder.parameters, step: stepCount, report: &pass.report,
                         guards: configuration.guards)
                 }
             }

@@ -15,6 +15,8 @@ struct LayerCollection {
     let allNames: [String]
     /// The blocks, with what each is and why, in the order of their first parameters.
     private var layers: [(plan: BlockPlan, block: any CurvatureBlock)] = []
+    /// Parameters that were found to have no known curvature and are left to the first-order rule.
+    private(set) var withoutBlock: Set<Tensor.ID> = []
     /// Which parameters the last batch moved.
     private var isActive: [Bool] = []
     /// What to tell the user of new blocks.
@@ -28,12 +30,7 @@ struct LayerCollection {
 
     /// Collects those of the given parameters that are not excluded.
     init(parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings) {
-        var names: [Tensor.ID: String] = [:]
-        for parameter in parameters {
-            if let other = names.updateValue(parameter.name, forKey: parameter.tensor.id) {
-                fatalError("KFACOptimizer: the parameters '\(other)' and '\(parameter.name)' are the same tensor")
-            }
-        }
+        parameters.requireDistinct(by: "KFACOptimizer")
         allNames = parameters.map(\.name)
         self.parameters = parameters.filter { !choices.isExcluded($0.name) && !choices.isFirstOrder($0.name) }
         self.choices = choices
@@ -134,9 +131,12 @@ struct LayerCollection {
     }
 
     /// The same choices, to find the blocks again.
-    func unplanned() -> LayerCollection {
+    ///
+    /// - Parameter withoutBlock: Parameters that are known to be left to the first-order rule.
+    func unplanned(withoutBlock: [NamedParameter]) -> LayerCollection {
         var collection = self
         (collection.layers, collection.isActive, collection.messages, collection.memory) = ([], [], [], nil)
+        collection.withoutBlock = Set(withoutBlock.map(\.tensor.id))
         return collection
     }
 
@@ -158,7 +158,8 @@ struct LayerCollection {
         _ uses: [LayerUse], of loss: Loss, outputs: [Tensor]
     ) throws -> (graph: ParameterGraph, all: [BlockPlan], used: [BlockPlan]) {
         let graph = ParameterGraph(parameters, uses: uses, outputs: outputs)
-        guard graph.isActive.contains(true) else {
+        // A batch may use only what the first-order rule moves.
+        guard graph.isActive.contains(true) || allNames.contains(where: choices.isFirstOrder) else {
             throw OptimizerError.unreachedParameters(parameters.map(\.name))
         }
         try requireKnownNames()
@@ -202,9 +203,24 @@ struct LayerCollection {
         layers = try merged.sorted { $0.plan.parameters[0] < $1.plan.parameters[0] }.map { plan, block in
             (plan, try block ?? plan.block(of: plan.parameters.map { parameters[$0] }, settings: settings))
         }
-        messages +=
-            fallbackMessages(choices.unknown == .firstOrder && !isPlanned ? all : new) + wideMessages(memory(of: new))
+        messages += fallbackMessages(new + updateWithoutBlock(all)) + wideMessages(memory(of: new))
         isActive = graph.isActive
+    }
+
+    /// Notes which parameters of some plans are left to the first-order rule.
+    ///
+    /// - Returns: The plans of those that were not before.
+    private mutating func updateWithoutBlock(_ plans: [BlockPlan]) -> [BlockPlan] {
+        guard choices.unknown == .firstOrder else { return [] }
+        return plans.filter { plan in
+            let ids = plan.parameters.map { parameters[$0].tensor.id }
+            guard plan.fallback != nil else {
+                withoutBlock.subtract(ids)
+                return false
+            }
+            defer { withoutBlock.formUnion(ids) }
+            return !withoutBlock.isSuperset(of: ids)
+        }
     }
 
     /// One message for each factor that is beyond the limit, of the largest; and how many others there are.

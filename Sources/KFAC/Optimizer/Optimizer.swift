@@ -59,7 +59,9 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case lossNotFinite(step: Int)
     /// The data of a batch, or of one of the parts that it is given in, cannot be used.
     case invalidBatch(step: Int, part: Int?, fault: DataFault)
-    /// Parameters that the loss does not depend on, by name.
+    /// None of the parameters, of these names, requires a gradient.
+    case nothingToMove([String])
+    /// The loss depends on none of the parameters that require a gradient, by name.
     case unreachedParameters([String])
     /// Choices for layers name what is not there.
     case unknownNames([String])
@@ -90,6 +92,10 @@ public enum OptimizerError: Error, CustomStringConvertible {
         case .invalidBatch(let step, let part, let fault):
             "the batch of step \(step)\(part.map { ", in part \($0)," } ?? "") cannot be used: \(fault); mend its data or "
                 + "leave it out"
+        case .nothingToMove([]): "the optimizer was given no parameters: there is nothing to move"
+        case .nothingToMove(let names):
+            "none of \(names.joined(separator: ", ")) requires a gradient: there is nothing to move; call "
+                + "requiringGradient() on what is to be optimised"
         case .unreachedParameters(let names):
             "the loss does not depend on \(names.joined(separator: ", ")): use them in the model or leave them out"
         case .unknownNames(let names):

@@ -37,7 +37,7 @@ public struct StepReport: Sendable {
     public var inverses: [InverseStatus] = []
     /// The number of layers whose inverses, or other costly preconditioners, are used for the first time.
     public var refreshedInverses = 0
-    /// What the user should know, once: parameters for which no approximation is known.
+    /// What the user should know, once: parameters for which no approximation is known, or that the step did not move.
     public var messages: [String] = []
     /// The time taken by each phase, in seconds, in the order in which they ran.
     public var phases: [(phase: Phase, seconds: Double)] = []

@@ -8,18 +8,16 @@ extension KFACOptimizer {
         snapshot.set("stepCount", stepCount)
         snapshot.set("generator", generator.state)
         snapshot.set("guards", watch.state)
-        snapshot.set("isSettled", isSettled ? 1 : 0)
         snapshot.set("hasVelocity", hasVelocity ? 1 : 0)
-        let own = withoutFirstOrder(firstOrder?.parameters ?? [])
+        let others = layers.parameters.filter { layers.withoutBlock.contains($0.tensor.id) }
+        let own = withoutFirstOrder(others)
         snapshot.set(
             "velocity",
             own.map { velocityByParameter[$0.tensor.id] ?? Tensor.zeros(like: $0.tensor.detached()) }, of: own)
         if let adaptedDamping { snapshot.set("adaptedDamping", adaptedDamping) }
         if let searchedDamping { snapshot.set("searchedDamping", searchedDamping) }
-        if let firstOrder {
-            snapshot.under("firstOrder") { firstOrder.rule.save(to: &$0) }
-            snapshot.set("firstOrderNames", firstOrder.parameters.map(\.name).joined(separator: "\n"))
-        }
+        snapshot.set("withoutBlock", namesOf: others)
+        if let firstOrder { snapshot.under("firstOrder") { firstOrder.rule.save(to: &$0) } }
         for block in layers.blocks { snapshot.under("layers.\(block.name)") { block.save(to: &$0) } }
         snapshot.under("inverses") { preconditioner.save(to: &$0, blocks: layers.blocks) }
         // Layers that were loaded and have not been used since.
@@ -47,11 +45,9 @@ extension KFACOptimizer {
         reader.generator("generator", like: generator) { self.generator = $0 }
         reader.integer("hasVelocity") { self.hasVelocity = $0 != 0 }
         reader.guardState("guards") { self.watch.state = $0 }
-        let isSettled = reader.integer("isSettled") == 1
-        let names = reader.contains("firstOrderNames") ? reader.text("firstOrderNames") ?? "" : ""
-        let others = reader.parameters(names, among: layers.parameters + namedFirstOrder)
-        let rule = others.isEmpty ? nil : configuration.firstOrderRule.rule(for: others)
-        rule?.restore(from: reader.under("firstOrder"))
+        let others = reader.parameters("withoutBlock", among: layers.parameters)
+        let firstOrder = newFirstOrder()
+        firstOrder?.rule.restore(from: reader.under("firstOrder"))
         let own = withoutFirstOrder(others)
         let velocities = own.map { Tensor.zeros(like: $0.tensor.detached()) }
         reader.tensors("velocity", into: velocities, of: own)
@@ -61,13 +57,12 @@ extension KFACOptimizer {
         for name in ["layers", "inverses", "layerNames"] { reader.skip(name) }
         try reader.finish()
 
-        self.isSettled = isSettled
         parameters = own.filter(\.tensor.requiresGradient)
         velocityByParameter = Dictionary(uniqueKeysWithValues: zip(own.map(\.tensor.id), velocities))
-        firstOrder = rule.map { (others, $0) }
+        self.firstOrder = firstOrder
         roles = ParameterRoles()
         (adaptedDamping, searchedDamping) = (adapted, searched)
-        (layers, preconditioner) = (layers.unplanned(), Preconditioner())
+        (layers, preconditioner) = (layers.unplanned(withoutBlock: others), Preconditioner())
         unreadState = state.part("layers").tensors.isEmpty ? nil : state
         unusedLayers = []
     }
@@ -123,16 +118,5 @@ extension KFACOptimizer {
             unusedLayers.removeAll { $0 == block.name }
         }
         if unusedLayers.isEmpty { unreadState = nil }
-    }
-}
-
-extension SnapshotReader {
-    /// The parameters with the names in some lines; a fault for each that is not there.
-    fileprivate func parameters(_ lines: String, among all: [NamedParameter]) -> [NamedParameter] {
-        lines.split(separator: "\n").compactMap { name in
-            let parameter = all.first { $0.name == name }
-            if parameter == nil { fault("there is no parameter '\(name)'") }
-            return parameter
-        }
     }
 }

@@ -1,6 +1,6 @@
 import Torch
 
-// A tensor for each of some parameters, by their names.
+// Parameters, and a tensor for each of some parameters, by their names.
 
 extension Snapshot {
     /// Stores a tensor for each parameter: "NAME.parameter".
@@ -9,6 +9,11 @@ extension Snapshot {
             for (parameter, tensor) in zip(parameters, tensors) { snapshot.set(parameter.name, tensor) }
         }
     }
+
+    /// Stores which parameters something is of.
+    mutating func set(_ name: String, namesOf parameters: [NamedParameter]) {
+        set(name, parameters.map(\.name).joined(separator: "\n"))
+    }
 }
 
 extension SnapshotReader {
@@ -16,5 +21,14 @@ extension SnapshotReader {
     func tensors(_ name: String, into targets: [Tensor], of parameters: [NamedParameter]) {
         let reader = under(name)
         for (parameter, target) in zip(parameters, targets) { reader.tensor(parameter.name, into: target) }
+    }
+
+    /// The parameters whose names are stored; a fault for each that is not there.
+    func parameters(_ name: String, among all: [NamedParameter]) -> [NamedParameter] {
+        (text(name) ?? "").split(separator: "\n").compactMap { name in
+            let parameter = all.first { $0.name == name }
+            if parameter == nil { fault("there is no parameter '\(name)'") }
+            return parameter
+        }
     }
 }

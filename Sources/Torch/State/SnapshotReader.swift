@@ -64,9 +64,15 @@ public final class SnapshotReader {
 
     /// Gives a copy of a stored tensor of the shape and type of another, as it lay in memory, on the other's device.
     public func tensor(_ name: String, like target: Tensor, _ take: @escaping (Tensor) -> Void) {
-        guard let stored = stored(name, like: target) else { return }
-        let copy = stored.to(target.device).apart(from: [stored])
+        guard let copy = tensor(name, like: target) else { return }
         all.actions.append { take(copy) }
+    }
+
+    /// A copy of a stored tensor of the shape and type of another, as it lay in memory, on the other's device; nil, and a
+    /// fault, where there is none.
+    public func tensor(_ name: String, like target: Tensor) -> Tensor? {
+        guard let stored = stored(name, like: target) else { return nil }
+        return stored.to(target.device).apart(from: [stored])
     }
 
     /// A copy of a stored tensor as it lay in memory, of any shape; nil, and a fault, where there is none of this type.

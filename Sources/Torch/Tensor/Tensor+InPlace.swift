@@ -51,6 +51,16 @@ extension Tensor {
         read { own in other.read { kt_shares_memory(own, $0) } }
     }
 
+    /// What tells the piece of memory that this is a view of from others.
+    package var memoryID: UInt { UInt(bitPattern: read { kt_memory($0) }) }
+
+    /// Whether an element of both lies at one address; counted out where views are interleaved.
+    package func overlaps(_ other: Tensor) -> Bool {
+        var result = false
+        perform("overlaps", with: other) { kt_overlap($0, other.handle.pointer, &result) }
+        return result
+    }
+
     /// This tensor, or a copy where it shares memory with one of `targets`, which are written before it is read.
     package func apart(from targets: [Tensor]) -> Tensor {
         targets.contains { sharesMemory(with: $0) } ? copy() : self

@@ -102,7 +102,7 @@ import Torch
         let report = try optimizer.step { network.loss(batch) }
         #expect(report.messages.count == 1)
         #expect(report.inverses.map(\.layer) == ["output"])
-        #expect(optimizer.firstOrder?.parameters.map(\.name) == ["layer.weight"])
+        #expect(optimizer.parameters.map(\.name).contains("layer.weight") == false)
         #expect(report.guards.isEmpty && report.refreshedInverses == 1)
     }
 

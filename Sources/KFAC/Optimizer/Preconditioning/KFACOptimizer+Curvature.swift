@@ -5,6 +5,10 @@ extension KFACOptimizer {
     ///
     /// - Returns: What is known of the step, and the gradients of the objective; none where a guard rejected the batch.
     func updateCurvature(_ loss: () throws -> Loss) throws -> (StepReport, gradients: [Tensor.ID: Tensor]?) {
+        try gate.run("KFACPreconditioner.update") { try attemptUpdate(loss) }
+    }
+
+    private func attemptUpdate(_ loss: () throws -> Loss) throws -> (StepReport, gradients: [Tensor.ID: Tensor]?) {
         watch.begin()
         var report: StepReport
         var gradients: [Tensor.ID: Tensor]?
@@ -17,10 +21,12 @@ extension KFACOptimizer {
             }
             pass.report.inverses = preconditioner.status(of: layers.blocks, atStep: updateCount)
             pass.report.refreshedInverses = pass.report.inverses.count { $0.isNew }
+            let others = firstOrder?.parameters ?? []
             gradients = Dictionary(
                 uniqueKeysWithValues: zip(
-                    allParameters.map(\.tensor.id), pass.gradient + pass.firstOrderGradient
-                ).compactMap { id, gradient in gradient.map { (id, $0) } })
+                    (parameters + others).map(\.tensor.id), pass.gradient + pass.firstOrderGradient
+                )
+                .compactMap { id, gradient in gradient.map { (id, $0) } })
             report = try watch.finish(pass.report, configuration.guards)
         } catch let rejection as StepRejection {
             report = try watch.reject(rejection, configuration.guards)

@@ -22,9 +22,10 @@ public final class KFACPreconditioner {
     public struct Update: Sendable {
         /// The loss, the state of the inverses, what guards did, and the times.
         public let report: StepReport
-        /// The gradients of the mean loss, in the order of ``KFACPreconditioner/parameters``: zeros for those that the loss
-        /// does not depend on; nil where a guard rejected the batch, which ``StepReport/guards`` explains.
-        public let gradients: [Tensor]?
+        /// The gradients of the mean loss, in the order of ``KFACPreconditioner/parameters``: nil for those that the loss does
+        /// not depend on or that are frozen; nil for all where a guard rejected the batch, which ``StepReport/guards``
+        /// explains.
+        public let gradients: [Tensor?]?
     }
 
     /// What gradients are of: the given parameters that require a gradient and are not excluded, in the given order.
@@ -64,7 +65,7 @@ public final class KFACPreconditioner {
         return Update(
             report: report,
             gradients: gradients.map { found in
-                parameters.map { found[$0.tensor.id] ?? Tensor.zeros(like: $0.tensor.detached()) }
+                parameters.map { found[$0.tensor.id] }
             })
     }
 
@@ -75,9 +76,17 @@ public final class KFACPreconditioner {
     ///
     /// - Parameter gradients: In the order of ``parameters``; read only.
     public func precondition(_ gradients: [Tensor]) -> [Tensor] {
-        guard gradients.map(\.shape) == parameters.map(\.tensor.shape) else {
+        precondition(gradients.map(Optional.some)).map { $0! }
+    }
+
+    /// The damped inverse curvature times the gradients of an update, nil for those that there are not; they count as
+    /// zero in a layer that has others.
+    ///
+    /// - Parameter gradients: In the order of ``parameters``, as ``Update/gradients``; read only.
+    public func precondition(_ gradients: [Tensor?]) -> [Tensor?] {
+        guard gradients.fit(parameters.map(\.tensor.shape)) else {
             fatalError(
-                "KFACPreconditioner.precondition: gradients of shapes \(gradients.map(\.shape)) for parameters of shapes "
+                "KFACPreconditioner.precondition: gradients of shapes \(gradients.shapes) for parameters of shapes "
                     + "\(parameters.map(\.tensor.shape))")
         }
         let numbers = Dictionary(
@@ -85,12 +94,15 @@ public final class KFACPreconditioner {
         let blocks = optimizer.layers.blocks
         let positions = blocks.map { block in
             let own = block.parameters.compactMap { numbers[$0.tensor.id] }
-            return own.count == block.parameters.count ? own : nil
+            return own.count == block.parameters.count && own.contains { gradients[$0] != nil } ? own : nil
         }
-        return withoutGradients {
+        let results = withoutGradients {
             optimizer.preconditioner.apply(
-                blocks, positions: positions, to: gradients.map { $0.detached() }, thin: [:])
+                blocks, positions: positions,
+                to: zip(gradients, parameters).map { $0?.detached() ?? Tensor.zeros(like: $1.tensor.detached()) },
+                thin: [:])
         }
+        return zip(gradients, results).map { $0 == nil ? nil : $1 }
     }
 
     /// Copies everything that later updates depend on, but for the parameters and the configuration.

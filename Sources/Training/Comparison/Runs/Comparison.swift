@@ -100,8 +100,8 @@ extension OptimizerError {
     var isNumerical: Bool {
         switch self {
         case .lossNotFinite, .inversionFailed, .preconditionerFailed, .quadraticModelFailed, .stepsRejected: true
-        case .invalidBatch, .unreachedParameters, .unknownNames, .approximationNotPossible, .examplesNotFound,
-            .usesChanged, .memoryExceeded:
+        case .invalidBatch, .nothingToMove, .unreachedParameters, .unknownNames, .approximationNotPossible,
+            .examplesNotFound, .usesChanged, .memoryExceeded:
             false
         }
     }
