@@ -75,7 +75,18 @@ extension KFACOptimizer {
             sum.report.phases += phases
             try move(averagesBy: statistics, layers: layers, &sum.report)
         }
+        if isStatisticsStep, !takesShare, !sum.gradients.isEmpty { try requireCurvature(sum, of: movable) }
         return assemble(sum, of: movable)
+    }
+
+    /// Ends the step where the objective depends on parameters by terms without curvature only, which nothing would move.
+    private func requireCurvature(_ sum: PartialPass, of movable: [NamedParameter]) throws {
+        let known = Set(layers.withBlocks.map(\.tensor.id)).union(layers.withoutBlock)
+            .union(namedFirstOrder.map(\.tensor.id))
+        let stranded = zip(movable, sum.gradients).filter { $1 != nil && !known.contains($0.tensor.id) }
+        guard stranded.isEmpty || !layers.isPlanned else {
+            throw OptimizerError.noCurvature(stranded.map(\.0.name))
+        }
     }
 
     /// Decides which parameters the step moves, and gathers their gradient.

@@ -63,6 +63,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case nothingToMove([String])
     /// The loss depends on none of the parameters that require a gradient, by name.
     case unreachedParameters([String])
+    /// Parameters that the objective depends on by terms without curvature only, by name.
+    case noCurvature([String])
     /// Choices for layers name what is not there.
     case unknownNames([String])
     /// An approximation was chosen for a layer that cannot have it.
@@ -98,6 +100,9 @@ public enum OptimizerError: Error, CustomStringConvertible {
                 + "requiringGradient() on what is to be optimised"
         case .unreachedParameters(let names):
             "the loss does not depend on \(names.joined(separator: ", ")): use them in the model or leave them out"
+        case .noCurvature(let names):
+            "only terms without curvature depend on \(names.joined(separator: ", ")): name what they belong to in "
+                + "LayerChoices.firstOrder, so that the first-order rule moves it"
         case .unknownNames(let names):
             "no parameter has a name that is or begins with \(names.joined(separator: ", ")): choices for layers need "
                 + "names of the model's parameters or of what contains them"

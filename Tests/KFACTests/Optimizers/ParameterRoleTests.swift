@@ -168,4 +168,27 @@ import Torch
         }
         #expect(try run(resuming: true) == run(resuming: false))
     }
+
+    /// A head that only a term without curvature sees: an error until the user says what moves it.
+    @Test func headsWithoutCurvature() throws {
+        let (policy, value) = (TestLayer([2, 3], seed: 1), TestLayer([1, 3], seed: 2))
+        let parameters = policy.named("policy") + value.named("value")
+        func loss() -> Loss {
+            let error = value(Self.x) - 1
+            return Self.loss(policy(Self.x)).adding(objective: error.squared().mean())
+        }
+        let error = #expect(throws: OptimizerError.self) { try KFACOptimizer(parameters).step(loss) }
+        #expect(
+            error?.description
+                == "only terms without curvature depend on value.weight, value.bias: name what they belong to in "
+                + "LayerChoices.firstOrder, so that the first-order rule moves it")
+        let before = Self.values(parameters)
+        let optimizer = KFACOptimizer(
+            parameters, configuration: .init(layers: LayerChoices(firstOrder: ["value"])))
+        let first = try optimizer.step(loss).loss
+        var last = first
+        for _ in 0..<20 { last = try optimizer.step(loss).loss }
+        #expect(last < first)
+        for (a, b) in zip(Self.values(parameters), before) { #expect(a != b) }
+    }
 }

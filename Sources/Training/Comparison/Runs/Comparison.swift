@@ -100,7 +100,8 @@ extension OptimizerError {
     var isNumerical: Bool {
         switch self {
         case .lossNotFinite, .inversionFailed, .preconditionerFailed, .quadraticModelFailed, .stepsRejected: true
-        case .invalidBatch, .nothingToMove, .unreachedParameters, .unknownNames, .approximationNotPossible,
+        case .invalidBatch, .nothingToMove, .unreachedParameters, .noCurvature, .unknownNames,
+            .approximationNotPossible,
             .examplesNotFound, .usesChanged, .memoryExceeded:
             false
         }
