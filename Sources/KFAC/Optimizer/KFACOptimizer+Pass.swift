@@ -215,8 +215,14 @@ extension KFACOptimizer {
 
     /// Finds the layers again after a state was loaded, and gives them theirs.
     private func read(into layers: inout LayerCollection, _ uses: [LayerUse], _ loss: Loss) throws {
-        try layers.plan(for: uses, of: loss, estimation: configuration.estimation)
-        guard !self.layers.isPlanned else { return }
+        // Elsewhere, the statistics find the layers.
+        let known = isStatisticsStep ? nil : storedLayers + self.layers.blocks.map(\.name)
+        try layers.plan(for: uses, of: loss, estimation: configuration.estimation, onlyLayers: known)
+        if self.layers.isPlanned {
+            guard known != nil else { return }
+            self.layers = layers
+            return try readUnusedLayers(of: layers)
+        }
         let before = self.layers
         self.layers = layers
         do { try readState(of: layers) } catch {

@@ -112,8 +112,18 @@ struct LayerCollection {
     }
 
     /// Finds the blocks without a batch's statistics, from the uses of a run of the model.
-    mutating func plan(for uses: [LayerUse], of loss: Loss, estimation: Estimation) throws {
-        if !isPlanned { try updatePlan(uses, of: loss, outputs: estimation.outputs(of: loss)) }
+    ///
+    /// - Parameter names: The layers that have statistics, where those of this batch are not taken: others wait for a
+    ///   batch that gives them some, and nothing is new to the user. Nil for all.
+    mutating func plan(
+        for uses: [LayerUse], of loss: Loss, estimation: Estimation, onlyLayers names: [String]? = nil
+    ) throws {
+        guard !isPlanned || names != nil else { return }
+        let (withoutBlock, messages) = (withoutBlock, messages)
+        try updatePlan(uses, of: loss, outputs: estimation.outputs(of: loss))
+        guard let names else { return }
+        layers.removeAll { !names.contains($0.block.name) }
+        (self.withoutBlock, self.messages) = (withoutBlock, messages)
     }
 
     /// Whether a layer has parameters that the last batch did not move.

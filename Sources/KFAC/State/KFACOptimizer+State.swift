@@ -78,6 +78,16 @@ extension KFACOptimizer {
         ["layers", "inverses.stored", "inverses.pending.dampings", "inverses.pending.results"]
     }
 
+    /// The layers in the state that was loaded.
+    var storedLayers: [String] {
+        guard let state = unreadState else { return [] }
+        return Self.layerNames(in: SnapshotReader(state, of: "the model's layers"))
+    }
+
+    private static func layerNames(in reader: SnapshotReader) -> [String] {
+        (reader.text("layerNames") ?? "").split(separator: "\n").map(String.init)
+    }
+
     /// Reads what belongs to layers, once it is known which there are.
     ///
     /// Layers of parameters that this batch does not use are kept for the step that does.
@@ -87,7 +97,7 @@ extension KFACOptimizer {
         for name in reader.names where name != "layers" && name != "inverses" && name != "layerNames" {
             reader.skip(name)
         }
-        let names = (reader.text("layerNames") ?? "").split(separator: "\n").map(String.init)
+        let names = Self.layerNames(in: reader)
         let found = Set(layers.blocks.map(\.name))
         let unused = names.filter { !found.contains($0) && layers.isUnused($0) }
         for name in unused { for place in Self.places { reader.skip("\(place).\(name)") } }
