@@ -126,8 +126,10 @@ public final class TimeSeriesBlock: CurvatureBlock {
         return { () throws(LinearAlgebraError) in inverse }
     }
 
-    /// 1 / (n₀ + 2 Σ n_d xᵈ) over the lags d with their numbers n_d of pairs. For series of one length T it is
-    /// γ(x) = (1 − x)² / (T(1 − x²) − 2x(1 − xᵀ)), in a form without 0/0 at x = 1, where the original's is not a number.
+    /// 1 / (n₀ + 2 Σ n_d xᵈ) over the lags d with their numbers n_d of pairs.
+    ///
+    /// For series of one length T it is γ(x) = (1 − x)² / (T(1 − x²) − 2x(1 − xᵀ)), in a form without 0/0 at x = 1, where the
+    /// original's is not a number.
     static func symmetricLagValues(_ x: Tensor, lagCounts: [Double]) -> Tensor {
         // Horner's rule, from the greatest lag on.
         var sum = Tensor.zeros(like: x)

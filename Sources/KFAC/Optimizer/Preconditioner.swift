@@ -141,7 +141,8 @@ struct Preconditioner {
 
     /// The blocks whose inverse errs by more than `error` in a probe, or is as old as `age`.
     private mutating func stale(
-        _ blocks: [any CurvatureBlock], _ moved: [Int], beyond error: Double, olderThan age: Int, atStep step: Int, damping: Double,
+        _ blocks: [any CurvatureBlock], _ moved: [Int], beyond error: Double, olderThan age: Int, atStep step: Int,
+        damping: Double,
         isGuarded: Bool
     ) throws -> [Int] {
         try moved.enumerated().filter { number, index in

@@ -148,7 +148,11 @@ import Torch
         expectClose(found.scale, scale.detached() - slope / (slope.abs() + 1e-8) * 0.01, relative: 1e-9)
         #expect((without.scale - scale.detached()).abs().max().scalar == 0)
         #expect(found.messages.isEmpty == !isUnknown)
-        if isUnknown { #expect(found.messages[0].contains("for scale, as no recorded operation uses it: the first-order rule moves it")) }
+        if isUnknown {
+            #expect(
+                found.messages[0].contains("for scale, as no recorded operation uses it: the first-order rule moves it")
+            )
+        }
     }
 
     /// Steps of the burn-in only average: then all goes on as if they had been on one batch before.
