@@ -148,10 +148,22 @@ import Testing
         ),
         (["--augment"], "--augment is for --problem resnet20 only; the problem is fashion-mnist-cnn."),
         (["--epochs", "2", "--steps", "3"], "--epochs and --steps both say how long to train: give one of them."),
-        (["--steps", "0"], "--steps must be from 1 to 1000000; 0 was given."),
-        (["--batch-growth", "0"], "--batch-growth must be from 1 to 1000000; 0 was given."),
-        (["--test-period", "0"], "--test-period must be from 1 to 1000000; 0 was given."),
-        (["--test-limit", "0"], "--test-limit must be from 1 to 1000000; 0 was given."),
+        (
+            ["--steps", "0"],
+            "The value '0' is invalid for '--steps <count>': it must be a whole number from 1 to 1000000000."
+        ),
+        (
+            ["--batch-growth", "0"],
+            "The value '0' is invalid for '--batch-growth <steps>': it must be a whole number from 1 to 1000000."
+        ),
+        (
+            ["--test-period", "0"],
+            "The value '0' is invalid for '--test-period <steps>': it must be a whole number from 1 to 1000000000."
+        ),
+        (
+            ["--test-limit", "0"],
+            "The value '0' is invalid for '--test-limit <count>': it must be a whole number from 1 to 1000000000."
+        ),
     ]
 
     @Test(arguments: faults.indices)
