@@ -313,7 +313,7 @@ import Training
     @Test func aFailingOptimizerEndsTheRun() throws {
         let unreached = NamedParameter("unused", Tensor([1.0 as Double]).requiringGradient())
         #expect(throws: OptimizerError.self) {
-            try trainer().run(problem, with: SGD(problem.parameters + [unreached]))
+            try trainer().run(problem, with: SGD([unreached]))
         }
         #expect(
             recorder.summary?.outcome
