@@ -14,32 +14,45 @@ struct CountedRows {
 }
 
 extension BlockStatistics {
-    /// The same without the examples that the loss masks entirely; itself where there are none, or where the first axis
-    /// is not that of the examples.
+    /// The same without the examples that the loss masks entirely, where the first axis is that of the examples.
     func withCountedExamples() -> BlockStatistics {
         guard let countedExamples, uses.allSatisfy({ $0.positions.first == batchSize }) else { return self }
         let examples = countedExamples.nonzeroPositions()
         return BlockStatistics(
             uses: uses.map { $0.gathered(examples) },
             gradients: gradients.map { $0.map { $0.gathered(examples) } }, batchSize: examples.count,
-            normalizer: normalizer, decay: decay)
+            normalizer: normalizer, isMasked: isMasked, decay: decay)
+    }
+
+    /// The same without the images of which nothing comes, as those of masked examples, whatever an image is of: an example
+    /// or a frame of one.
+    func withCountedImages() -> BlockStatistics {
+        guard isMasked else { return self }
+        let kept = uses.indices.map { index in
+            let reached = gradients.map { $0[index].flattened(from: 1).greatestMagnitudes() .!= 0 }
+            return reached.dropFirst().reduce(reached[0], .|).nonzeroPositions()
+        }
+        return BlockStatistics(
+            uses: zip(uses, kept).map { $0.gathered($1) },
+            gradients: gradients.map { zip($0, kept).map { $0.gathered($1) } }, batchSize: batchSize,
+            normalizer: normalizer, isMasked: isMasked, decay: decay)
     }
 
     /// For each use, true at the positions that count, in the shape of its ``LayerUse/positions``; nil where all do.
     ///
     /// Beside the use's own mask, positions of linear layers and embeddings do not count where the output gradients of
-    /// all sources are exactly zero: there the loss looks at nothing that comes from them. An example by itself, in a
-    /// layer without positions, counts even so, and so do all positions of convolutions, whose zeros are those of
-    /// rectifiers and pooling.
+    /// all sources are exactly zero: there the loss looks at nothing that comes from them. In a layer that is used once for
+    /// each example they count even so, unless the loss masks something; and so do all positions of convolutions, whose
+    /// zeros are those of rectifiers and pooling.
     func countedPositions() -> [Tensor?] {
-        let hasPositions = uses.count > 1 || uses.contains { $0.positions != [batchSize] }
+        let looksForZeros = isMasked || uses.count > 1 || uses.contains { $0.positions != [batchSize] }
         return uses.indices.map { index in
             let use = uses[index]
             let shape = use.positions
             var counted = use.mask.map { mask in
                 mask.reshaped(mask.shape + [Int](repeating: 1, count: shape.count - mask.rank)).broadcast(to: shape)
             }
-            if hasPositions, use.operation.isOfVectors {
+            if looksForZeros, use.operation.isOfVectors {
                 let reached = gradients.map { $0[index].greatestMagnitudes() .!= 0 }
                 let anywhere = reached.dropFirst().reduce(reached[0], .|)
                 counted = counted.map { $0 .& anywhere } ?? anywhere
@@ -50,14 +63,14 @@ extension BlockStatistics {
 
     /// The rows that count of a layer that treats each position as an example.
     func countedRows() -> CountedRows {
-        let statistics = withCountedExamples()
-        let counted = statistics.countedPositions()
+        // Which axis is that of the examples does not matter: nothing comes of rows that are masked.
+        let counted = countedPositions()
         var rows = CountedRows(
-            inputs: statistics.uses.map(\.input), gradients: statistics.gradients,
-            count: statistics.uses.reduce(0) { $0 + $1.positions.reduce(1, *) })
+            inputs: uses.map(\.input), gradients: gradients,
+            count: uses.reduce(0) { $0 + $1.positions.reduce(1, *) })
         guard counted.contains(where: { $0 != nil }) else { return rows }
         rows.count = 0
-        for (index, use) in statistics.uses.enumerated() {
+        for (index, use) in uses.enumerated() {
             guard let mask = counted[index] else {
                 rows.count += use.positions.reduce(1, *)
                 continue

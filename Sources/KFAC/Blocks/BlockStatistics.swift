@@ -15,6 +15,8 @@ public struct BlockStatistics: Sendable {
     public let normalizer: Double
     /// False for examples that the loss masks entirely, of type bool, [batch]; nil where there is none.
     public let countedExamples: Tensor?
+    /// Whether the loss masks anything.
+    public let isMasked: Bool
     /// The decay ρ of the running averages.
     public internal(set) var decay: Double
 
@@ -23,9 +25,10 @@ public struct BlockStatistics: Sendable {
     /// - Parameters:
     ///   - normalizer: What the mean loss divides by; the number of examples by default.
     ///   - countedExamples: The examples that the loss looks at; all by default.
+    ///   - isMasked: Whether the loss masks anything, be it less than an example.
     public init(
         uses: [LayerUse], gradients: [[Tensor]], parameterGradients: [[Tensor]] = [], batchSize: Int,
-        normalizer: Double? = nil, countedExamples: Tensor? = nil, decay: Double
+        normalizer: Double? = nil, countedExamples: Tensor? = nil, isMasked: Bool = false, decay: Double
     ) {
         self.uses = uses
         self.gradients = gradients
@@ -33,6 +36,7 @@ public struct BlockStatistics: Sendable {
         self.batchSize = batchSize
         self.normalizer = normalizer ?? Double(batchSize)
         self.countedExamples = countedExamples
+        self.isMasked = isMasked || countedExamples != nil
         self.decay = decay
     }
 

@@ -87,7 +87,8 @@ extension KroneckerBlock {
             parameters, input: inputs.factor, output: outputs.factor,
             order: isTransposed ? .inputsFirst : .outputsFirst, groups: geometry.groups
         ) { statistics in
-            let statistics = statistics.withCountedExamples()
+            let statistics =
+                sharing == .reduce ? statistics.withCountedExamples() : statistics.withCountedImages()
             let counted = statistics.countedPositions()
             // The same kernel may be used with different strides and dilations.
             let geometries = statistics.uses.map { $0.operation.geometry ?? geometry }
@@ -129,7 +130,7 @@ extension KroneckerBlock {
             outputOf: weight.tensor, geometry: geometry, shape: FactorShape(units: shape[0], settings: settings),
             settings: settings)
         self.init([weight] + (bias.map { [$0] } ?? []), input: inputs, output: outputs.factor) { statistics in
-            let statistics = statistics.withCountedExamples()
+            let statistics = statistics.withCountedImages()
             guard statistics.uses.allSatisfy({ $0.mask == nil }) else {
                 fatalError("uncorrelatedPixels: a mask of positions needs the patches; use .kronecker()")
             }

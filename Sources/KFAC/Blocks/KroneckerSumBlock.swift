@@ -97,6 +97,7 @@ extension BlockStatistics {
     func ofUses(_ numbers: [Int]) -> BlockStatistics {
         BlockStatistics(
             uses: numbers.map { uses[$0] }, gradients: gradients.map { source in numbers.map { source[$0] } },
-            batchSize: batchSize, normalizer: normalizer, countedExamples: countedExamples, decay: decay)
+            batchSize: batchSize, normalizer: normalizer, countedExamples: countedExamples,
+            isMasked: isMasked, decay: decay)
     }
 }

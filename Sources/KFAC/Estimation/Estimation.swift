@@ -38,13 +38,18 @@ extension Estimation {
         using generator: inout RandomGenerator
     ) -> [[Tensor?]] {
         gradients(
-            of: loss, matrix: matrix, withRespectTo: intermediates, differentiable: false, using: &generator)
+            of: loss, matrix: matrix, withRespectTo: intermediates, differentiable: false,
+            using: &generator)
     }
 
-    /// - Parameter differentiable: Whether gradients of drawn or observed targets can themselves be differentiated.
+    /// - Parameters:
+    ///   - differentiable: Whether gradients of drawn or observed targets can themselves be differentiated.
+    ///   - drawsSigns: Whether each example's gradients get a random sign, where they have not mean zero. Second moments of
+    ///     what belongs to one example stay the same to the bit; of what examples share, such as a table of positions,
+    ///     they are those of single examples in expectation, instead of those of the sum.
     func gradients(
         of loss: Loss, matrix: CurvatureMatrix, withRespectTo intermediates: [Tensor], differentiable: Bool,
-        using generator: inout RandomGenerator
+        drawsSigns: Bool = false, using generator: inout RandomGenerator
     ) -> [[Tensor?]] {
         switch self {
         case .sampled(let draws):
@@ -59,9 +64,11 @@ extension Estimation {
                     differentiable: differentiable)
             }
         case .empirical:
+            let losses = loss.terms.map(\.rootWeighted)
+            let signs = drawsSigns ? generator.signs(like: losses[0].detached()) : nil
             return [
                 propagate(
-                    loss.terms.map(\.rootWeighted), weights: loss.terms.map(\.weight), to: intermediates,
+                    losses, weights: loss.terms.map(\.weight), signs: signs, to: intermediates,
                     differentiable: differentiable)
             ]
         case .exact:
@@ -69,7 +76,8 @@ extension Estimation {
                 let rank = term.factorRank(of: matrix)
                 return (0..<rank).map { column in
                     let unit = Tensor.zeros([loss.batchSize, rank], like: term.distribution.parameters[0])
-                    unit[.all, column].fill(1)
+                    let examples = unit[.all, column]
+                    if drawsSigns { examples.assign(generator.signs(like: examples)) } else { examples.fill(1) }
                     let weights = withoutGradients { term.factorProduct(of: matrix, with: unit) }
                     return pullBack(weights, through: term.distribution.parameters, to: intermediates)
                 }
@@ -90,10 +98,12 @@ extension Estimation {
 
     /// The gradients of the sum over terms and batch of √weight · likelihood / √draws.
     private func propagate(
-        _ likelihoods: [Tensor], weights: [Double], draws: Int = 1, to intermediates: [Tensor], differentiable: Bool
+        _ likelihoods: [Tensor], weights: [Double], draws: Int = 1, signs: Tensor? = nil, to intermediates: [Tensor],
+        differentiable: Bool
     ) -> [Tensor?] {
         let scaled = zip(likelihoods, weights).map { likelihood, weight in
-            Tensor.full(like: likelihood.detached(), (weight / Double(draws)).squareRoot())
+            let root = (weight / Double(draws)).squareRoot()
+            return signs.map { $0 * root } ?? Tensor.full(like: likelihood.detached(), root)
         }
         return pullBack(scaled, through: likelihoods, to: intermediates, differentiable: differentiable)
     }

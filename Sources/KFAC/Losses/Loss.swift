@@ -146,7 +146,8 @@ public struct Loss: Sendable {
 
     /// The sum of two losses of one batch: the means add up, and their curvatures.
     ///
-    /// Where the means have different normalizers, the sum has the first one's, and the second loss is scaled for it.
+    /// Where the means have different normalizers, the sum has the first one's, and the second loss is scaled for it. A batch
+    /// that is run in parts then weighs its parts by the first one's numbers: choose one reduction for all losses there.
     public static func + (a: Loss, b: Loss) -> Loss {
         guard a.batchSize == b.batchSize else {
             fatalError("Loss: a sum of losses of batches of \(a.batchSize) and \(b.batchSize) examples")

@@ -12,13 +12,15 @@ struct BlockPlan {
     let approximation: Approximation
     /// The axis of the examples in the layer's inputs and outputs, where the approximation must know it.
     var batchAxis = 0
+    /// Whether the axis goes for later batches, too: one example leaves it open.
+    var isAxisSettled = true
     /// Why the generic block takes the place of a better one; nil where it does not.
     var fallback: FallbackReason?
 
     /// Whether two plans are the same but for the uses.
     func isAlike(_ other: BlockPlan) -> Bool {
         parameters == other.parameters && kind == other.kind && approximation == other.approximation
-            && batchAxis == other.batchAxis
+            && (batchAxis == other.batchAxis || !isAxisSettled || !other.isAxisSettled)
     }
 
     /// Makes the block.

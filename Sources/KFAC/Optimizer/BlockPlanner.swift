@@ -101,7 +101,7 @@ struct BlockPlanner {
         guard choice.needsExamples else { return plan }
         let stated =
             choices.batchAxis(for: parameters[number].name)
-            ?? known.first { $0.parameters == members && $0.approximation == choice }?.batchAxis
+            ?? known.first { $0.parameters == members && $0.approximation == choice && $0.isAxisSettled }?.batchAxis
         guard let axis = axes.axis(of: own, stated: stated) else {
             if isExplicit { throw OptimizerError.examplesNotFound(name(number), choice) }
             // By default scales and biases need them.
@@ -109,6 +109,7 @@ struct BlockPlanner {
                 parameters: members, kind: kind, approximation: .genericDiagonal, fallback: .examplesNotFound)
         }
         plan.batchAxis = axis
+        plan.isAxisSettled = stated != nil || axes.isSettled
         return plan
     }
 

@@ -70,7 +70,7 @@ struct LayerCollection {
         let others = products?.passTargets ?? []
         var sources = estimation.gradients(
             of: loss, matrix: matrix, withRespectTo: targets + others, differentiable: products != nil,
-            using: &generator)
+            drawsSigns: true, using: &generator)
         products?.adopt(Array(sources[0].dropFirst(targets.count)))
         sources = sources.map { $0.prefix(targets.count).map { $0?.detached() } }
         let genericSources =
@@ -106,7 +106,8 @@ struct LayerCollection {
                 BlockStatistics(
                     uses: positions.map { uses[needed[$0]].movingExamplesFirst(from: plan.batchAxis) },
                     gradients: gradients, batchSize: loss.batchSize, normalizer: loss.normalizer,
-                    countedExamples: loss.countedExamples, decay: decay)
+                    countedExamples: loss.countedExamples, isMasked: loss.terms.contains { $0.mask != nil },
+                    decay: decay)
             )
         }
     }
@@ -127,11 +128,14 @@ struct LayerCollection {
     }
 
     /// Whether a layer has parameters that the last batch did not move.
-    func isUnused(_ layer: String) -> Bool {
-        let names = layer.components(separatedBy: ", ")
-        return zip(parameters, isActive).contains { parameter, isActive in
-            !isActive && names.contains { LayerChoices.name($0, contains: parameter.name) }
-        }
+    func isUnused(_ layer: String) -> Bool { inactiveNames.contains { Self.layer(layer, contains: $0) } }
+
+    /// The names of the parameters that the last batch did not move.
+    var inactiveNames: [String] { zip(parameters, isActive).filter { !$0.1 }.map(\.0.name) }
+
+    /// Whether a parameter belongs to a layer of a name, which may be that of several parameters.
+    static func layer(_ layer: String, contains parameter: String) -> Bool {
+        layer.components(separatedBy: ", ").contains { LayerChoices.name($0, contains: parameter) }
     }
 
     /// What to tell the user of blocks that are new, once.

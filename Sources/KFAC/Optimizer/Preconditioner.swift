@@ -54,6 +54,8 @@ struct Preconditioner {
         applications: Int? = nil, damping: Double, guards: Guards, watch: inout GuardWatch
     ) throws -> Bool {
         let moved = blocks.indices.filter { isMoved[$0] }
+        // What is computed for a block that is not in use meanwhile is given up, so that resuming needs not know of it.
+        if !isMoved.allSatisfy({ $0 }) { pending = pending?.mappingBlocks { isMoved[$0] ? $0 : nil } }
         var didWork = false
         // Steps that were rejected may have been due.
         let missed = (lastStep ?? step - 1) + 1 < step

@@ -28,6 +28,7 @@ extension KFACOptimizer {
             snapshot.set("inverses.stored.\(name)", Snapshot(tensors: inverse))
             snapshot.set("inverses.stored.\(name).isIdle", 1)
         }
+        snapshot.set("inactiveNames", layers.inactiveNames.joined(separator: "\n"))
         snapshot.set("layerNames", (layers.blocks.map(\.name) + unusedLayers).joined(separator: "\n"))
         return snapshot
     }
@@ -54,7 +55,7 @@ extension KFACOptimizer {
 
         let adapted = reader.contains("adaptedDamping") ? reader.number("adaptedDamping") : nil
         let searched = reader.contains("searchedDamping") ? reader.number("searchedDamping") : nil
-        for name in ["layers", "inverses", "layerNames"] { reader.skip(name) }
+        for name in ["layers", "inverses", "layerNames", "inactiveNames"] { reader.skip(name) }
         try reader.finish()
 
         parameters = own.filter(\.tensor.requiresGradient)
@@ -90,17 +91,29 @@ extension KFACOptimizer {
 
     /// Reads what belongs to layers, once it is known which there are.
     ///
-    /// Layers of parameters that this batch does not use are kept for the step that does.
+    /// Layers of parameters that this batch does not use are kept for the step that does. Layers of which a part has been
+    /// frozen or thawed since are gone, as they are without an interruption.
     func readState(of layers: LayerCollection) throws(SnapshotError) {
         guard let state = unreadState else { return }
         let reader = SnapshotReader(state, of: "the model's layers")
-        for name in reader.names where name != "layers" && name != "inverses" && name != "layerNames" {
+        for name in reader.names where !["layers", "inverses", "layerNames", "inactiveNames"].contains(name) {
             reader.skip(name)
         }
         let names = Self.layerNames(in: reader)
+        let wereInactive =
+            reader.contains("inactiveNames")
+            ? Set((reader.text("inactiveNames") ?? "").split(separator: "\n").map(String.init)) : []
         let found = Set(layers.blocks.map(\.name))
-        let unused = names.filter { !found.contains($0) && layers.isUnused($0) }
-        for name in unused { for place in Self.places { reader.skip("\(place).\(name)") } }
+        let missing = names.filter { !found.contains($0) }
+        let replaced = missing.filter { name in
+            layers.blocks.contains { block in
+                let own = block.parameters.map(\.name)
+                return own.contains { LayerCollection.layer(name, contains: $0) }
+                    && (layers.isUnused(name) || own.contains { wereInactive.contains($0) })
+            }
+        }
+        let unused = missing.filter { !replaced.contains($0) && layers.isUnused($0) }
+        for name in unused + replaced { for place in Self.places { reader.skip("\(place).\(name)") } }
         // A layer that had not been used yet begins with this batch.
         for block in layers.blocks where names.contains(block.name) {
             block.restore(from: reader.under("layers.\(block.name)"))

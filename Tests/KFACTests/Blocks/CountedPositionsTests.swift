@@ -171,7 +171,9 @@ import Torch
         let batch = use.positions[0]
         let kept = Tensor((0..<batch).map { $0 % 3 == 1 ? 0.0 : 1 }) .> 0
         let numbers = kept.nonzeroPositions()
-        let gradient = randomTensor(use.preActivation.shape, seed: 30)
+        var axes = kept.to(.float64)
+        while axes.rank < use.preActivation.rank { axes = axes.expanded(at: -1) }
+        let gradient = randomTensor(use.preActivation.shape, seed: 30) * axes
         func block() throws -> KroneckerBlock {
             let probe = try kind.probe(estimation: .exact)
             let block = try #require(probe[0] as? KroneckerBlock)
@@ -179,7 +181,6 @@ import Torch
             return block
         }
         let (masked, without) = (try block(), try block())
-        // Gradients of masked examples are zero by themselves; here they are not, so that nothing else leaves them out.
         masked.updateStatistics(
             BlockStatistics(
                 uses: [use], gradients: [[gradient]], batchSize: batch, countedExamples: kept, decay: 0))
@@ -214,6 +215,40 @@ import Torch
         expectClose(
             try probe(width: 9)[0].denseMatrix(), try probe(width: 5)[0].denseMatrix(), relative: 1e-12,
             absolute: 1e-14)
+    }
+
+    /// As many steps as examples in [time, batch]: rows are left out where nothing comes from them, whichever axis they are on.
+    @Test(arguments: [3, 4]) func maskedExamplesOfTimeMajorLayers(time: Int) throws {
+        let x = randomTensor([time, 3, 2], seed: 1)
+        let layer = TestLayer([2, 2], seed: 2)
+        func probe(_ x: Tensor, mask: Tensor?) throws -> CurvatureProbe {
+            try CurvatureProbe(layer.named("layer")) {
+                let z = layer(x).transposed(0, 1)
+                return Loss(Normal(mean: z), targets: Tensor.zeros(like: z.detached()), mask: mask)
+            }
+        }
+        let masked = try probe(x, mask: Tensor([true, false, true]))
+        let without = try probe(x.gathered(Tensor([0, 2]), axis: 1), mask: nil)
+        expectClose(
+            try masked[0].denseMatrix(), try without[0].denseMatrix() * (2.0 / 3), relative: 1e-12, absolute: 1e-14)
+    }
+
+    /// Frames of examples as images: [batch · time, channels, width].
+    @Test func maskedExamplesOfFrames() throws {
+        let x = randomTensor([3, 2, 2, 5], seed: 1)
+        let layer = TestLayer([3, 2, 3], seed: 2)
+        func probe(_ x: Tensor, mask: Tensor?) throws -> CurvatureProbe {
+            try CurvatureProbe(layer.named("layer")) {
+                let batch = x.shape[0]
+                let frames = convolution(x.reshaped([batch * 2, 2, 5]), weight: layer.weight, bias: layer.bias)
+                let z = frames.reshaped([batch, -1])
+                return Loss(Normal(mean: z), targets: Tensor.zeros(like: z.detached()), mask: mask)
+            }
+        }
+        let masked = try probe(x, mask: Tensor([true, false, true]))
+        let without = try probe(x.gathered(Tensor([0, 2])), mask: nil)
+        expectClose(
+            try masked[0].denseMatrix(), try without[0].denseMatrix() * (2.0 / 3), relative: 1e-12, absolute: 1e-14)
     }
 
     /// A mean over positions: the curvature of the sum divided by their number, for every kind of block.

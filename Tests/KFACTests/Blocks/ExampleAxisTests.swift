@@ -106,4 +106,35 @@ import Torch
         // Σ over 16 groups of (a sum of 4 signs)² / 64 has mean 1 and variance 24/16/16.
         #expect(abs(sum / 200 - 1) < 5 * (1.5 / 16 / 200).squareRoot())
     }
+
+    /// A table of positions that all examples share: single examples' curvature in expectation, not that of their sum.
+    @Test(arguments: [Estimation.exact, .empirical]) func sharedLayersAreUnbiased(_ estimation: Estimation) throws {
+        let table = NamedParameter("table", Tensor.zeros([1, 1], dtype: .float64).requiringGradient())
+        var sum = 0.0
+        for seed in 0..<400 {
+            let probe = try CurvatureProbe([table], estimation: estimation, seed: UInt64(seed)) {
+                let position = embedding(Tensor([0]), weight: table.tensor)
+                let mean = position.broadcast(to: [4, 1])
+                return Loss(Normal(mean: mean), targets: Tensor.ones([4, 1], dtype: .float64))
+            }
+            sum += try probe[0].denseMatrix().scalar
+        }
+        // (Σ of 4 signs)² / 4 has mean 1 and variance 1.5.
+        #expect(abs(sum / 400 - 1) < 5 * (1.5 / 400).squareRoot())
+    }
+
+    /// A first batch of one example leaves the axis open.
+    @Test func oneExampleLeavesTheAxisOpen() throws {
+        let scale = NamedParameter("scale", Tensor([1.0]).requiringGradient())
+        let optimizer = KFACOptimizer(
+            [scale],
+            configuration: .init(estimation: .exact, statisticsDecay: 0, layers: LayerChoices(names: ["scale": .full])))
+        for (time, batch) in [(1, 1), (4, 1), (2, 2), (3, 2)] {
+            let x = Tensor.range(1..<(time * batch + 1)).to(.float64).reshaped([time, batch, 1])
+            try optimizer.step { Self.loss(scaleAndShift(x, scale: scale.tensor).sum(0)) }
+            let sums = x.sum(0).squared().mean().scalar
+            expectClose(
+                try optimizer.layers.blocks[0].denseMatrix(), Tensor([sums], shape: [1, 1]), relative: 1e-12)
+        }
+    }
 }

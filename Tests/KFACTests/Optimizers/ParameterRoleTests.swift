@@ -191,4 +191,46 @@ import Torch
         #expect(last < first)
         for (a, b) in zip(Self.values(parameters), before) { #expect(a != b) }
     }
+
+    /// Resuming beside a weight that is frozen for a while without its bias, at every step.
+    @Test(arguments: 1..<9) func resumingWhileAPartIsFrozen(at step: Int) throws {
+        func run(resuming: Bool) throws -> [[Double]] {
+            let network = TestNetwork([3, 4, 2]) { $0.tanh() }
+            var configuration = Self.configuration()
+            configuration.inverses = .together(every: 3)
+            var optimizer = KFACOptimizer(network.parameters, configuration: configuration)
+            for current in 0..<9 {
+                network.layers[0].weight.requiringGradient(!(3..<6).contains(current))
+                if resuming, current == step {
+                    let state = optimizer.state()
+                    optimizer = KFACOptimizer(network.parameters, configuration: configuration)
+                    try optimizer.load(state)
+                }
+                try optimizer.step { Self.loss(network(Self.x)) }
+            }
+            return Self.values(network.parameters)
+        }
+        #expect(try run(resuming: true) == run(resuming: false))
+    }
+
+    /// Resuming with inverses that another thread computes for layers that the next batch does not use.
+    @Test(arguments: 1..<10) func resumingInTheBackground(at step: Int) throws {
+        let experts = [0, 1, 0, 0, 1, 1, 0, 1, 0, 0]
+        func run(resuming: Bool) throws -> [[Double]] {
+            let model = Experts()
+            var configuration = Self.configuration()
+            configuration.inverses = .background(every: 3, after: 2)
+            var optimizer = KFACOptimizer(model.parameters, configuration: configuration)
+            for (current, expert) in experts.enumerated() {
+                if resuming, current == step {
+                    let state = optimizer.state()
+                    optimizer = KFACOptimizer(model.parameters, configuration: configuration)
+                    try optimizer.load(state)
+                }
+                try optimizer.step { model.loss(expert) }
+            }
+            return Self.values(model.parameters)
+        }
+        #expect(try run(resuming: true) == run(resuming: false))
+    }
 }
