@@ -6,6 +6,9 @@ extension Loss {
         /// The examples of the batch, those that are masked included: each example's loss is the sum over its positions.
         case meanOverExamples
         /// The positions that are not masked, as is usual for language models: a text counts by its length.
+        ///
+        /// Positions are those of ``PredictiveDistribution/negativeLogLikelihoodPerPosition(of:)``: tokens of
+        /// ``Categorical``, but single outputs of ``Normal`` and ``Bernoulli``.
         case meanOverPositions
         /// The weights of the positions that are not masked, as in the weighted mean Σ w ℓ / Σ w.
         case meanOverWeights
