@@ -48,10 +48,7 @@ extension BlockStatistics {
         let looksForZeros = isMasked || uses.count > 1 || uses.contains { $0.positions != [batchSize] }
         return uses.indices.map { index in
             let use = uses[index]
-            let shape = use.positions
-            var counted = use.mask.map { mask in
-                mask.reshaped(mask.shape + [Int](repeating: 1, count: shape.count - mask.rank)).broadcast(to: shape)
-            }
+            var counted = use.maskOfAllPositions
             if looksForZeros, use.operation.isOfVectors {
                 let reached = gradients.map { $0[index].greatestMagnitudes() .!= 0 }
                 let anywhere = reached.dropFirst().reduce(reached[0], .|)
@@ -88,6 +85,14 @@ extension BlockStatistics {
 }
 
 extension LayerUse {
+    /// The mask in the shape of all ``positions``; nil where there is none.
+    var maskOfAllPositions: Tensor? {
+        mask.map { mask in
+            mask.reshaped(mask.shape + [Int](repeating: 1, count: positions.count - mask.rank))
+                .broadcast(to: positions)
+        }
+    }
+
     /// The same of some of the examples, which the first axis must be.
     func gathered(_ examples: Tensor) -> LayerUse {
         LayerUse(

@@ -79,13 +79,9 @@ extension LayerUse {
         if case .scaleAndShift(let axes) = operation {
             operation = .scaleAndShift(axes: axes.map { $0 < axis ? $0 + 1 : $0 })
         }
-        let mask = mask.map { mask in
-            mask.reshaped(mask.shape + [Int](repeating: 1, count: positions.count - mask.rank))
-                .broadcast(to: positions).movingFirst(axis)
-        }
         return LayerUse(
             operation: operation, weight: weight, bias: bias, input: input.movingFirst(axis),
-            preActivation: preActivation.detached().movingFirst(axis), mask: mask)
+            preActivation: preActivation.detached().movingFirst(axis), mask: maskOfAllPositions?.movingFirst(axis))
     }
 }
 
