@@ -34,6 +34,9 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "KFAC", targets: ["KFAC"]),
+        .library(name: "FirstOrder", targets: ["FirstOrder"]),
+        .library(name: "Optimization", targets: ["Optimization"]),
+        .library(name: "Curvature", targets: ["Curvature"]),
         .library(name: "Torch", targets: ["Torch"]),
         .library(name: "TorchNN", targets: ["TorchNN"]),
         .library(name: "Datasets", targets: ["Datasets"]),
@@ -62,16 +65,24 @@ let package = Package(
             name: "Checksums", swiftSettings: swiftSettings + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         // Files in, batches out.
         .target(name: "Datasets", dependencies: ["Torch", "Checksums"], swiftSettings: swiftSettings),
-        // Curvature: knows operations and parameters, not models.
-        .target(name: "KFAC", dependencies: ["Torch"], swiftSettings: swiftSettings),
+        // The curvature of a model: knows operations and parameters, not models or optimisers.
+        .target(name: "Curvature", dependencies: ["Torch"], swiftSettings: swiftSettings),
+        // What all optimisers share: steps and their reports, schedules, guards.
+        .target(name: "Optimization", dependencies: ["Curvature", "Torch"], swiftSettings: swiftSettings),
+        // SGD, Adam, Shampoo, SOAP, Muon.
+        .target(name: "FirstOrder", dependencies: ["Optimization", "Curvature", "Torch"], swiftSettings: swiftSettings),
+        // The optimiser that uses the curvature.
+        .target(
+            name: "KFAC", dependencies: ["FirstOrder", "Optimization", "Curvature", "Torch"],
+            swiftSettings: swiftSettings),
         // The loop, its events, metrics and reports.
         .target(
-            name: "Training", dependencies: ["KFAC", "TorchNN", "Datasets", "Torch", "Checksums"],
+            name: "Training", dependencies: ["KFAC", "FirstOrder", "TorchNN", "Datasets", "Torch", "Checksums"],
             swiftSettings: swiftSettings),
         // The command `kfac`. Not named so: beside `KFAC` that would collide on file systems that ignore case.
         .executableTarget(
             name: "kfac-tool",
-            dependencies: ["Training", "KFAC", "Datasets", "TorchNN", "Torch", argumentParser],
+            dependencies: ["Training", "KFAC", "FirstOrder", "Datasets", "TorchNN", "Torch", argumentParser],
             swiftSettings: swiftSettings),
 
         .target(
@@ -79,7 +90,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         // What is fuzzed: by the tests for a while, and by the package in `Fuzz` for long.
         .target(
-            name: "FuzzTargets", dependencies: ["Training", "KFAC", "Datasets", "TorchNN", "Torch"],
+            name: "FuzzTargets", dependencies: ["Training", "KFAC", "FirstOrder", "Datasets", "TorchNN", "Torch"],
             path: "Fuzz/Sources/Targets", swiftSettings: swiftSettings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"], swiftSettings: swiftSettings),
@@ -90,7 +101,7 @@ let package = Package(
             name: "DatasetsTests", dependencies: ["Datasets", "Checksums", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "KFACTests", dependencies: ["KFAC", "TorchNN", "TestSupport"],
+            name: "KFACTests", dependencies: ["KFAC", "FirstOrder", "Optimization", "Curvature", "TorchNN", "TestSupport"],
             resources: [.copy("Golden")], swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "Checksums", "TestSupport"],

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// `ConvOutputKroneckerFactor` against the class of that name in TensorFlow 1.7.
 @Suite struct ConvOutputKroneckerFactorGoldenTests {

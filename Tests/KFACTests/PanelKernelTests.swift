@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Symmetric products, by each kernel and by the library's products, against the general product.
 @Suite struct PanelKernelTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Second moments of patches: every form against the definition, element by element.
 @Suite struct PatchStatisticsTests {

@@ -1,4 +1,5 @@
 import Foundation
+import FirstOrder
 import KFAC
 import TestSupport
 import Testing

@@ -1,3 +1,5 @@
+import Optimization
+
 /// How a step is kept from being too long.
 ///
 /// Applies to the rules of fixed learning rates: a quadratic model finds the length itself.
@@ -17,7 +19,7 @@ public enum Clipping: Sendable, Hashable, Codable {
 }
 
 extension Clipping: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         switch self {
         case .none: nil
         case .norm(let bound), .klClip(let bound), .value(let bound):

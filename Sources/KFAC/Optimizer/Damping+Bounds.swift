@@ -1,5 +1,7 @@
+import Optimization
+
 extension Damping: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         switch self {
         case .scheduled(let schedule): SettingBounds.damping.defect("the damping", schedule)
         case .adaptive(let rule): rule.defect
@@ -8,7 +10,7 @@ extension Damping: CheckedSettings {
 }
 
 extension LevenbergMarquardt: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         if let defect = numberDefect { return defect }
         if case .exact(let share) = prediction,
             let defect = SettingBounds.share.defect("the share of the batch for the prediction", share)
@@ -40,7 +42,7 @@ extension LevenbergMarquardt: CheckedSettings {
 }
 
 extension PreconditionerDamping: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         switch self {
         case .proportional(let factor): SettingBounds.dampingScale.defect("the factor of the damping", factor)
         case .scheduled(let schedule): SettingBounds.damping.defect("the preconditioner's damping", schedule)
@@ -50,7 +52,7 @@ extension PreconditionerDamping: CheckedSettings {
 }
 
 extension GammaSearch: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         [
             SettingBounds.period.defect("the interval of the search for the preconditioner's damping", interval),
             SettingBounds.dampingDecay.defect("the decay of the search for the preconditioner's damping", decay),

@@ -1,3 +1,5 @@
+public import Optimization
+
 /// How the damping λ goes on over the steps: in units of the mean loss's curvature, to which λ I is added.
 public enum Damping: Sendable, Hashable, Codable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
     /// By the step alone.

@@ -1,3 +1,5 @@
+import Optimization
+
 /// When the inverses of the layers' curvature are computed again.
 ///
 /// Between two updates a layer's inverse is stale; ``StepReport/inverses`` tells by how many steps.
@@ -51,7 +53,7 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
 }
 
 extension InverseSchedule: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         func counts(_ period: Int, _ initially: Int, _ name: String = "the period of the inverses") -> String? {
             SettingBounds.period.defect(name, period)
                 ?? SettingBounds.firstSteps.defect("the number of first steps with new inverses", initially)
@@ -67,18 +69,4 @@ extension InverseSchedule: CheckedSettings {
                 ?? SettingBounds.staleness.defect("the greatest error of an inverse", error)
         }
     }
-}
-
-/// The state of one layer's inverse at a step.
-public struct InverseStatus: Sendable, Hashable, Codable {
-    /// The layer's name.
-    public var layer: String
-    /// The number of steps since the statistics that it was computed of; 0 where it is of this step.
-    public var age: Int
-    /// Whether this step is the first to use it.
-    public var isNew: Bool
-    /// What a probe found at this step, before an update; nil where none was made (``InverseSchedule/whenStale``).
-    public var staleness: Double?
-    /// What took the inverse's place when it failed; nil for the inverse itself.
-    public var repair: InverseRung?
 }

@@ -1,3 +1,6 @@
+public import FirstOrder
+public import Optimization
+
 extension KFACOptimizer {
     /// What can be chosen.
     public struct Configuration: Sendable, Hashable, Codable {
@@ -81,7 +84,7 @@ extension KFACOptimizer {
 }
 
 extension KFACOptimizer.Configuration: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         [
             rule.defect, damping.defect, preconditionerDamping.defect, estimation.defect,
             SettingBounds.statisticsDecay.defect("the decay of the statistics", statisticsDecay),
@@ -107,12 +110,4 @@ extension KFACOptimizer.Configuration: CheckedSettings {
         ].filter { !$0.1 }.map(\.0)
         requireNoChange(of: changed, in: "KFACOptimizer")
     }
-}
-
-/// Stops the program where settings have changed that an optimiser looks at only when it is made.
-func requireNoChange(of changed: [String], in owner: String) {
-    guard !changed.isEmpty else { return }
-    let names = changed.joined(separator: ", ")
-    fatalError(
-        "\(owner): configuration.\(names) cannot be changed after the optimizer was made: make a new optimizer")
 }

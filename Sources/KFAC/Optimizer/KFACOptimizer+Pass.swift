@@ -1,3 +1,5 @@
+import FirstOrder
+import Optimization
 import Torch
 
 extension KFACOptimizer {

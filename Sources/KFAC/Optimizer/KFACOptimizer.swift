@@ -1,3 +1,5 @@
+public import FirstOrder
+public import Optimization
 public import Torch
 
 /// K-FAC: the natural gradient with a Kronecker-factored approximation of the Fisher matrix.

@@ -1,3 +1,4 @@
+import Optimization
 import Dispatch
 import Synchronization
 import Torch

@@ -1,3 +1,4 @@
+import Optimization
 import Torch
 
 /// The quadratic model of the objective in the span of some directions dᵢ:
@@ -98,12 +99,4 @@ extension QuadraticModel {
         self.init(
             curvature: real, products: products, slopes: directions.map { inner(gradient, $0) }, damping: damping)
     }
-}
-
-/// ⟨a, b⟩ over all tensors, in double precision: one wait for the device.
-func inner(_ a: [Tensor], _ b: [Tensor]) -> Double { innerSum(zip(a, b).map { $0.innerProduct($1) }) }
-
-private func innerSum(_ terms: [Tensor]) -> Double {
-    guard let first = terms.first else { return 0 }
-    return terms.dropFirst().reduce(first, +).scalar
 }

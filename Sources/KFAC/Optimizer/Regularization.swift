@@ -1,3 +1,5 @@
+import Optimization
+
 /// What keeps parameters small.
 public struct Regularization: Sendable, Hashable, Codable {
     /// The weight η of ½ η ‖θ‖², a term of the objective.
@@ -36,7 +38,7 @@ public struct ParameterGroup: Sendable, Hashable, Codable {
 }
 
 extension Regularization: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         [
             SettingBounds.l2.defect("the weight of the L2 term", l2),
             SettingBounds.weightDecay.defect("the weight decay", weightDecay),
@@ -45,7 +47,7 @@ extension Regularization: CheckedSettings {
 }
 
 extension ParameterGroup: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         let defect = SettingBounds.learningRate.defect("the scale of the learning rate", learningRateScale)
         return (defect ?? regularization?.defect).map { "the group of \(names.joined(separator: ", ")): \($0)" }
     }

@@ -1,3 +1,5 @@
+public import Optimization
+
 /// How a preconditioned gradient becomes a step.
 ///
 /// With g the gradient of the objective, P the inverse of the damped curvature, v the velocity, α the learning rate and
@@ -53,7 +55,7 @@ public struct QuadraticModelRule: Sendable, Hashable, Codable {
 }
 
 extension StepRule: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         switch self {
         case .fixed(let rate, let momentum), .momentumOfGradients(let rate, let momentum):
             [
@@ -66,7 +68,7 @@ extension StepRule: CheckedSettings {
 }
 
 extension QuadraticModelRule: CheckedSettings {
-    var defect: String? {
+    package var defect: String? {
         var momentumDefect: String?
         if case .fixed(let momentum) = momentum {
             momentumDefect = SettingBounds.momentum.defect("the momentum", momentum)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FirstOrder
 import KFAC
 import Torch
 import Training

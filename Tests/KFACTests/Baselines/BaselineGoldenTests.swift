@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The first-order methods step by step against PyTorch's and other independent programs (`Golden/baselines.py`): matrices,
 /// a vector and a kernel of four axes, with a falling learning rate.

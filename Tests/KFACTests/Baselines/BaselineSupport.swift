@@ -1,7 +1,10 @@
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// A loss whose gradients with respect to the parameters are the given ones, whatever the parameters are.
 func linearLoss(_ parameters: [NamedParameter], gradients: [Tensor]) -> Loss {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Parameters of first-order methods that are frozen, thawed, or not used by a batch.
 @Suite struct FirstOrderRoleTests {

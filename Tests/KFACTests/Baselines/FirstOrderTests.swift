@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// SGD and Adam against plain arithmetic, for a linear model with two weights and a bias.
 @Suite struct FirstOrderTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// A block of every kind, with the statistics of a small network: what holds for all blocks is tested on these.
 enum BlockCase: String, CaseIterable, CustomTestStringConvertible, Sendable {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Blocks against the exact Fisher matrix by automatic differentiation, where they are exact, and where they are not.
 @Suite struct BlockExactnessTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Blocks against those of TensorFlow 1.7 and of the successor, kfac 0.2.4.
 @Suite struct BlockGoldenTests {

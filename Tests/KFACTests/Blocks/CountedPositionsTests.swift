@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// What the loss masks or ignores is not there: neither in A, nor in G, nor in the number of positions.
 @Suite struct CountedPositionsTests {

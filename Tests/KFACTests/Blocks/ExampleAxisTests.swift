@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The axis of the examples is known, not guessed; generic blocks take examples apart.
 @Suite struct ExampleAxisTests {

@@ -1,7 +1,10 @@
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The layer of a golden case of blocks, in this library's layout: what goes in, and how the original's tensors are
 /// brought into the same order.

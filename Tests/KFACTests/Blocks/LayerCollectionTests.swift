@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Which blocks parameters get, by their uses and by the user's choices.
 @Suite struct LayerCollectionTests {

@@ -3,7 +3,10 @@ import Testing
 import Torch
 import TorchNN
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Networks of all kinds of layers: the loss falls.
 @Suite struct NetworkTrainingTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Weights that are used in several ways, and uses that are not recorded.
 @Suite struct TiedWeightTests {

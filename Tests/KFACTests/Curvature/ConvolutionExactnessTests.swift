@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// A convolution with a Gaussian loss at each location: patches and output gradients are independent.
 @Suite struct ConvolutionExactnessTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Factored damping, and the damped inverse of a block against the solve with all its entries.
 @Suite struct DampingTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Where the Kronecker approximation is no approximation, the block is the Fisher matrix; and where it is one, not.
 @Suite struct DenseExactnessTests {

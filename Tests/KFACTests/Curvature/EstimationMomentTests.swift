@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Estimates that draw random numbers have the exact matrix as their mean, and come nearer to it as they should.
 @Suite struct EstimationMomentTests {

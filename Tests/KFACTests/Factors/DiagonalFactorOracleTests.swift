@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Exact diagonals (and the factors of scales and shifts) against per-example gradients by automatic differentiation.
 @Suite struct DiagonalFactorOracleTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// A golden case whose tensors are ticked off as they are used, so that none is silently skipped.
 final class GoldenLedger {

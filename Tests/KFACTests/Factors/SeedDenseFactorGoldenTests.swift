@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Dense factors against those of TensorFlow 1.7: statistics, inverses by both methods, powers, products, staleness.
 ///

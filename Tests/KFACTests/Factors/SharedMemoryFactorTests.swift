@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Batches that are views of the averages that they move: each is read as it was before.
 @Suite struct SharedMemoryFactorTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Factors that only the successor (kfac 0.2.4) has, its moving average and its patches.
 @Suite struct SpecialFactorGoldenTests {

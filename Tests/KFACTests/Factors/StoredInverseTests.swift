@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// What factors keep: registration, starting values, staleness, the choice of method, products and errors.
 @Suite struct StoredInverseTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Structured operators against the dense matrix that they stand for.
 @Suite struct StructuredOperatorTests {

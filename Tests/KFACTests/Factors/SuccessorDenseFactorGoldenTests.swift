@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Dense factors against those of the successor (kfac 0.2.4): several sources and towers, weights, Cholesky factors.
 @Suite struct SuccessorDenseFactorGoldenTests {

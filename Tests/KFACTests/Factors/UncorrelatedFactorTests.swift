@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The spatially uncorrelated factor where its assumption holds: it is then the exact factor, in the exact order.
 @Suite struct UncorrelatedFactorTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The helpers of TensorFlow 1.7's K-FAC.
 @Suite struct UtilityGoldenTests {

@@ -3,7 +3,10 @@ import Testing
 import Torch
 import TorchNN
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Where nothing is wrong, guards do nothing: no events, and the same bits as without them.
 @Suite struct CleanRunTests {

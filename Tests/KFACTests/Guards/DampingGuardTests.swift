@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Damping is never below what round-off demands, and never in secret the only thing that is left of the curvature.
 @Suite struct DampingGuardTests {

@@ -1,7 +1,10 @@
 import TestSupport
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Something that goes wrong in one step of a run.
 enum Fault: String, CaseIterable, Sendable {

@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Long runs in which things go wrong at random: no parameter is ever not finite, each fault is told of, and all inverses
 /// are regular again one inverse period after it.

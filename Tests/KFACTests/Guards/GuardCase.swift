@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// A small classifier for each kind of layer, with what the layer needs around it.
 enum GuardCase: String, CaseIterable, CustomTestStringConvertible, Sendable {

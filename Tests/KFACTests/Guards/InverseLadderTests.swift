@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// An inverse that fails is replaced by the best that can be had, and is regular again at the next update.
 @Suite struct InverseLadderTests {

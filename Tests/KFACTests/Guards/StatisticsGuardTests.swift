@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// What a batch tells of a layer is checked before it enters the running average.
 @Suite struct StatisticsGuardTests {

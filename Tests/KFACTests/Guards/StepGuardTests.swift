@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Steps that are not finite are rejected and leave the state as it was.
 @Suite struct StepGuardTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Curvature in single precision where a prediction is nearly certain, against double precision.
 @Suite struct ConfidentPredictionTests {

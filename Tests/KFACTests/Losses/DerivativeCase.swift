@@ -1,7 +1,10 @@
 import TestSupport
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Losses with derivatives of the network in them: residuals of differential equations, and penalties of gradients.
 enum DerivativeCase: CaseIterable, Sendable {

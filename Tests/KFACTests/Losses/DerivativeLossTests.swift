@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Products where the loss contains derivatives of the network: a layer's weight is used by the passes forward and back.
 @Suite struct DerivativeLossTests {

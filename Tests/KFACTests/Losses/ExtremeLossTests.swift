@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Certain predictions: probabilities of zero and one give finite numbers everywhere.
 @Suite struct ExtremeLossTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Products with J by way of the layers' pre-activations, against those by way of the parameters.
 @Suite struct LayerwiseProductsTests {

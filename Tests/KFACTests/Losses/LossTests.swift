@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Every distribution against closed forms in plain Swift, enumeration, finite differences and autodiff.
 @Suite struct LossTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Objectives that are not the mean of −log p, and their curvature, against dense matrices by automatic differentiation.
 @Suite struct ObjectiveTests {

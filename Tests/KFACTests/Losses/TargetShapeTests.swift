@@ -1,7 +1,10 @@
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Targets that do not fit stop the program with the shapes.
 @Suite struct TargetShapeTests {

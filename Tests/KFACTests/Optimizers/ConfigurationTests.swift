@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Schedules' numbers, and configurations that survive being written.
 @Suite struct ConfigurationTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// How the damping goes on, and what becomes of bad steps.
 @Suite struct DampingRuleTests {

@@ -3,7 +3,10 @@ import Testing
 import Torch
 import TorchNN
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The same seed gives the same bits.
 @Suite struct DeterminismTests {

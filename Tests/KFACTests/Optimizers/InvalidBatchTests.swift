@@ -3,7 +3,10 @@ import Testing
 import Torch
 import TorchNN
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Data that cannot be used are an error of the step that names batch and place, and leave everything as it was.
 @Suite struct InvalidBatchTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The invariance theorem (Martens & Grosse 2015, section 10, theorem 1): undamped K-FAC takes two networks that are the
 /// same function, with inputs and activations in other coordinates, along the same path of functions.

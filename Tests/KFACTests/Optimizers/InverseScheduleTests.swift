@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// When inverses are computed, how old they get, and that the newest due is what preconditions.
 @Suite struct InverseScheduleTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The whole algorithm a second time, by hand and without automatic differentiation, for a network of two layers.
 @Suite struct KFACReplayTests {

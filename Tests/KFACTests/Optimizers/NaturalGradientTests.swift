@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// What the natural gradient promises, where the blocks are exact or the theory is.
 @Suite struct NaturalGradientTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Objectives that are not the likelihood are trained, by fixed rates and by the quadratic model alike.
 @Suite struct ObjectiveTrainingTests {

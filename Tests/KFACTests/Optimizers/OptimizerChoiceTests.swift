@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Momentum, clipping, regularisation, groups, burn-in and shares of the batch, each against a few lines by hand.
 @Suite struct OptimizerChoiceTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// What cannot be done says why, and leaves the parameters and the optimiser as they were.
 @Suite struct OptimizerErrorTests {

@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Lists of parameters that cannot be optimised, and steps at the wrong place.
 @Suite struct OptimizerMisuseTests {

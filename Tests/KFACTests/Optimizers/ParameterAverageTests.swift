@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 @Suite struct ParameterAverageTests {
     private static let values = [[1.0, -2], [4.0, 0], [-2.0, 8], [5.0, 2], [0.0, 1]]

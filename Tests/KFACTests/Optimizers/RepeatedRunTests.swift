@@ -3,7 +3,10 @@ import Testing
 import Torch
 import TorchNN
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Steps that run the loss closure again: with derivatives inside of it, and with random numbers drawn in it.
 @Suite struct RepeatedRunTests {

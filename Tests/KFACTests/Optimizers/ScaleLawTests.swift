@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// What the unit of the loss, the number of examples and their order may not change.
 @Suite struct ScaleLawTests {

@@ -1,7 +1,10 @@
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Settings out of bounds are told at once, by name, with the value and what is allowed.
 @Suite struct SettingBoundsTests {

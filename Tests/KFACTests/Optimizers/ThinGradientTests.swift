@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Gradients of few rows are preconditioned as products of thin matrices, with the same result.
 @Suite struct ThinGradientTests {

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Whole training runs of the original, replayed by the library's optimiser from the initial parameters, the batches and
 /// the targets that the curvature is estimated with.

@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Parameters without a block beside K-FAC, of which not all batches use all.
 @Suite struct WithoutBlockTests {

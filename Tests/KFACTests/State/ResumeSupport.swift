@@ -3,7 +3,10 @@ import TestSupport
 import Torch
 import TorchNN
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// A model with its data, made anew as often as wanted, and always the same.
 struct ResumeSubject {

@@ -4,7 +4,10 @@ import Testing
 import Torch
 import TorchNN
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// A run that goes on from a saved state ends in the same bits as one that was never interrupted.
 @Suite struct ResumeTests {

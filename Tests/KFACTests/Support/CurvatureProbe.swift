@@ -1,7 +1,10 @@
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The blocks of a model after one batch, formed as the optimiser forms them.
 struct CurvatureProbe {

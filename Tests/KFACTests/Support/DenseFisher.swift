@@ -1,7 +1,10 @@
 import Foundation
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// The exact Fisher matrix, entry by entry, from per-example gradients: what every approximation is measured against.
 ///

@@ -1,7 +1,10 @@
 import TestSupport
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// A parameter with small random numbers, the same for the same arguments.
 func parameter(_ shape: [Int], seed: UInt64, dtype: DType = .float64) -> Tensor {

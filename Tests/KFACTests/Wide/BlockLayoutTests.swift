@@ -1,6 +1,9 @@
 import Testing
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Where a factor beyond the limit is cut.
 @Suite struct BlockLayoutTests {

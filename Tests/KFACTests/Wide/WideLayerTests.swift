@@ -2,7 +2,10 @@ import TestSupport
 import Testing
 import Torch
 
+@testable import Curvature
+@testable import FirstOrder
 @testable import KFAC
+@testable import Optimization
 
 /// Factors beyond the limit are those below it without the entries that connect different blocks.
 @Suite struct WideLayerTests {

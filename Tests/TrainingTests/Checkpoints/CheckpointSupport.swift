@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import FirstOrder
 import KFAC
 import TestSupport
 import Torch

@@ -1,4 +1,5 @@
 import Datasets
+import FirstOrder
 import KFAC
 import Torch
 import Training

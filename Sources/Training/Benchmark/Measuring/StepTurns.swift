@@ -1,3 +1,4 @@
+import FirstOrder
 import KFAC
 import Torch
 import TorchNN

@@ -1,0 +1,96 @@
+public import Torch
+
+/// The curvature of one layer's parameters: a diagonal block of the Fisher matrix.
+///
+/// A block holds running averages of what it needs and gives the curvature as a ``SymmetricOperator`` on the layer's
+/// parameters taken as one vector; from there come products, inverses, powers, factors, trace and determinant.
+public protocol CurvatureBlock: AnyObject {
+    /// What messages and reports call the layer.
+    var name: String { get }
+
+    /// The parameters, in the order in which their gradients are given and returned.
+    var parameters: [NamedParameter] { get }
+
+    /// Whether the statistics come from the gradients of the parameters rather than from the uses of a layer.
+    var needsParameterGradients: Bool { get }
+
+    /// Moves the running averages by a batch.
+    func updateStatistics(_ statistics: BlockStatistics)
+
+    /// The curvature of the current statistics, damped in the block's way.
+    ///
+    /// - Parameter damping: λ, in units of the mean loss; 0 for the curvature itself.
+    func curvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
+
+    /// The inverse of the damped curvature of the current statistics.
+    func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
+
+    /// The inverse of the damped curvature in the form that is the cheapest when it is applied so many times.
+    func inverseCurvature(damping: Double, applications: Int) throws(LinearAlgebraError) -> any SymmetricOperator
+
+    /// What computes the inverse of the damped curvature of the current statistics, at any time and on any thread.
+    ///
+    /// The statistics are copied, so that the average can move on meanwhile.
+    func inverseUpdate(
+        damping: Double
+    ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator
+
+    /// Looks at the current statistics before they are inverted.
+    ///
+    /// - Parameters:
+    ///   - damping: λ.
+    ///   - isTight: Whether the eigenvalues are bounded by O(dimension²) work, or by traces alone.
+    func examination(damping: Double, isTight: Bool) -> BlockExamination
+
+    /// The mean of the curvature's diagonal.
+    var meanDiagonal: Double { get }
+
+    /// The inverse of the damped curvature with the factors replaced by their diagonals.
+    func diagonalInverse(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
+
+    /// The inverse of the damped curvature by way of double precision; nil where that is no gain.
+    func preciseInverse(damping: Double) throws(LinearAlgebraError) -> (any SymmetricOperator)?
+
+    /// Begins the running averages anew.
+    func restartStatistics()
+
+    /// Stores the running averages.
+    func save(to snapshot: inout Snapshot)
+
+    /// Reads what ``save(to:)`` stored.
+    func restore(from reader: SnapshotReader)
+
+    /// Tensors in the shapes of the parameters as one vector, [dimension, 1].
+    func vector(from tensors: [Tensor]) -> Tensor
+
+    /// One vector, [dimension, 1], as tensors in the shapes of the parameters.
+    func tensors(from vector: Tensor) -> [Tensor]
+}
+
+extension CurvatureBlock {
+    /// False.
+    public var needsParameterGradients: Bool { false }
+
+    public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try curvature(damping: damping).inverse()
+    }
+
+    /// The same form for any number of applications.
+    public func inverseCurvature(
+        damping: Double, applications: Int
+    ) throws(LinearAlgebraError) -> any SymmetricOperator {
+        try inverseCurvature(damping: damping)
+    }
+
+    public func inverseUpdate(
+        damping: Double
+    ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator {
+        let curvature = try curvature(damping: damping)
+        return { () throws(LinearAlgebraError) in try curvature.inverse() }
+    }
+
+    /// An operator of this block times tensors in the shapes of the parameters.
+    public func apply(_ operation: any LinearOperator, to tensors: [Tensor]) -> [Tensor] {
+        self.tensors(from: operation.apply(vector(from: tensors)))
+    }
+}

@@ -1,0 +1,26 @@
+import Torch
+
+extension [NamedParameter] {
+    /// Stops the program where two of the parameters have one name, are one tensor, or have elements in common.
+    ///
+    /// Parameters may be views of one piece of memory where they do not overlap.
+    package func requireDistinct(by owner: String) {
+        var names: Set<String> = []
+        var tensors: [Tensor.ID: String] = [:]
+        var views: [UInt: [NamedParameter]] = [:]
+        for parameter in self {
+            let name = parameter.name
+            if let other = tensors.updateValue(name, forKey: parameter.tensor.id) {
+                fatalError("\(owner): the parameters '\(other)' and '\(name)' are the same tensor")
+            }
+            guard names.insert(name).inserted else {
+                fatalError("\(owner): two parameters have the name '\(name)'; each needs one of its own")
+            }
+            let memory = parameter.tensor.memoryID
+            if let other = views[memory, default: []].first(where: { $0.tensor.overlaps(parameter.tensor) }) {
+                fatalError("\(owner): the parameters '\(other.name)' and '\(name)' share elements in memory")
+            }
+            views[memory, default: []].append(parameter)
+        }
+    }
+}

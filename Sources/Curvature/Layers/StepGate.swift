@@ -1,0 +1,37 @@
+import Synchronization
+import Torch
+
+/// Lets in one step of an optimiser at a time, from one thread, and none inside of another.
+package final class StepGate: Sendable {
+    /// The thread whose step is in progress.
+    private let thread = Mutex<OwnThread?>(nil)
+
+    package init() {}
+
+    /// Runs a step; misuse stops the program.
+    ///
+    /// - Parameters:
+    ///   - operation: The step's name, for messages: "SGD.step".
+    ///   - recordsGradients: Whether the step needs operations to be recorded for differentiation.
+    ///   - body: The step.
+    package func run<Result>(_ operation: String, recordsGradients: Bool = true, _ body: () throws -> Result) rethrows -> Result
+    {
+        guard !recordsGradients || gradientsAreRecorded else {
+            fatalError(
+                "\(operation): called inside of withoutGradients, where no gradients are recorded; call it outside, or "
+                    + "inside of withGradients")
+        }
+        thread.withLock { thread in
+            if let thread {
+                fatalError(
+                    thread.isCurrent
+                        ? "\(operation): called inside of its own closure, whose step is not done yet"
+                        : "\(operation): called while another thread is inside of a step; an optimizer is for one thread "
+                            + "at a time")
+            }
+            thread = OwnThread()
+        }
+        defer { thread.withLock { $0 = nil } }
+        return try body()
+    }
+}

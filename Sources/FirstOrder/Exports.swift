@@ -1,0 +1,2 @@
+// What all optimisers share.
+@_exported public import Optimization

@@ -1,0 +1,32 @@
+import Optimization
+package import Torch
+
+extension GradientRule {
+    /// Moves the parameters that have a gradient by one step, or leaves them and all that the rule remembers as they are.
+    ///
+    /// - Throws: ``StepRejection`` where the step would not be finite and there are guards; ``OptimizerError``.
+    package func update(
+        _ gradients: [Tensor?], of parameters: [NamedParameter], step: Int, report: inout StepReport, guards: Guards
+    ) throws {
+        guard guards.isOn else { return try update(gradients, step: step, report: &report) }
+        let moved = gradients.reached.map { parameters[$0.index] }
+        // What single precision does not have, tensors cannot even be multiplied by.
+        guard moved.allSatisfy({ abs(learningRate(step)) <= $0.tensor.dtype.greatestRoot }) else {
+            throw StepRejection(reason: .updateNotFinite(layers: moved.map(\.name)), report: report)
+        }
+        // A copy of everything costs more than the step itself, and settings that need it are rare.
+        let restore = isBounded(atStep: step) ? nil : restorePoint()
+        let values = moved.map(\.tensor)
+        let copies = restore.map { _ in values.map { $0.detached().copy() } }
+        do { try update(gradients, step: step, report: &report) } catch {
+            guard let reason = RejectionReason(error) else { throw error }
+            throw StepRejection(reason: reason, report: report)
+        }
+        guard let restore, let copies, let names = unusable(values.map { $0.detached() }, of: moved) else {
+            return
+        }
+        for (value, copy) in zip(values, copies) { value.assign(copy) }
+        restore()
+        throw StepRejection(reason: .updateNotFinite(layers: names), report: report)
+    }
+}

@@ -1,0 +1,2 @@
+// What all optimisers share, and the curvature.
+@_exported public import Optimization

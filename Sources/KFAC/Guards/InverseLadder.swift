@@ -1,0 +1,68 @@
+import Optimization
+import Torch
+
+/// Whether an attempt to invert a layer's curvature is to fail, for tests: of the layer, at a rung or (nil) at first.
+typealias InverseFault = @Sendable (_ layer: String, _ rung: InverseRung?) -> Bool
+
+/// The attempts to invert a block's curvature, one after the other, until one gives finite numbers.
+struct InverseLadder {
+    let block: any CurvatureBlock
+    let damping: Double
+    let applications: Int
+    let fault: InverseFault?
+
+    /// An inverse and what it had to be replaced by.
+    typealias Inverse = (inverse: any SymmetricOperator, rung: InverseRung?)
+
+    /// The inverse itself, or what the statistics still allow; nil where they allow nothing.
+    func climb() -> Inverse? {
+        let inverse = attempt(nil) { () throws(LinearAlgebraError) in
+            try block.inverseCurvature(damping: damping, applications: applications)
+        }
+        return inverse.map { ($0, nil) } ?? climbOn()
+    }
+
+    /// What the statistics still allow after the inverse itself has failed; nil where they allow nothing.
+    func climbOn() -> Inverse? {
+        for factor in damping > 0 ? [10.0, 100, 1000] : [] {
+            let rung = InverseRung.moreDamping(factor: factor)
+            let inverse = attempt(rung) { () throws(LinearAlgebraError) in
+                try block.inverseCurvature(damping: factor * damping, applications: applications)
+            }
+            if let inverse { return (inverse, rung) }
+        }
+        let precise = attempt(.doublePrecision) { () throws(LinearAlgebraError) in
+            try block.preciseInverse(damping: damping)
+        }
+        if let precise { return (precise, .doublePrecision) }
+        let diagonal = attempt(.diagonal) { () throws(LinearAlgebraError) in
+            try block.diagonalInverse(damping: damping)
+        }
+        return diagonal.map { ($0, .diagonal) }
+    }
+
+    /// A multiple of the identity, whatever the statistics are.
+    func identity() -> any SymmetricOperator {
+        let mean = block.meanDiagonal
+        let parameter = block.parameters[0].tensor
+        // Its products with gradients, whose squares are finite, are finite too.
+        let greatest = parameter.dtype == .float64 ? 1e100 : 1e15
+        var scale = 1 / (damping + max(0, mean))
+        if !scale.isFinite || scale == 0 { scale = damping > 0 ? 1 / damping : 1 }
+        let count = block.parameters.reduce(0) { $0 + $1.tensor.count }
+        return DiagonalOperator(
+            Tensor.full([count], min(scale, greatest), dtype: parameter.dtype, device: parameter.device))
+    }
+
+    private func attempt(
+        _ rung: InverseRung?, _ body: () throws(LinearAlgebraError) -> (any SymmetricOperator)?
+    ) -> (any SymmetricOperator)? {
+        guard fault?(block.name, rung) != true else { return nil }
+        do throws(LinearAlgebraError) {
+            guard let inverse = try body(), inverse.isFinite else { return nil }
+            return inverse
+        } catch {
+            return nil
+        }
+    }
+}

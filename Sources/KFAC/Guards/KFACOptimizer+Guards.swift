@@ -1,0 +1,105 @@
+import Optimization
+import Torch
+
+extension KFACOptimizer {
+    /// Ends the step where a gradient, of all parameters, is not finite or too large to be squared.
+    ///
+    /// - Returns: The square of its norm; nil without guards or gradient.
+    func requireFinite(
+        _ gradient: [Tensor], of parameters: [NamedParameter], _ report: StepReport
+    ) throws -> Double? {
+        guard configuration.guards.isOn, !gradient.isEmpty else { return nil }
+        let square = inner(gradient, gradient)
+        guard !isUsable(square: square, of: gradient) else { return square }
+        let names = unusable(gradient, of: parameters) ?? []
+        throw StepRejection(reason: .gradientNotFinite(parameters: names), report: report)
+    }
+
+    /// Ends the step where the length of a move is not finite or too large to be squared; inverses that are to blame make
+    /// way for the identity.
+    func requireFinite(_ norm: Double, of move: Move, _ report: StepReport) throws {
+        let greatest = parameters.map { $0.tensor.dtype.greatestRoot }.min() ?? 0
+        guard configuration.guards.isOn, !parameters.isEmpty, !(norm <= greatest && abs(move.scale) <= greatest) else {
+            return
+        }
+        let blocks = layers.blocks
+        let positions = blockPositions
+        let guilty = blocks.indices.filter { index in
+            guard let own = positions[index]?.map({ move.direction[$0] }) else { return false }
+            return !isUsable(square: inner(own, own), of: own)
+        }
+        preconditioner.discard(
+            guilty, of: blocks, atStep: updateCount, damping: report.preconditionerDamping ?? damping, watch: &watch)
+        let names = guilty.isEmpty ? blocks.map(\.name) : guilty.map { blocks[$0].name }
+        throw StepRejection(reason: .updateNotFinite(layers: names), report: report)
+    }
+
+    /// Turns errors of the numbers, from here on, into the rejection of the step, where there are guards.
+    func rejectingNumericalErrors<Result>(_ pass: inout Pass, _ body: (inout Pass) throws -> Result) throws -> Result {
+        do { return try body(&pass) } catch let error as OptimizerError {
+            guard configuration.guards.isOn, let reason = RejectionReason(error) else { throw error }
+            throw StepRejection(reason: reason, report: pass.report)
+        }
+    }
+
+    /// Those statistics that may move the averages; averages that are to begin anew do so.
+    ///
+    /// - Throws: ``StepRejection`` where the batch is so large that nothing is to be learned from it.
+    func admitted(
+        _ statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], _ report: StepReport
+    ) throws -> [(block: any CurvatureBlock, statistics: BlockStatistics)] {
+        guard configuration.guards.isOn else { return statistics }
+        let sizes = withoutGradients { StatisticsSize.sizes(of: statistics) }
+        var state = watch.state
+        let verdicts = zip(statistics, sizes).map { own, size in
+            state.judge(own.block.name, size, configuration.guards)
+        }
+        let names = statistics.map(\.block.name)
+        for (name, verdict) in zip(names, verdicts) {
+            if case .rejected(let defect, _) = verdict { watch.note(.statisticsRejected(layer: name, defect: defect)) }
+        }
+        let excessive = zip(names, verdicts).filter {
+            if case .rejected(_, isExcessive: true) = $0.1 { true } else { false }
+        }
+        guard excessive.isEmpty else {
+            // Of a step that is rejected, only that is remembered which will make a lasting change believed.
+            for (name, verdict) in zip(names, verdicts) {
+                guard case .rejected(.implausible, _) = verdict, let scale = state.scales[name] else { continue }
+                watch.state.scales[name]?.outliers = scale.outliers
+            }
+            throw StepRejection(reason: .batchImplausible(layers: excessive.map(\.0)), report: report)
+        }
+        watch.state.scales = state.scales
+        var admitted: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
+        for (own, verdict) in zip(statistics, verdicts) {
+            guard let decay = decay(of: own.statistics, own.block, verdict) else { continue }
+            watch.movedLayers.insert(own.block.name)
+            admitted.append((own.block, own.statistics.decaying(by: decay)))
+        }
+        return admitted
+    }
+
+    /// By what a layer's average decays before it takes in a batch; nil where it does not take it in.
+    private func decay(
+        of statistics: BlockStatistics, _ block: any CurvatureBlock, _ verdict: StatisticsVerdict
+    ) -> Double? {
+        if case .rejected = verdict { return nil }
+        if verdict == .restart || watch.state.restarts.contains(block.name) {
+            watch.state.restarts.remove(block.name)
+            watch.note(.statisticsRestarted(layer: block.name))
+            block.restartStatistics()
+            return 0
+        }
+        // The averages decay once a step; the part of the batch that was to do it may have been left out.
+        return watch.movedLayers.contains(block.name) ? statistics.decay : configuration.statisticsDecay
+    }
+}
+
+extension BlockStatistics {
+    /// The same with another decay.
+    fileprivate func decaying(by decay: Double) -> BlockStatistics {
+        var statistics = self
+        statistics.decay = decay
+        return statistics
+    }
+}
