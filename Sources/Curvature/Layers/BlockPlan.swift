@@ -64,7 +64,7 @@ struct BlockPlan {
 }
 
 /// Why a parameter has no layer-wise approximation of its curvature.
-enum FallbackReason: Hashable {
+enum FallbackReason: String, Hashable, Codable {
     /// No recorded operation uses it.
     case notRecorded
     /// Beside recorded operations, others use it.

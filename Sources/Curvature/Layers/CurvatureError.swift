@@ -14,6 +14,10 @@ public enum CurvatureError: Error, CustomStringConvertible {
     case usesChanged([String])
     /// The curvature of all layers takes more bytes of memory than this process can have; the largest factors.
     case memoryExceeded(needed: Int, available: Int, largest: [FactorMemory])
+    /// The loss of a batch is infinite or NaN.
+    case lossNotFinite
+    /// There are no statistics of any batch.
+    case noStatistics
     /// The damped curvature of a layer could not be inverted.
     case inversionFailed(layer: String, LinearAlgebraError)
 
@@ -37,6 +41,8 @@ public enum CurvatureError: Error, CustomStringConvertible {
             "the curvature of the layers needs \(bytes(needed)), but this process can have \(bytes(available)); the largest "
                 + "factors: \(largest.map(\.description).joined(separator: "; ")): lower FactorSettings.dimensionLimit or "
                 + "blockSize, or choose diagonal structures or first-order rules for these layers (LayerChoices)"
+        case .lossNotFinite: "the loss of the batch is not finite, and tells nothing of the curvature: look at the data"
+        case .noStatistics: "the curvature has seen no batch: call update first"
         case .inversionFailed(let layer, let error):
             "the curvature of \(layer) could not be inverted: \(error); raise the damping"
         }

@@ -14,15 +14,15 @@ package struct LayerCollection {
     /// The names of all parameters, excluded ones among them.
     package let allNames: [String]
     /// The blocks, with what each is and why, in the order of their first parameters.
-    private var layers: [(plan: BlockPlan, block: any CurvatureBlock)] = []
+    var layers: [(plan: BlockPlan, block: any CurvatureBlock)] = []
     /// Parameters that were found to have no known curvature and are left to the first-order rule.
-    package private(set) var withoutBlock: Set<Tensor.ID> = []
+    package internal(set) var withoutBlock: Set<Tensor.ID> = []
     /// Which parameters the last batch moved.
-    private var isActive: [Bool] = []
+    var isActive: [Bool] = []
     /// What to tell the user of new blocks.
     private var messages: [String] = []
     /// What the blocks take of memory; nil before they are made.
-    package private(set) var memory: MemoryEstimate?
+    package internal(set) var memory: MemoryEstimate?
     /// The bytes that the blocks may take; nil where nothing is known of that, as on other devices than the CPU.
     package var memoryLimit: Int?
     /// Whether inverses are computed in the background, which takes more memory.
@@ -113,45 +113,14 @@ package struct LayerCollection {
     }
 
     /// Finds the blocks without a batch's statistics, from the uses of a run of the model.
-    ///
-    /// - Parameter names: The layers that have statistics, where those of this batch are not taken: others wait for a
-    ///   batch that gives them some, and nothing is new to the user. Nil for all.
-    package mutating func plan(
-        for uses: [LayerUse], of loss: Loss, estimation: Estimation, onlyLayers names: [String]? = nil
-    ) throws {
-        guard !isPlanned || names != nil else { return }
-        let (withoutBlock, messages) = (withoutBlock, messages)
+    package mutating func plan(for uses: [LayerUse], of loss: Loss, estimation: Estimation) throws {
         try updatePlan(uses, of: loss, outputs: estimation.outputs(of: loss))
-        guard let names else { return }
-        layers.removeAll { !names.contains($0.block.name) }
-        (self.withoutBlock, self.messages) = (withoutBlock, messages)
-    }
-
-    /// Whether a layer has parameters that the last batch did not move.
-    package func isUnused(_ layer: String) -> Bool { inactiveNames.contains { Self.layer(layer, contains: $0) } }
-
-    /// The names of the parameters that the last batch did not move.
-    package var inactiveNames: [String] { zip(parameters, isActive).filter { !$0.1 }.map(\.0.name) }
-
-    /// Whether a parameter belongs to a layer of a name, which may be that of several parameters.
-    package static func layer(_ layer: String, contains parameter: String) -> Bool {
-        layer.components(separatedBy: ", ").contains { LayerChoices.name($0, contains: parameter) }
     }
 
     /// What to tell the user of blocks that are new, once.
     package mutating func takeMessages() -> [String] {
         defer { messages = [] }
         return messages
-    }
-
-    /// The same choices, to find the blocks again.
-    ///
-    /// - Parameter withoutBlock: Parameters that are known to be left to the first-order rule.
-    package func unplanned(withoutBlock: [NamedParameter]) -> LayerCollection {
-        var collection = self
-        (collection.layers, collection.isActive, collection.messages, collection.memory) = ([], [], [], nil)
-        collection.withoutBlock = Set(withoutBlock.map(\.tensor.id))
-        return collection
     }
 
     /// What the blocks will take of memory, from the uses of a run of the model.
@@ -161,7 +130,7 @@ package struct LayerCollection {
         return memory(of: plans)
     }
 
-    private func memory(of plans: [BlockPlan]) -> MemoryEstimate {
+    func memory(of plans: [BlockPlan]) -> MemoryEstimate {
         MemoryEstimate(
             plans.map { $0.memory(of: $0.parameters.map { parameters[$0] }, settings: settings) },
             isInBackground: isInvertedInBackground)

@@ -26,12 +26,6 @@ public struct MemoryEstimate: Sendable, Hashable {
             isInBackground
             ? sum([averageBytes, inverseBytes, work]) : layers.map { sum([$0.inverseBytes, $0.workBytes]) }.max() ?? 0
     }
-
-    /// - Throws: ``CurvatureError/memoryExceeded(needed:available:largest:)`` where that is more than there is.
-    func requireFitting(_ available: Int?) throws(CurvatureError) {
-        guard let available, totalBytes > available else { return }
-        throw .memoryExceeded(needed: totalBytes, available: available, largest: Array(factors.prefix(3)))
-    }
 }
 
 extension MemoryEstimate: CustomStringConvertible {

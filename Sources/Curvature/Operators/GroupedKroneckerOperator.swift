@@ -127,7 +127,8 @@ struct GroupedKroneckerFactor: InvertibleOperator {
     }
 
     private static func inverse(_ lower: Tensor) throws(LinearAlgebraError) -> Tensor {
-        try lower.solveTriangular(MovingAverage.Start.identity.matrices(like: lower))
+        let identity = Tensor.identity(lower.shape[1], dtype: lower.dtype, device: lower.device)
+        return try lower.solveTriangular(Tensor.zeros(like: lower) + identity)
     }
 
     /// Multiplies each group's matrices, whose entries are a column of x, from both sides.

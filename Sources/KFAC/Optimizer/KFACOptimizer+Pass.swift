@@ -142,7 +142,7 @@ extension KFACOptimizer {
 
     /// Whether this step moves the averages; where the first one could not, the next ones make up for it.
     private var isStatisticsStep: Bool {
-        stepCount % configuration.statisticsPeriod == 0 || !layers.isPlanned && unreadState == nil
+        stepCount % configuration.statisticsPeriod == 0 || !layers.isPlanned
     }
 
     private func statisticsOfShare(_ run: (BatchPart) throws -> Loss) throws -> (
@@ -155,7 +155,6 @@ extension KFACOptimizer {
         let middle = clock.now
         // Kept once nothing can fail any more: a step that fails leaves no trace.
         var layers = self.layers
-        if unreadState != nil { try read(into: &layers, uses, loss) }
         let statistics = try layers.statistics(
             of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
             decay: configuration.statisticsDecay, using: &generator)
@@ -175,7 +174,7 @@ extension KFACOptimizer {
     ) throws -> PartialPass {
         let clock = ContinuousClock()
         let start = clock.now
-        let records = estimates || thins || keepsGraph || unreadState != nil
+        let records = estimates || thins || keepsGraph
         let (loss, uses) = records ? try recordingLayerUses(makeLoss) : (try makeLoss(), [])
         let mean = loss.mean
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
@@ -187,7 +186,6 @@ extension KFACOptimizer {
         }
 
         var layers = self.layers
-        if unreadState != nil { try read(into: &layers, uses, loss) }
         let products = keepsGraph ? curvatureProducts(of: loss, uses: uses) : nil
         var statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
         if estimates {
@@ -213,24 +211,6 @@ extension KFACOptimizer {
         return PartialPass(
             report: report, gradients: gradients, losses: looksBack ? [LossRecord(loss)] : [],
             gradientSquare: square, thinGradients: thinGradients, products: products, count: loss.normalizer)
-    }
-
-    /// Finds the layers again after a state was loaded, and gives them theirs.
-    private func read(into layers: inout LayerCollection, _ uses: [LayerUse], _ loss: Loss) throws {
-        // Elsewhere, the statistics find the layers.
-        let known = isStatisticsStep ? nil : storedLayers + self.layers.blocks.map(\.name)
-        try layers.plan(for: uses, of: loss, estimation: configuration.estimation, onlyLayers: known)
-        if self.layers.isPlanned {
-            guard known != nil else { return }
-            self.layers = layers
-            return try readUnusedLayers(of: layers)
-        }
-        let before = self.layers
-        self.layers = layers
-        do { try readState(of: layers) } catch {
-            self.layers = before
-            throw error
-        }
     }
 
     /// The gradients, nil for parameters that the loss does not depend on, and those blocks' parts of them that are
@@ -275,7 +255,6 @@ extension KFACOptimizer {
         try report.time(.statistics) {
             let admitted = try admitted(statistics, soFar)
             self.layers = layers
-            try readUnusedLayers(of: layers)
             for (block, batch) in admitted { block.updateStatistics(batch) }
         }
     }

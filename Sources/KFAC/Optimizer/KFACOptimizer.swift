@@ -49,10 +49,6 @@ public final class KFACOptimizer: Optimizer {
     var adaptedDamping: Double?
     /// γ², where it is searched for.
     var searchedDamping: Double?
-    /// What was loaded and waits for the next step, which shows what layers there are.
-    var unreadState: Snapshot?
-    /// Layers in it that no batch has used since.
-    var unusedLayers: [String] = []
     /// What the guards remember, and did in this step.
     var watch = GuardWatch()
     let gate = StepGate()

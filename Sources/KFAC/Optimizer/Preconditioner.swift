@@ -343,21 +343,6 @@ extension Preconditioner {
         reader.whenFitting { [restored] in take(restored) }
     }
 
-    /// Reads one block's inverse of those that ``save(to:blocks:)`` stored.
-    func storedInverse(
-        of block: any CurvatureBlock, from reader: SnapshotReader, among blocks: [any CurvatureBlock]
-    ) -> (inout Preconditioner) -> Void {
-        let restored = stored(for: block, in: reader)
-        reader.skip("stored.\(block.name).isIdle")
-        return { preconditioner in
-            guard let index = blocks.firstIndex(where: { $0 === block }),
-                preconditioner.inverses.indices.contains(index)
-            else { return }
-            preconditioner.inverses[index] = restored
-            preconditioner.idle.insert(ObjectIdentifier(block))
-        }
-    }
-
     private func stored(for block: any CurvatureBlock, in reader: SnapshotReader) -> Stored? {
         let reader = reader.under("stored.\(block.name)")
         // One that failed to come into being is not there.

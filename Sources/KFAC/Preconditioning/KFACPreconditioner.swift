@@ -111,9 +111,6 @@ public final class KFACPreconditioner {
 
     /// Takes over the state of another preconditioner of the same parameters and configuration.
     ///
-    /// What belongs to layers is read by the next update, which shows what layers there are; until then gradients are
-    /// given back as they are.
-    ///
     /// - Throws: ``Torch/SnapshotError`` where the state does not fit; this preconditioner is then as before.
     public func load(_ state: Snapshot) throws(SnapshotError) { try optimizer.load(state) }
 }

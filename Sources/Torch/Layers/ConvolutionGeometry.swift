@@ -1,5 +1,5 @@
 /// How the kernel of a convolution moves over its input; one number for each spatial axis.
-public struct ConvolutionGeometry: Sendable, Hashable {
+public struct ConvolutionGeometry: Sendable, Hashable, Codable {
     /// The extents of the kernel.
     public var kernel: [Int]
     /// The steps between neighbouring positions of the kernel.
@@ -49,6 +49,32 @@ public struct ConvolutionGeometry: Sendable, Hashable {
             return isTransposed
                 ? (extent - 1) * stride[axis] - 2 * padding[axis] + reach + 1 + outputPadding[axis]
                 : (extent + 2 * padding[axis] - reach - 1) / stride[axis] + 1
+        }
+    }
+}
+
+extension ConvolutionGeometry {
+    /// - Throws: `DecodingError` where the extents are none that a convolution can have.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        func extents(_ key: CodingKeys, atLeast bound: Int) throws -> [Int] {
+            let extents = try values.decode([Int].self, forKey: key)
+            guard extents.allSatisfy({ $0 >= bound && $0 < 1 << 31 }) else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: key, in: values, debugDescription: "numbers from \(bound) on were expected")
+            }
+            return extents
+        }
+        kernel = try extents(.kernel, atLeast: 1)
+        stride = try extents(.stride, atLeast: 1)
+        padding = try extents(.padding, atLeast: 0)
+        dilation = try extents(.dilation, atLeast: 1)
+        outputPadding = try extents(.outputPadding, atLeast: 0)
+        groups = try values.decode(Int.self, forKey: .groups)
+        isTransposed = try values.decode(Bool.self, forKey: .isTransposed)
+        guard groups >= 1, [stride, padding, dilation, outputPadding].allSatisfy({ $0.count == kernel.count }) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .kernel, in: values, debugDescription: "one number for each axis of the kernel was expected")
         }
     }
 }

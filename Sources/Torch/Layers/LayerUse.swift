@@ -8,7 +8,7 @@ import CTorch
 /// parameter on the right, `x.matmul(w)` or `x.matmul(w.transposed())`. A weight that is used twice is seen twice.
 public struct LayerUse: Sendable {
     /// What was done with the weight.
-    public enum Operation: Sendable, Hashable {
+    public enum Operation: Sendable, Hashable, Codable {
         /// s = x Wᵀ + b: weight [outputs, inputs], input [..., inputs], pre-activation [..., outputs].
         case linear
         /// s = x W + b: weight [inputs, outputs], input [..., inputs], pre-activation [..., outputs]. As in

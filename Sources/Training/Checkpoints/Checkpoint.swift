@@ -25,7 +25,7 @@ public struct Checkpoint: Sendable {
 /// What a checkpoint is of, and how far the run was.
 public struct CheckpointManifest: Sendable, Hashable, Codable {
     /// The version of the format that this code writes; others cannot be read.
-    public static let currentFormat = 1
+    public static let currentFormat = 2
 
     /// The version of the format.
     public var format = CheckpointManifest.currentFormat

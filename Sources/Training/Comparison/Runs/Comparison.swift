@@ -100,10 +100,7 @@ extension OptimizerError {
     var isNumerical: Bool {
         switch self {
         case .lossNotFinite, .inversionFailed, .preconditionerFailed, .quadraticModelFailed, .stepsRejected: true
-        case .invalidBatch, .nothingToMove, .unreachedParameters, .noCurvature, .unknownNames,
-            .approximationNotPossible,
-            .examplesNotFound, .usesChanged, .memoryExceeded:
-            false
+        case .invalidBatch, .nothingToMove, .unreachedParameters, .noCurvature, .unknownNames: false
         }
     }
 }

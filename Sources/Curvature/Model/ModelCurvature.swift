@@ -1,0 +1,195 @@
+public import Torch
+
+/// The Kronecker-factored curvature of a model's loss: one block for each layer, estimated from batches.
+///
+/// ```swift
+/// let curvature = ModelCurvature(of: model.namedParameters)
+/// for (images, labels) in batches {
+///     try curvature.update { Loss(Categorical(logits: model(images)), targets: labels) }
+/// }
+/// let inverse = try curvature.inverse(damping: 0.01)
+/// let directions = inverse.apply(to: gradients)
+/// ```
+///
+/// Layers are found by what they do, in the first run of the model; nothing is registered, and nothing moves the
+/// parameters. ``blocks`` are the layers' parts of the matrix, each with its factors, products, inverse, powers, trace and
+/// determinant. All curvature is that of the *mean* loss over the batch.
+///
+/// A parameter that a batch does not use, or that is frozen, keeps its block. Not for use from several threads at once.
+/// (Martens & Grosse 2015; Grosse & Martens 2016.)
+public final class ModelCurvature {
+    /// What can be chosen.
+    public struct Configuration: Sendable, Hashable, Codable {
+        /// How the curvature is estimated.
+        public var estimation: Estimation
+        /// Which matrix is estimated.
+        public var matrix: CurvatureMatrix
+        /// The decay ρ of the running averages for each update; 1 lets all batches count alike.
+        public var statisticsDecay: Double
+        /// How the factors average, and how a block's factors share the damping.
+        public var factors: FactorSettings
+        /// Which approximation each layer gets, and which parameters are left out.
+        public var layers: LayerChoices
+
+        /// Creates a configuration.
+        public init(
+            estimation: Estimation = .sampled(), matrix: CurvatureMatrix = .fisher, statisticsDecay: Double = 1,
+            factors: FactorSettings = FactorSettings(), layers: LayerChoices = LayerChoices()
+        ) {
+            self.estimation = estimation
+            self.matrix = matrix
+            self.statisticsDecay = statisticsDecay
+            self.factors = factors
+            self.layers = layers
+        }
+    }
+
+    /// What was chosen.
+    public let configuration: Configuration
+    /// The number of batches that the running averages have seen.
+    public private(set) var updateCount = 0
+    /// Called at the end of each update with the blocks that it moved, before anything is derived from them.
+    ///
+    /// The place to join the statistics of several processes: the tensors in ``SymmetricOperator/parts`` of a factor's
+    /// ``FisherFactor/average`` are views of its memory, and their mean over processes with equally many examples is the
+    /// average over all examples.
+    public var synchronize: ((_ moved: [any CurvatureBlock]) throws -> Void)?
+
+    private var layers: LayerCollection
+    private var generator: RandomGenerator
+    private let gate = StepGate()
+
+    /// Creates a curvature that has seen no batch.
+    ///
+    /// - Parameters:
+    ///   - parameters: Each tensor once, under a name of its own.
+    ///   - configuration: What can be chosen; settings out of bounds are misuse.
+    ///   - generator: Draws the targets of ``Estimation/sampled(draws:)``; on the parameters' device.
+    public init(
+        of parameters: [NamedParameter], configuration: Configuration = Configuration(),
+        generator: RandomGenerator = RandomGenerator(seed: 0)
+    ) {
+        configuration.require(by: "ModelCurvature")
+        self.configuration = configuration
+        self.generator = generator
+        layers = LayerCollection(
+            parameters: parameters, choices: configuration.layers, settings: configuration.factors)
+    }
+
+    /// The blocks, in the order of their first parameters; none before ``plan(_:)`` or the first update.
+    public var blocks: [any CurvatureBlock] { layers.blocks }
+
+    /// The parameters that have a block, in the order of ``ModelOperator``'s vectors.
+    public var parameters: [NamedParameter] { layers.withBlocks }
+
+    /// The block of the layer that a parameter belongs to; nil where it has none.
+    public func block(of parameter: String) -> (any CurvatureBlock)? {
+        blocks.first { $0.parameters.contains { $0.name == parameter } }
+    }
+
+    /// What the blocks take of memory; nil before there are any.
+    public var memoryEstimate: MemoryEstimate? { layers.memory }
+
+    /// Finds the layers from one run of the model, so that ``blocks`` and ``memoryEstimate`` are known.
+    ///
+    /// Costs a forward pass; nothing is estimated.
+    ///
+    /// - Parameter loss: Runs the model on a batch, with gradients recorded.
+    /// - Throws: What `loss` throws, ``CurvatureError``, and ``Torch/DataFault``.
+    public func plan(_ loss: () throws -> Loss) throws {
+        try gate.run("ModelCurvature.plan") {
+            let (loss, uses) = try recordingLayerUses { try checkingData(loss) }
+            try layers.plan(for: uses, of: loss, estimation: configuration.estimation)
+        }
+    }
+
+    /// Runs the model on a batch and moves the running averages.
+    ///
+    /// Costs a forward pass, one backward pass to the pre-activations for each draw, and the second moments.
+    ///
+    /// - Parameter loss: Runs the model on a batch, with gradients recorded; called once.
+    /// - Returns: The mean loss of the batch, without its graph.
+    /// - Throws: What `loss` throws, ``CurvatureError``, ``Torch/DataFault``, and what ``synchronize`` throws. Before that,
+    ///   nothing has changed.
+    @discardableResult
+    public func update(_ loss: () throws -> Loss) throws -> Tensor {
+        try gate.run("ModelCurvature.update") {
+            let (loss, uses) = try recordingLayerUses { try checkingData(loss) }
+            let mean = loss.mean.detached()
+            guard mean.scalar.isFinite else { throw CurvatureError.lossNotFinite }
+            var (layers, generator) = (layers, generator)
+            let statistics = try layers.statistics(
+                of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
+                decay: configuration.statisticsDecay, using: &generator)
+            (self.layers, self.generator) = (layers, generator)
+            withoutGradients { for (block, batch) in statistics { block.updateStatistics(batch) } }
+            updateCount += 1
+            try synchronize?(statistics.map(\.block))
+            return mean
+        }
+    }
+
+    /// The curvature of the running averages.
+    ///
+    /// - Parameter damping: λ, in units of the mean loss's curvature, added in each block's way; 0 for the curvature
+    ///   itself.
+    /// - Throws: ``CurvatureError/noStatistics`` before the first update.
+    public func matrix(damping: Double = 0) throws(CurvatureError) -> ModelOperator {
+        try operation { block throws(LinearAlgebraError) in try block.curvature(damping: damping) }
+    }
+
+    /// The inverse of the damped curvature.
+    ///
+    /// Costs an inverse of each factor, which the result keeps; later updates do not change it.
+    ///
+    /// - Parameter damping: λ, in units of the mean loss's curvature, added in each block's way.
+    /// - Throws: ``CurvatureError/inversionFailed(layer:_:)`` and ``CurvatureError/noStatistics``.
+    public func inverse(damping: Double) throws(CurvatureError) -> ModelOperator {
+        try operation { block throws(LinearAlgebraError) in try block.inverseCurvature(damping: damping) }
+    }
+
+    private func operation(
+        _ make: (any CurvatureBlock) throws(LinearAlgebraError) -> any SymmetricOperator
+    ) throws(CurvatureError) -> ModelOperator {
+        guard updateCount > 0 else { throw .noStatistics }
+        var parts: [ModelOperator.Part] = []
+        for block in blocks {
+            do throws(LinearAlgebraError) {
+                parts.append(ModelOperator.Part(block: block, matrix: try withoutGradients { () throws(LinearAlgebraError) in try make(block) }))
+            } catch { throw .inversionFailed(layer: block.name, error) }
+        }
+        return ModelOperator(parts: parts)
+    }
+
+    // MARK: - State
+
+    /// Copies everything that later updates and inverses depend on, but for the parameters and the configuration.
+    public func state() -> Snapshot {
+        var snapshot = Snapshot()
+        snapshot.set("updateCount", updateCount)
+        snapshot.set("generator", generator.state)
+        snapshot.under("layers") { layers.save(to: &$0) }
+        return snapshot
+    }
+
+    /// Takes over the state of the curvature of the same parameters with the same configuration.
+    ///
+    /// - Throws: ``Torch/SnapshotError`` where the state does not fit; this curvature is then as before.
+    public func load(_ state: Snapshot) throws(SnapshotError) {
+        let reader = SnapshotReader(state, of: "the curvature")
+        reader.integer("updateCount") { self.updateCount = $0 }
+        reader.generator("generator", like: generator) { self.generator = $0 }
+        let layers = layers.restored(from: reader.under("layers"))
+        try reader.finish()
+        self.layers = layers
+    }
+}
+
+extension ModelCurvature.Configuration: CheckedSettings {
+    package var defect: String? {
+        [
+            SettingBounds.statisticsDecay.defect("the decay of statistics", statisticsDecay),
+            estimation.defect, factors.defect,
+        ].firstDefect
+    }
+}
