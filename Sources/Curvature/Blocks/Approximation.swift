@@ -29,6 +29,8 @@ public enum Approximation: Sendable, Hashable, Codable {
     case genericDiagonal
     /// A noisy matrix with all entries from the gradient of the whole batch (generic `full`): for any few parameters.
     case genericFull
+    /// A block of one's own, made by the ``BlockMaker`` for the operation's name: for ``LayerKind/custom``.
+    case custom
 
     /// Which entries of a Kronecker factor are kept.
     public enum Structure: String, Sendable, Hashable, Codable {
@@ -79,6 +81,8 @@ public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentab
     /// A bias that cannot be treated together with a weight: that of a transposed convolution or of a weight that is
     /// not optimised, one that several weights share, one that a weight is used with and without.
     case bias
+    /// An operation of one's own that has a ``BlockMaker``.
+    case custom
     /// Parameters that are used otherwise, or in different ways.
     case other
 
@@ -90,6 +94,7 @@ public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentab
         case .convolution(let geometry): self = geometry.groups > 1 ? .groupedConvolution : .convolution
         case .embedding: self = .embedding
         case .scaleAndShift: self = .scaleAndShift
+        case .custom: self = .custom
         }
     }
 
@@ -107,6 +112,7 @@ public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentab
         case .linear, .convolution, .groupedConvolution, .transposedConvolution, .embedding, .tied: .kronecker()
         case .scaleAndShift: hasBias ? .unitwise : .diagonal
         case .bias: count <= 1024 ? .full : .diagonal
+        case .custom: .custom
         case .other: .genericDiagonal
         }
     }
@@ -125,6 +131,7 @@ extension Approximation: CustomStringConvertible {
         case .unitwise: "unitwise"
         case .genericDiagonal: "genericDiagonal"
         case .genericFull: "genericFull"
+        case .custom: "custom"
         }
     }
 }

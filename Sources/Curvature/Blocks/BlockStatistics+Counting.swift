@@ -107,7 +107,7 @@ extension LayerUse.Operation {
     var isOfVectors: Bool {
         switch self {
         case .linear, .transposedLinear, .embedding: true
-        case .convolution, .scaleAndShift: false
+        case .convolution, .scaleAndShift, .custom: false
         }
     }
 }

@@ -161,6 +161,7 @@ extension LayerUse {
             case .linear, .transposedLinear, .embedding: [gradient.rank - 1]
             case .convolution: [1]
             case .scaleAndShift(let axes): axes
+            case .custom(let name): fatalError("FactorBlock: a bias of \(name), of which nothing is known")
             }
         let others = (1..<gradient.rank).filter { !axes.contains($0) }
         return (others.isEmpty ? gradient : gradient.sum(axes: others)).flattened(from: 1)

@@ -86,7 +86,7 @@ struct KroneckerShapes {
         case .embedding:
             input = .diagonal(dimension: shape[0])
             output = FactorShape(units: shape[1], structure: structures.output, settings: settings)
-        case .scaleAndShift:
+        case .scaleAndShift, .custom:
             return nil
         }
     }

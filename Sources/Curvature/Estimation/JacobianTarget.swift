@@ -19,6 +19,7 @@ enum JacobianTarget {
     ///   - uses: The uses of the run that gave the outputs, in any order; the more there are, the cheaper.
     ///   - outputs: What J differentiates.
     static func all(of parameters: [Tensor], uses: [LayerUse], outputs: [Tensor]) -> [JacobianTarget] {
+        let uses = uses.filter { if case .custom = $0.operation { false } else { true } }
         let inGraph = graphUses(of: uses.map(\.preActivation), in: outputs)
         let reached = zip(uses, inGraph).filter { $1 > 0 }.map(\.0)
         let taken = graphUses(of: parameters, in: outputs)

@@ -24,7 +24,12 @@ struct BlockPlan {
     }
 
     /// Makes the block.
-    func block(of parameters: [NamedParameter], settings: FactorSettings) throws -> any CurvatureBlock {
+    func block(
+        of parameters: [NamedParameter], settings: FactorSettings, makers: [String: BlockMaker]
+    ) throws -> any CurvatureBlock {
+        if approximation == .custom, case .custom(let name) = operations.first, let make = makers[name] {
+            return try make(parameters[0], parameters.dropFirst().first, settings)
+        }
         guard let block = makeBlock(parameters, settings: settings) else {
             throw CurvatureError.approximationNotPossible(layerName(of: parameters), kind, approximation)
         }
@@ -71,6 +76,8 @@ enum FallbackReason: String, Hashable, Codable {
     case alsoUsedOtherwise
     /// Operations of several kinds use it.
     case severalKinds
+    /// An operation of one's own uses it, for which there is no ``BlockMaker``.
+    case noMaker
     /// It is not known which axis is that of the examples.
     case examplesNotFound
 
@@ -81,6 +88,7 @@ enum FallbackReason: String, Hashable, Codable {
         case .notRecorded: "no recorded operation uses \(it)"
         case .alsoUsedOtherwise:
             "operations that are not recorded use \(it), too, such as arithmetic or a derivative inside the loss"
+        case .noMaker: "a custom operation uses \(it) that has no block maker"
         case .severalKinds: "operations of different kinds use \(it)"
         case .examplesNotFound:
             "the axis of the examples is not known; state it in LayerChoices.batchAxes"
@@ -100,7 +108,7 @@ extension Approximation {
         switch self {
         case .kronecker(_, _, let sharing): sharing == .reduce
         case .diagonal, .full, .unitwise, .timeSeries: true
-        case .uncorrelatedPixels, .genericDiagonal, .genericFull: false
+        case .uncorrelatedPixels, .genericDiagonal, .genericFull, .custom: false
         }
     }
 }

@@ -8,6 +8,8 @@ struct BlockPlanner {
     private let graph: ParameterGraph
     private let axes: ExampleAxes
     private let known: [BlockPlan]
+    /// The names of custom operations that have blocks.
+    private let customNames: Set<String>
     /// For each parameter, the uses as a weight and as a bias.
     private let weightUses: [[Int]]
     private let biasUses: [[Int]]
@@ -26,6 +28,7 @@ struct BlockPlanner {
         self.graph = graph
         self.axes = axes
         self.known = known
+        customNames = Set(layers.makers.keys)
         let numbers = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().filter { graph.isActive[$0.offset] }
                 .map { ($0.element.tensor.id, $0.offset) })
@@ -118,12 +121,22 @@ struct BlockPlanner {
         switch (weightUses[number].isEmpty, biasUses[number].isEmpty) {
         case (true, true): return (.other, .notRecorded)
         case _ where !isRecordedOnly(number): return (.other, .alsoUsedOtherwise)
+        case _ where usesUnknownOperation(number): return (.other, .noMaker)
         case (true, false): return (.bias, nil)
         case (false, true):
             if let kind = commonKind(of: number) { return (kind, nil) }
             return (.other, .severalKinds)
         case (false, false): return (.other, .severalKinds)
         }
+    }
+
+    /// Whether a parameter goes into a custom operation as something that no maker knows.
+    private func usesUnknownOperation(_ number: Int) -> Bool {
+        func custom(_ use: Int) -> String? {
+            if case .custom(let name) = uses[use].operation { name } else { nil }
+        }
+        return biasUses[number].contains { custom($0) != nil }
+            || weightUses[number].compactMap(custom).contains { !customNames.contains($0) }
     }
 
     private func linkedPlan(_ link: LinkedParameters, _ members: [Int]) throws -> BlockPlan {

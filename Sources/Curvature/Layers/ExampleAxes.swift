@@ -37,6 +37,7 @@ final class ExampleAxes {
             switch use.operation {
             case .linear, .transposedLinear, .embedding: Array(0..<(shape.count - 1))
             case .convolution: [0]
+            case .custom: Array(shape.indices)
             case .scaleAndShift(let axes): shape.indices.filter { !axes.contains($0) }
             }
         // A result without any axis but the features' has one example only if the batch has.

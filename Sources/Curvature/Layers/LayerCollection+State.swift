@@ -40,7 +40,7 @@ extension LayerCollection {
             do {
                 try requireChosen(plan)
                 try requireFitting(plan)
-                let block = try plan.block(of: members.map { parameters[$0] }, settings: settings)
+                let block = try plan.block(of: members.map { parameters[$0] }, settings: settings, makers: makers)
                 block.restore(from: reader.under("blocks.\(block.name)"))
                 collection.layers.append((plan, block))
             } catch { reader.fault("\(error)") }
@@ -93,6 +93,7 @@ extension LayerCollection {
                 case .convolution(let geometry): weight.rank == geometry.spatialRank + 2
                     && Array(weight.shape.dropFirst(2)) == geometry.kernel && weight.shape[0] % geometry.groups == 0
                 case .scaleAndShift(let axes): weight.rank == axes.count && axes.allSatisfy { $0 > 0 }
+                case .custom: true
                 }
             guard fits else {
                 throw StoredPlan.Mismatch(

@@ -11,6 +11,8 @@ package struct LayerCollection {
     package let parameters: [NamedParameter]
     package let choices: LayerChoices
     package let settings: FactorSettings
+    /// What makes the blocks of custom operations, by their names.
+    let makers: [String: BlockMaker]
     /// The names of all parameters, excluded ones among them.
     package let allNames: [String]
     /// The blocks, with what each is and why, in the order of their first parameters.
@@ -29,8 +31,12 @@ package struct LayerCollection {
     package var isInvertedInBackground = false
 
     /// Collects those of the given parameters that are not excluded.
-    package init(parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings) {
+    package init(
+        parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings,
+        makers: [String: BlockMaker] = [:]
+    ) {
         parameters.requireDistinct(by: "KFACOptimizer")
+        self.makers = makers
         allNames = parameters.map(\.name)
         self.parameters = parameters.filter { !choices.isExcluded($0.name) && !choices.isFirstOrder($0.name) }
         self.choices = choices
@@ -184,7 +190,8 @@ package struct LayerCollection {
             self.memory = memory
         }
         layers = try merged.sorted { $0.plan.parameters[0] < $1.plan.parameters[0] }.map { plan, block in
-            (plan, try block ?? plan.block(of: plan.parameters.map { parameters[$0] }, settings: settings))
+            (plan, try block ?? plan.block(
+                of: plan.parameters.map { parameters[$0] }, settings: settings, makers: makers))
         }
         messages += fallbackMessages(new + updateWithoutBlock(all)) + wideMessages(memory(of: new))
         isActive = graph.isActive

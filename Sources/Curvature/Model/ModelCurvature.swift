@@ -64,16 +64,18 @@ public final class ModelCurvature {
     /// - Parameters:
     ///   - parameters: Each tensor once, under a name of its own.
     ///   - configuration: What can be chosen; settings out of bounds are misuse.
+    ///   - blockMakers: What makes the blocks of operations of one's own, by their names.
     ///   - generator: Draws the targets of ``Estimation/sampled(draws:)``; on the parameters' device.
     public init(
         of parameters: [NamedParameter], configuration: Configuration = Configuration(),
-        generator: RandomGenerator = RandomGenerator(seed: 0)
+        blockMakers: [String: BlockMaker] = [:], generator: RandomGenerator = RandomGenerator(seed: 0)
     ) {
         configuration.require(by: "ModelCurvature")
         self.configuration = configuration
         self.generator = generator
         layers = LayerCollection(
-            parameters: parameters, choices: configuration.layers, settings: configuration.factors)
+            parameters: parameters, choices: configuration.layers, settings: configuration.factors,
+            makers: blockMakers)
     }
 
     /// The blocks, in the order of their first parameters; none before ``plan(_:)`` or the first update.

@@ -63,16 +63,18 @@ public final class KFACOptimizer: Optimizer {
     ///   - parameters: What is optimised, each tensor once, under a name of its own. Parameters that no operation with a
     ///     known curvature uses get the generic diagonal, and the first step's report says so.
     ///   - configuration: What can be chosen.
+    ///   - blockMakers: What makes the blocks of operations of one's own, by their names.
     ///   - generator: Draws the targets that the curvature is estimated with; on the parameters' device.
     public init(
         _ parameters: [NamedParameter], configuration: Configuration = Configuration(),
-        generator: RandomGenerator = RandomGenerator(seed: 0)
+        blockMakers: [String: BlockMaker] = [:], generator: RandomGenerator = RandomGenerator(seed: 0)
     ) {
         configuration.require(by: "KFACOptimizer")
         self.configuration = configuration
         self.generator = generator
         layers = LayerCollection(
-            parameters: parameters, choices: configuration.layers, settings: configuration.factors)
+            parameters: parameters, choices: configuration.layers, settings: configuration.factors,
+            makers: blockMakers)
         if case .background = configuration.inverses { layers.isInvertedInBackground = true }
         namedFirstOrder = parameters.filter {
             configuration.layers.isFirstOrder($0.name) && !configuration.layers.isExcluded($0.name)

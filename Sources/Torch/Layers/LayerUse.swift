@@ -21,6 +21,8 @@ public struct LayerUse: Sendable {
         case embedding
         /// s = γ ∘ x + β: the scale's shape is that of the given axes of the input.
         case scaleAndShift(axes: [Int])
+        /// An operation of one's own, by its name; its curvature is that of a block of one's own.
+        case custom(String)
     }
 
     /// What was done.
@@ -92,6 +94,7 @@ public struct LayerUse: Sendable {
             [input.shape[0]] + (geometry.isTransposed ? input : preActivation).shape.dropFirst(2)
         case .scaleAndShift(let axes):
             preActivation.shape.enumerated().filter { !axes.contains($0.offset) }.map(\.element)
+        case .custom: preActivation.shape
         }
     }
 
@@ -101,6 +104,7 @@ public struct LayerUse: Sendable {
     /// The pre-activation that other parameters would have given for the same input; a constant.
     ///
     /// The operation is linear in its parameters: of a direction of theirs, this is the change of the pre-activation.
+    /// Not for ``Operation/custom(_:)``.
     ///
     /// - Parameters:
     ///   - weight: In the shape of the weight.
@@ -113,6 +117,7 @@ public struct LayerUse: Sendable {
             case .convolution(let geometry): convolution(input, weight: weight, bias: bias, geometry: geometry)
             case .embedding: embedding(input, weight: weight)
             case .scaleAndShift(let axes): scaleAndShift(input, scale: weight, shift: bias, axes: axes)
+            case .custom(let name): fatalError("LayerUse.preActivation: what \(name) does is not known")
             }
         }
     }

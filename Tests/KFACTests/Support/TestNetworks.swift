@@ -63,3 +63,6 @@ struct TestNetwork {
         layers[layers.count - 1](layers.dropLast().reduce(x) { activation($1($0)) })
     }
 }
+
+/// Whether two tensors have the same type, shape and numbers.
+func areSame(_ a: Tensor, _ b: Tensor) -> Bool { a.dtype == b.dtype && a.shape == b.shape && (a .== b).all() }

@@ -1,0 +1,151 @@
+import Curvature
+import KFAC
+import TestSupport
+import Testing
+import Torch
+
+/// The curvature of a model by itself, as a user meets it.
+@Suite struct ModelCurvatureTests {
+    /// A network, batches, and the loss of each.
+    struct Setting {
+        let network = TestNetwork([4, 6, 3], seed: 40) { $0.tanh() }
+
+        var parameters: [NamedParameter] { network.parameters }
+
+        func loss(_ step: Int, _ examples: Range<Int> = 0..<16) -> Loss {
+            let x = randomTensor([16, 4], seed: 50 + UInt64(step))
+            let labels = x[.all, 0..<3].argmax()
+            return Loss(Categorical(logits: network(x[examples])), targets: labels[examples])
+        }
+
+        /// One tensor for each parameter.
+        func vector(seed: UInt64) -> [Tensor] {
+            parameters.enumerated().map { randomTensor($1.tensor.shape, seed: seed + UInt64($0)) }
+        }
+    }
+
+    /// A linear model of one layer with one loss: the Kronecker product is the exact Fisher matrix where inputs and
+    /// output gradients are independent, as those of a normal distribution are.
+    @Test func theMatrixOfALinearModelIsItsFisherMatrix() throws {
+        let layer = TestLayer([2, 3], seed: 1)
+        let x = randomTensor([8, 3], seed: 2)
+        func loss() -> Loss { Loss(Normal(mean: layer(x)), targets: Tensor.zeros([8, 2], dtype: .float64)) }
+        let curvature = ModelCurvature(
+            of: layer.named("layer"), configuration: .init(estimation: .exact))
+        try curvature.update(loss)
+        let matrix = try curvature.matrix()
+        let expected = DenseFisher.block(of: loss(), layer.named("layer").map(\.tensor))
+        expectClose(matrix.parts[0].matrix.dense(), expected, relative: 1e-12)
+        #expect(matrix.dimension == 8)
+        expectClose(Tensor([matrix.trace()]), expected.trace().reshaped([1]), relative: 1e-12)
+    }
+
+    @Test func theInverseUndoesTheDampedMatrix() throws {
+        let setting = Setting()
+        let curvature = ModelCurvature(of: setting.parameters)
+        for step in 0..<3 { try curvature.update { setting.loss(step) } }
+        let vector = setting.vector(seed: 7)
+        let (matrix, inverse) = (try curvature.matrix(damping: 0.1), try curvature.inverse(damping: 0.1))
+        for (result, expected) in zip(inverse.apply(to: matrix.apply(to: vector)), vector) {
+            expectClose(result, expected, relative: 1e-9, absolute: 1e-12)
+        }
+        let logarithm = try matrix.logDeterminant() + inverse.logDeterminant()
+        #expect(abs(logarithm) < 1e-8)
+        #expect(matrix.quadraticForm(vector) > 0)
+        #expect(curvature.block(of: "layers.1.bias") === curvature.blocks[1])
+        #expect(curvature.block(of: "nothing") == nil)
+    }
+
+    /// What the optimiser's preconditioner does is this, with its decay and its generator.
+    @Test func itIsWhatTheOptimizerUses() throws {
+        let setting = Setting()
+        let preconditioner = KFACPreconditioner(
+            setting.parameters, configuration: .init(damping: 0.3, inverses: .together(every: 1)))
+        let curvature = ModelCurvature(of: setting.parameters, configuration: .init(statisticsDecay: 0.95))
+        for step in 0..<4 {
+            try preconditioner.update { setting.loss(step) }
+            try curvature.update { setting.loss(step) }
+        }
+        let vector = setting.vector(seed: 3)
+        let inverse = try curvature.inverse(damping: 0.3)
+        for (own, other) in zip(inverse.apply(to: vector), preconditioner.precondition(vector)) {
+            expectClose(own, other, relative: 1e-12)
+        }
+    }
+
+    @Test func aPlanKnowsTheBlocksBeforeAnyStatistics() throws {
+        let setting = Setting()
+        let curvature = ModelCurvature(of: setting.parameters)
+        #expect(curvature.blocks.isEmpty && curvature.memoryEstimate == nil)
+        try curvature.plan { setting.loss(0) }
+        #expect(curvature.blocks.map(\.name) == ["layers.0", "layers.1"])
+        #expect(curvature.memoryEstimate?.factors.count == 4)
+        let error = #expect(throws: CurvatureError.self) { try curvature.inverse(damping: 1) }
+        #expect("\(error!)" == "the curvature has seen no batch: call update first")
+        let blocks = curvature.blocks
+        try curvature.update { setting.loss(0) }
+        #expect(zip(blocks, curvature.blocks).allSatisfy { $0 === $1 })
+    }
+
+    @Test func aStateGoesOnToTheBit() throws {
+        let setting = Setting()
+        let curvature = ModelCurvature(of: setting.parameters, configuration: .init(statisticsDecay: 0.9))
+        for step in 0..<3 { try curvature.update { setting.loss(step) } }
+        let other = ModelCurvature(of: setting.parameters, configuration: .init(statisticsDecay: 0.9))
+        try other.load(curvature.state())
+        #expect(other.updateCount == 3 && other.blocks.count == 2)
+        for step in 3..<5 {
+            try curvature.update { setting.loss(step) }
+            try other.update { setting.loss(step) }
+        }
+        let (own, restored) = (curvature.state().tensors, other.state().tensors)
+        #expect(own.keys.sorted() == restored.keys.sorted())
+        for (name, tensor) in own { #expect(areSame(tensor, restored[name]!), "\(name)") }
+    }
+
+    /// Two processes with half of each batch, whose averages are joined, have the curvature of the whole batch.
+    @Test func averagesOfSeveralProcessesCanBeJoined() throws {
+        let setting = Setting()
+        func make() -> ModelCurvature {
+            ModelCurvature(of: setting.parameters, configuration: .init(estimation: .exact, statisticsDecay: 0.8))
+        }
+        let (whole, first, second) = (make(), make(), make())
+        func averages(_ blocks: [any CurvatureBlock]) -> [Tensor] {
+            blocks.compactMap { $0 as? KroneckerBlock }
+                .flatMap { [$0.input, $0.output] }.flatMap { $0.average.parts }
+        }
+        second.synchronize = { moved in
+            withoutGradients {
+                for (a, b) in zip(averages(first.blocks), averages(moved)) {
+                    let mean = (a + b) / 2
+                    a.assign(mean)
+                    b.assign(mean)
+                }
+            }
+        }
+        for step in 0..<3 {
+            try whole.update { setting.loss(step) }
+            try first.update { setting.loss(step, 0..<8) }
+            try second.update { setting.loss(step, 8..<16) }
+        }
+        let vector = setting.vector(seed: 9)
+        let expected = try whole.inverse(damping: 0.1).apply(to: vector)
+        for joined in [first, second] {
+            for (own, other) in zip(try joined.inverse(damping: 0.1).apply(to: vector), expected) {
+                expectClose(own, other, relative: 1e-10)
+            }
+        }
+    }
+
+    @Test func aBatchThatIsNotFiniteChangesNothing() throws {
+        let setting = Setting()
+        let curvature = ModelCurvature(of: setting.parameters)
+        try curvature.update { setting.loss(0) }
+        let before = curvature.state().tensors
+        let error = #expect(throws: CurvatureError.self) {
+            try curvature.update { setting.loss(1) * .infinity }
+        }
+        #expect("\(error!)".contains("the loss of the batch is not finite"))
+        for (name, tensor) in curvature.state().tensors { #expect(areSame(tensor, before[name]!), "\(name)") }
+    }
+}
