@@ -48,12 +48,12 @@ import Torch
 
         let chosen = KFACOptimizer(
             [scale], configuration: .init(layers: LayerChoices(names: ["norm": .full])))
-        let error = #expect(throws: OptimizerError.self) { try chosen.step(mixed) }
+        let error = #expect(throws: CurvatureError.self) { try chosen.step(mixed) }
         #expect(error?.description.contains("LayerChoices.batchAxes") == true)
         let message = try KFACOptimizer([scale]).step(mixed).messages.first
         #expect(message?.contains("state it in LayerChoices.batchAxes") == true)
         let wrong = LayerChoices(names: ["norm": .full], batchAxes: ["norm": 2])
-        #expect(throws: OptimizerError.self) {
+        #expect(throws: CurvatureError.self) {
             try KFACOptimizer([scale], configuration: .init(layers: wrong)).step(mixed)
         }
     }

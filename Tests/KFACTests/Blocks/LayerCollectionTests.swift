@@ -157,7 +157,7 @@ import Torch
         func failure(_ choices: LayerChoices, _ words: String..., location: SourceLocation = #_sourceLocation) {
             let layer = TestLayer([2, 3], seed: 1)
             let optimizer = KFACOptimizer(layer.named("layer"), configuration: .init(layers: choices))
-            let error = #expect(throws: OptimizerError.self, sourceLocation: location) {
+            let error = #expect(throws: CurvatureError.self, sourceLocation: location) {
                 try optimizer.step { Self.loss(layer(Self.x)) }
             }
             for word in words { #expect(error?.description.contains(word) == true, sourceLocation: location) }
@@ -187,7 +187,7 @@ import Torch
         #expect(try optimizer.step(loss).messages.first?.contains("for scale, shift, as the axis") == true)
         let chosen = KFACOptimizer(
             parameters, configuration: .init(layers: LayerChoices(kinds: [.scaleAndShift: .full])))
-        let error = #expect(throws: OptimizerError.self) { try chosen.step(loss) }
+        let error = #expect(throws: CurvatureError.self) { try chosen.step(loss) }
         #expect(error?.description.contains("state the axis of the examples in LayerChoices.batchAxes") == true)
     }
 
@@ -197,7 +197,7 @@ import Torch
         try optimizer.step { Self.loss(layer(Self.x)) }
         // More uses of the same kind are nothing new.
         try optimizer.step { Self.loss(layer(Self.x).tanh() + layer(Self.x)) }
-        let error = #expect(throws: OptimizerError.self) {
+        let error = #expect(throws: CurvatureError.self) {
             try optimizer.step {
                 Self.loss(linear(Self.x, weight: layer.weight) + linear(Self.x, weight: layer.weight, bias: layer.bias))
             }
@@ -210,7 +210,7 @@ import Torch
     @Test func failedFirstStep() throws {
         let layer = TestLayer([2, 3], seed: 1)
         let optimizer = KFACOptimizer(layer.named("layer"))
-        #expect(throws: OptimizerError.self) {
+        #expect(throws: CurvatureError.self) {
             try optimizer.step {
                 let output = layer(Self.x)
                 return Self.loss((Self.x * output.detached().sum()).requiringGradient())

@@ -143,7 +143,7 @@ import Torch
         try curvature.update { setting.loss(0) }
         let before = curvature.state().tensors
         let error = #expect(throws: CurvatureError.self) {
-            try curvature.update { setting.loss(1) * .infinity }
+            try curvature.update { setting.loss(1).adding(objective: Tensor.full([], .infinity, dtype: .float64)) }
         }
         #expect("\(error!)".contains("the loss of the batch is not finite"))
         for (name, tensor) in curvature.state().tensors { #expect(areSame(tensor, before[name]!), "\(name)") }

@@ -20,14 +20,15 @@ import Torch
     }
 
     /// Expects an error whose description has the given words, and parameters that have not moved.
-    private static func expectFailure(
+    private static func expectFailure<Failure: Error & CustomStringConvertible>(
+        of type: Failure.Type = OptimizerError.self,
         _ parameters: [NamedParameter], _ words: String..., sourceLocation: SourceLocation = #_sourceLocation,
         _ loss: () throws -> Loss
-    ) throws -> OptimizerError? {
+    ) throws -> Failure? {
         let before = bits(parameters)
         // With guards, a single loss that is not finite is no error: see `StepGuardTests`.
         let optimizer = KFACOptimizer(parameters, configuration: .init(guards: .off))
-        let error = #expect(throws: OptimizerError.self, sourceLocation: sourceLocation) { try optimizer.step(loss) }
+        let error = #expect(throws: type, sourceLocation: sourceLocation) { try optimizer.step(loss) }
         for word in words { #expect(error?.description.contains(word) == true, sourceLocation: sourceLocation) }
         #expect(bits(parameters) == before, sourceLocation: sourceLocation)
         #expect(optimizer.stepCount == 0, sourceLocation: sourceLocation)
@@ -36,7 +37,7 @@ import Torch
 
     @Test func noParameterIsUsed() throws {
         let other = TestLayer([2, 3], seed: 2)
-        let error = try Self.expectFailure(other.named("other"), "other.weight", "other.bias") {
+        let error = try Self.expectFailure(of: CurvatureError.self, other.named("other"), "other.weight", "other.bias") {
             _ = other(Self.x)
             return Self.loss(Self.x[.all, ..<2])
         }

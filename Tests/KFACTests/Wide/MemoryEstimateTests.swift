@@ -81,7 +81,7 @@ import Torch
         let needed = try optimizer.memoryEstimate { loss(layer) }.totalBytes
         optimizer.layers.memoryLimit = needed - 1
         let before = layer.weight.detached().copy()
-        let error = #expect(throws: OptimizerError.self) { try optimizer.step { loss(layer) } }
+        let error = #expect(throws: CurvatureError.self) { try optimizer.step { loss(layer) } }
         for part in ["head (output), dimension 12, dense", "head (input), dimension 6", "dimensionLimit"] {
             #expect(error?.description.contains(part) == true, "\(error!)")
         }
@@ -97,7 +97,7 @@ import Torch
         let layer = TestLayer([1_000_000, 1], hasBias: false, seed: 1, dtype: .float32)
         let dense = KFACOptimizer(
             layer.named("head"), configuration: .init(factors: FactorSettings(dimensionLimit: .max)))
-        let error = #expect(throws: OptimizerError.self) { try dense.step { loss(layer) } }
+        let error = #expect(throws: CurvatureError.self) { try dense.step { loss(layer) } }
         #expect(error?.description.contains("head (output), dimension 1000000, dense: 4.0 TB") == true)
         #expect(try KFACOptimizer(layer.named("head")).memoryEstimate { loss(layer) }.totalBytes < 8 << 30)
     }
