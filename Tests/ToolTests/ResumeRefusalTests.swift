@@ -134,8 +134,8 @@ import Training
         try FileManager.default.removeItem(atPath: folder("run/checkpoints/step-00000006"))
         chmod(folder("run/checkpoints"), 0o555)
         try expectRefusal(
-            "the checkpoint run/checkpoints cannot be written: Permission denied: the last one stands; make room, then "
-                + "resume from it")
+            "the checkpoint run/checkpoints cannot be written: Permission denied: the last one stands; make room or "
+                + "make it writable, then resume from it")
         chmod(folder("run/checkpoints"), 0o755)
         #expect(try resume().status == 0)
     }

@@ -269,7 +269,7 @@ import Training
         #expect(
             full.errors == """
                 Error: the checkpoint run/checkpoints/step-00000021 cannot be written: File too large: the last one \
-                stands; make room, then resume from it
+                stands; make room or make it writable, then resume from it
 
                 """)
         #expect(full.lines.contains { $0.hasPrefix("failed: ") })
@@ -291,7 +291,7 @@ import Training
         #expect(
             result.errors == """
                 Error: the checkpoint run/checkpoints/step-00000001 cannot be written: File too large: there is none before \
-                it; make room, then start the run again
+                it; make room or make it writable, then resume the run, which begins again
 
                 """)
     }

@@ -88,6 +88,7 @@ struct Bench: ParsableCommand {
             for benchmarkCase in cases { print(benchmarkCase) }
             return
         }
+        try CommandLineFault.refuseMissingFolder()
         Runtime.retainFreedMemory()
         if let threads { Runtime.threadCount = threads }
         // Nothing is timed for files that cannot be written.

@@ -1,4 +1,5 @@
 import Foundation
+import Torch
 
 /// A file that a report goes to, whole or not at all.
 public struct ReportFile {
@@ -26,8 +27,8 @@ public struct ReportFile {
     ///
     /// - Throws: ``BenchmarkError/notWritable(_:reason:)``.
     public func write(_ text: String) throws(BenchmarkError) {
-        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-            throw .notWritable(path, reason: RunFolder.reason(error))
+        do { try OutputFile.replace(path, with: Data(text.utf8)) } catch {
+            throw .notWritable(path, reason: error.reason)
         }
     }
 }

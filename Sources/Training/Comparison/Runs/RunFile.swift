@@ -1,4 +1,5 @@
 import Foundation
+import Torch
 
 /// The file of a run in progress: it gets its name when the run is over, so that a name means a whole run.
 final class RunFile {
@@ -35,7 +36,7 @@ final class RunFile {
     func discard() { if OwnedFolder.isAt(partialPath, file.fileDescriptor) { unlink(partialPath) } }
 
     private func write(_ line: String) throws(RunFolderError) {
-        guard DurableFolder.write(Data("\(line)\n".utf8), to: file.fileDescriptor) else {
+        guard OutputFile.write(Data("\(line)\n".utf8), to: file.fileDescriptor) else {
             throw .notWritable(path, reason: "a line could not be added: \(String(cString: strerror(errno)))")
         }
     }
