@@ -13,7 +13,7 @@ struct KFACTool: ParsableCommand {
 
     static func main() {
         StandardStreams.open()
-        do { try CommandLineFault.refuseWhatIsNoText() } catch { exit(withError: error) }
+        do { try CommandLineText.check() } catch { exit(withError: error) }
         main(nil)
     }
 }

@@ -18,7 +18,6 @@ struct MachineOptions: ParsableArguments {
 
     /// Sets up threads and memory, and makes sure that the device is there.
     func prepareRuntime() throws {
-        try CommandLineFault.refuseMissingFolder()
         Runtime.retainFreedMemory()
         if let threads { Runtime.threadCount = threads }
         guard device.isAvailable else {

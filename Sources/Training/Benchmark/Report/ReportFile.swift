@@ -13,8 +13,12 @@ public struct ReportFile {
     /// - Throws: ``BenchmarkError/notWritable(_:reason:)``.
     public init(path: String) throws(BenchmarkError) {
         self.path = path
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         if isFolder(path) { throw .notWritable(path, reason: "it is a folder") }
+        if path.hasSuffix("/") { throw .notWritable(path, reason: "it has the name of a folder") }
+        if FileManager.default.fileExists(atPath: path), !isRegularFile(path) {
+            throw .notWritable(path, reason: "it is a pipe or a device")
+        }
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         guard isFolder(folder) else {
             throw .notWritable(path, reason: "there is no folder \(folder)")
         }
@@ -31,6 +35,11 @@ public struct ReportFile {
             throw .notWritable(path, reason: error.reason)
         }
     }
+}
+
+private func isRegularFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
 }
 
 private func isFolder(_ path: String) -> Bool {

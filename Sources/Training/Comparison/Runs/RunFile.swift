@@ -11,7 +11,9 @@ final class RunFile {
     /// Creates the file, with its header, over what an earlier attempt left behind.
     init(path: String) throws(RunFolderError) {
         self.path = path
-        let descriptor = open("\(path).partial", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        // Whatever is there, a pipe for one: nothing is written into it.
+        let isFree = unlink("\(path).partial") == 0 || errno == ENOENT
+        let descriptor = isFree ? open("\(path).partial", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) : -1
         guard descriptor >= 0 else { throw .notWritable(path, reason: String(cString: strerror(errno))) }
         file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         try write(RunTable.header)
