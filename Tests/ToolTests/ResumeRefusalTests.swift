@@ -60,8 +60,8 @@ import Training
         let result = try resume()
         #expect(result.status == 1)
         let beginning =
-            "Error: the data of fashion-mnist-rows on \(folder.name) are not those of the checkpoint run/checkpoints: "
-            + "\(file) is \(stored) there and "
+            "Error: the data of fashion-mnist-rows on \(folder.name) are not those of the checkpoint "
+            + "run/checkpoints/step-00000003: \(file) is \(stored) there and "
         #expect(result.errors.hasPrefix(beginning), "\(result.errors)")
         #expect(result.errors.hasSuffix(" here: resume with the original data, or start a new run\n"))
         try swap(first, second, in: file)

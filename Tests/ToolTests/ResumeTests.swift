@@ -216,7 +216,8 @@ import Training
         let result = try resume(options)
         #expect(result.status == 1)
         #expect(
-            result.errors.hasPrefix("Error: the checkpoint run/checkpoints is of another run: "), "\(result.errors)")
+            result.errors.hasPrefix("Error: the checkpoint run/checkpoints/step-00000024 is of another run: "),
+            "\(result.errors)")
         #expect(result.errors.contains(difference), "\(result.errors)")
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl"))) == before)
     }
