@@ -291,8 +291,8 @@ import Training
         #expect(result.status == 1)
         #expect(
             result.errors == """
-                Error: the checkpoint run/checkpoints/step-00000001 cannot be written: File too large: there is none before \
-                it; make room or make it writable, then resume the run, which begins again
+                Error: the checkpoint run/checkpoints/step-00000001 cannot be written: File too large: there is none \
+                before it; make room or make it writable, then resume the run, which begins again
 
                 """)
     }
