@@ -8,6 +8,7 @@ struct BlockPlanner {
     private let graph: ParameterGraph
     private let axes: ExampleAxes
     private let known: [BlockPlan]
+    private let storedAxes: [String: SettledAxis]
     /// For each parameter, the uses as a weight and as a bias.
     private let weightUses: [[Int]]
     private let biasUses: [[Int]]
@@ -16,9 +17,12 @@ struct BlockPlanner {
 
     /// Prepares plans for the parameters that a loss depends on.
     ///
-    /// - Parameter known: The plans of earlier batches, whose axes of examples stay.
+    /// - Parameters:
+    ///   - known: The plans of earlier batches, whose axes of examples stay.
+    ///   - storedAxes: The axes of layers that were loaded and have no plan yet, by the layers' names.
     init(
-        _ layers: LayerCollection, uses: [LayerUse], graph: ParameterGraph, axes: ExampleAxes, known: [BlockPlan]
+        _ layers: LayerCollection, uses: [LayerUse], graph: ParameterGraph, axes: ExampleAxes, known: [BlockPlan],
+        storedAxes: [String: SettledAxis]
     ) {
         parameters = layers.parameters
         choices = layers.choices
@@ -26,6 +30,7 @@ struct BlockPlanner {
         self.graph = graph
         self.axes = axes
         self.known = known
+        self.storedAxes = storedAxes
         let numbers = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().filter { graph.isActive[$0.offset] }
                 .map { ($0.element.tensor.id, $0.offset) })
@@ -99,18 +104,31 @@ struct BlockPlanner {
             parameters: members, uses: own, operations: kind == .bias ? [] : operations(of: number), kind: kind,
             approximation: choice)
         guard choice.needsExamples else { return plan }
-        let stated =
-            choices.batchAxis(for: parameters[number].name)
-            ?? known.first { $0.parameters == members && $0.approximation == choice && $0.isAxisSettled }?.batchAxis
+        // By default scales and biases need them.
+        let fallback = BlockPlan(
+            parameters: members, kind: kind, approximation: .genericDiagonal, fallback: .examplesNotFound)
+        var stated = choices.batchAxis(for: parameters[number].name)
+        if stated == nil {
+            switch settledAxis(of: members) {
+            case .axis(let axis): stated = axis
+            // What a batch left open, one with another number of examples might not: the average goes on as it began.
+            case .notFound where !isExplicit: return fallback
+            default: break
+            }
+        }
         guard let axis = axes.axis(of: own, stated: stated) else {
             if isExplicit { throw OptimizerError.examplesNotFound(name(number), choice) }
-            // By default scales and biases need them.
-            return BlockPlan(
-                parameters: members, kind: kind, approximation: .genericDiagonal, fallback: .examplesNotFound)
+            return fallback
         }
         plan.batchAxis = axis
         plan.isAxisSettled = stated != nil || axes.isSettled
         return plan
+    }
+
+    /// What earlier batches settled for a layer.
+    private func settledAxis(of members: [Int]) -> SettledAxis? {
+        if let plan = known.first(where: { $0.parameters == members }) { return plan.settledAxis }
+        return storedAxes[layerName(of: members.map { parameters[$0] })]
     }
 
     /// The kind of a parameter, with the reason where it is ``LayerKind/other``.

@@ -15,6 +15,8 @@ struct LayerCollection {
     let allNames: [String]
     /// The blocks, with what each is and why, in the order of their first parameters.
     private var layers: [(plan: BlockPlan, block: any CurvatureBlock)] = []
+    /// What is settled of the axes of layers that were loaded, by name.
+    private var storedAxes: [String: SettledAxis] = [:]
     /// Parameters that were found to have no known curvature and are left to the first-order rule.
     private(set) var withoutBlock: Set<Tensor.ID> = []
     /// Which parameters the last batch moved.
@@ -144,11 +146,20 @@ struct LayerCollection {
         return messages
     }
 
+    /// What is settled of the layers' axes of examples, by name: it may follow from the first batch alone.
+    var settledAxes: [String: SettledAxis] {
+        let own = layers.compactMap { layer in layer.plan.settledAxis.map { (layer.block.name, $0) } }
+        return storedAxes.merging(own) { $1 }
+    }
+
     /// The same choices, to find the blocks again.
     ///
-    /// - Parameter withoutBlock: Parameters that are known to be left to the first-order rule.
-    func unplanned(withoutBlock: [NamedParameter]) -> LayerCollection {
+    /// - Parameters:
+    ///   - withoutBlock: Parameters that are known to be left to the first-order rule.
+    ///   - axes: What was settled of the layers' axes of examples.
+    func unplanned(withoutBlock: [NamedParameter], axes: [String: SettledAxis]) -> LayerCollection {
         var collection = self
+        collection.storedAxes = axes
         (collection.layers, collection.isActive, collection.messages, collection.memory) = ([], [], [], nil)
         collection.withoutBlock = Set(withoutBlock.map(\.tensor.id))
         return collection
@@ -178,7 +189,9 @@ struct LayerCollection {
         }
         try requireKnownNames()
         let axes = ExampleAxes(loss, uses: uses)
-        let all = try BlockPlanner(self, uses: uses, graph: graph, axes: axes, known: layers.map(\.plan)).plan()
+        let all = try BlockPlanner(
+            self, uses: uses, graph: graph, axes: axes, known: layers.map(\.plan), storedAxes: storedAxes
+        ).plan()
         return (graph, all, choices.unknown == .firstOrder ? all.filter { $0.fallback == nil } : all)
     }
 

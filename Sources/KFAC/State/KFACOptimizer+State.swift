@@ -29,6 +29,7 @@ extension KFACOptimizer {
             snapshot.set("inverses.stored.\(name).isIdle", 1)
         }
         snapshot.set("inactiveNames", layers.inactiveNames.joined(separator: "\n"))
+        snapshot.set("layerAxes", axes: layers.settledAxes)
         snapshot.set("layerNames", (layers.blocks.map(\.name) + unusedLayers).joined(separator: "\n"))
         return snapshot
     }
@@ -55,6 +56,7 @@ extension KFACOptimizer {
 
         let adapted = reader.contains("adaptedDamping") ? reader.number("adaptedDamping") : nil
         let searched = reader.contains("searchedDamping") ? reader.number("searchedDamping") : nil
+        let axes = reader.contains("layerAxes") ? reader.axes("layerAxes") : [:]
         for name in ["layers", "inverses", "layerNames", "inactiveNames"] { reader.skip(name) }
         try reader.finish()
 
@@ -63,7 +65,7 @@ extension KFACOptimizer {
         self.firstOrder = firstOrder
         roles = ParameterRoles()
         (adaptedDamping, searchedDamping) = (adapted, searched)
-        (layers, preconditioner) = (layers.unplanned(withoutBlock: others), Preconditioner())
+        (layers, preconditioner) = (layers.unplanned(withoutBlock: others, axes: axes), Preconditioner())
         unreadState = state.part("layers").tensors.isEmpty ? nil : state
         unusedLayers = []
     }
