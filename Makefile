@@ -24,7 +24,9 @@ demo: ## Set up, then train a convolutional network with K-FAC on Fashion-MNIST
 	@Scripts/setup --require-data
 	swift run -c release kfac train $(ARGUMENTS)
 
-test: setup test-setup test-consumer ## Set up, then run all tests
+test: setup ## Set up, then run all tests
+	@# Side by side: the one's tests leave all cores but one idle, and the other compiles.
+	@$(MAKE) --no-print-directory --jobs=2 test-setup test-consumer
 	swift test --disable-xctest
 
 test-setup: ## Test the set-up itself, without a network
@@ -33,7 +35,8 @@ test-setup: ## Test the set-up itself, without a network
 test-consumer: ## Build and run a package that depends on this one
 	@# SwiftPM keeps its plan of a dependency and misses files that are new there; what is compiled stays.
 	@rm -f .build/consumer/debug.yaml
-	swift run --package-path Tests/Consumer --scratch-path .build/consumer
+	@# Nobody debugs it or looks things up in it.
+	swift run --package-path Tests/Consumer --scratch-path .build/consumer --disable-index-store -debug-info-format none
 
 fuzz: setup ## Fuzz the parsers of files and texts, guided by coverage; FUZZ_SECONDS for each
 	@Fuzz/run $(PARSERS)

@@ -53,6 +53,10 @@ inline kt_tensor give(at::Tensor tensor) { return reinterpret_cast<kt_tensor>(te
 
 inline at::IntArrayRef list(const int64_t *values, size_t count) { return at::IntArrayRef(values, count); }
 
+/// As those of libtorch, whose headers take longer to compile than what calls them.
+at::Tensor empty(at::IntArrayRef shape, const at::TensorOptions &options);
+at::Tensor zeros(at::IntArrayRef shape, const at::TensorOptions &options);
+
 at::ScalarType scalar_type(kt_dtype dtype);
 c10::Device device(kt_device device);
 c10::DeviceIndex device_index(kt_device device);

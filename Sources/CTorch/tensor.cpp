@@ -20,6 +20,9 @@ kt_status fail(kt_status status, const char *message) noexcept {
     return status;
 }
 
+at::Tensor empty(at::IntArrayRef shape, const at::TensorOptions &options) { return at::empty(shape, options); }
+at::Tensor zeros(at::IntArrayRef shape, const at::TensorOptions &options) { return at::zeros(shape, options); }
+
 at::ScalarType scalar_type(kt_dtype dtype) {
     switch (dtype) {
     case KT_FLOAT32: return at::kFloat;

@@ -13,6 +13,7 @@ struct KFACTool: ParsableCommand {
 
     static func main() {
         StandardStreams.open()
+        do { try CommandLineText.check() } catch { exit(withError: error) }
         main(nil)
     }
 }

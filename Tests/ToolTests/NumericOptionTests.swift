@@ -106,16 +106,6 @@ import Testing
         #expect(try Self.names(of: command) == Set(numeric).union(Self.others[command]!))
     }
 
-    /// What is said of a command line; nil where it is understood.
-    private static func refusal(of arguments: [String]) -> (any Error)? {
-        do {
-            _ = try KFACTool.parseAsRoot(arguments)
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     @Test(arguments: groups.indices, values) func numbersOutOfBoundsAreToldInOneSentence(index: Int, value: String) {
         let (_, group, names) = Self.groups[index]
         for name in names {
@@ -160,9 +150,7 @@ import Testing
         let words = Self.sentences[index].0
         let joined = Array(words.dropLast(2)) + [words.suffix(2).joined(separator: "=")]
         for arguments in index == 0 ? [words, joined] : [words] {
-            let refusal = Self.refusal(of: arguments)
-            #expect(refusal.map { KFACTool.message(for: $0) } == Self.sentences[index].1)
-            #expect(refusal.map { KFACTool.exitCode(for: $0).rawValue } == 64)
+            Tool.expectBadUsage(arguments, Self.sentences[index].1)
         }
     }
 

@@ -216,7 +216,8 @@ import Training
         let result = try resume(options)
         #expect(result.status == 1)
         #expect(
-            result.errors.hasPrefix("Error: the checkpoint run/checkpoints is of another run: "), "\(result.errors)")
+            result.errors.hasPrefix("Error: the checkpoint run/checkpoints/step-00000024 is of another run: "),
+            "\(result.errors)")
         #expect(result.errors.contains(difference), "\(result.errors)")
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl"))) == before)
     }
@@ -269,7 +270,7 @@ import Training
         #expect(
             full.errors == """
                 Error: the checkpoint run/checkpoints/step-00000021 cannot be written: File too large: the last one \
-                stands; make room, then resume from it
+                stands; make room or make it writable, then resume from it
 
                 """)
         #expect(full.lines.contains { $0.hasPrefix("failed: ") })
@@ -290,8 +291,8 @@ import Training
         #expect(result.status == 1)
         #expect(
             result.errors == """
-                Error: the checkpoint run/checkpoints/step-00000001 cannot be written: File too large: there is none before \
-                it; make room, then start the run again
+                Error: the checkpoint run/checkpoints/step-00000001 cannot be written: File too large: there is none \
+                before it; make room or make it writable, then resume the run, which begins again
 
                 """)
     }

@@ -88,9 +88,9 @@ public struct Safetensors: Sendable {
     }
 
     /// Writes a file; an existing one is replaced only when the new one is complete.
-    public func write(to file: URL) throws {
-        try encoded().write(to: file, options: .atomic)
-    }
+    ///
+    /// - Throws: ``FileWriteError`` where the system refuses.
+    public func write(to file: URL) throws(FileWriteError) { try OutputFile.replace(file.path, with: encoded()) }
 
     /// What the format calls the element types.
     static let codes: [DType: String] = [

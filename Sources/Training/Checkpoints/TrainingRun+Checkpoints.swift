@@ -94,11 +94,12 @@ extension Trainer {
     ///
     /// Data that the checkpoint or the problem tells nothing of are not compared.
     ///
+    /// - Parameter path: Where the checkpoint is, for the error; nil for where the run's own are.
     /// - Throws: ``CheckpointError/otherData(_:problem:difference:)`` or
     ///   ``CheckpointError/otherSettings(_:difference:)``, which name the differences.
-    public func check(_ checkpoint: Checkpoint, problem: some Problem) throws {
+    public func check(_ checkpoint: Checkpoint, at path: String? = nil, problem: some Problem) throws {
         let manifest = checkpoint.manifest
-        let path = checkpoints?.folder.path ?? "that was given"
+        let path = path ?? checkpoints?.folder.path ?? "that was given"
         // Other data may have other settings, too, a mean for one: what they follow from is told.
         if let difference = DataFingerprint.difference(stored: manifest.data, current: problem.dataFingerprint) {
             throw CheckpointError.otherData(path, problem: problem.name, difference: difference)

@@ -77,7 +77,7 @@ struct TrainingRun<P: Problem> {
         if outcome == .completed, let file = trainer.weightsFile {
             let weights = average?.withAverages { problem.weights() } ?? problem.weights()
             do { try Safetensors(tensors: weights, metadata: ["format": "pt"]).write(to: file) } catch {
-                throw RunFolderError.notWritable(file.path, reason: RunFolder.reason(error))
+                throw RunFolderError.interrupted(file.path, reason: error.reason)
             }
         }
         return outcome

@@ -74,7 +74,8 @@ struct Train: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         try machineOptions.prepareRuntime()
-        let source = try ProblemSource(problemOptions, device: machineOptions.device)
+        let source = try ProblemSource(
+            problemOptions, device: machineOptions.device, resuming: point?.checkpoint?.manifest)
         var generators = RunGenerators(seed: runOptions.seed, device: machineOptions.device)
         let problem = source.problem(using: &generators.parameters)
         // A checkpoint has weights of its own.
@@ -108,7 +109,7 @@ struct Train: ParsableCommand {
             averaging: runOptions.average.map { .exponential(decay: $0) }, checkpoints: plan)
         if let checkpoint {
             try requireLength(steps, from: checkpoint)
-            try trainer.check(checkpoint, problem: problem)
+            try trainer.check(checkpoint, at: point?.checkpointPath, problem: problem)
         }
         if let point { Self.noteMetrics(of: point) }
         let folder = try runFolder(in: place, settings, from: point, plan)
@@ -141,6 +142,15 @@ struct Train: ParsableCommand {
         guard let point else { return try RunFolder(place, settings: settings) }
         // What the run did is not dropped before it can be done again.
         try plan?.folder.prepare()
+        if point.isChosen, let path = point.checkpointPath,
+            let steps = point.checkpoint?.manifest.progress.summary.steps
+        {
+            // Else, the run would go on from them once it is stopped.
+            let newer = try CheckpointFolder(path: "\(place.path)/checkpoints").setAside(after: path, of: steps)
+            for path in newer {
+                StandardStreams.note("a newer checkpoint, which the run does not go on from, is called \(path) now")
+            }
+        }
         return try RunFolder(
             resuming: place, keptByteCount: point.checkpoint?.manifest.progress.metricsByteCount ?? 0,
             settings: point.isConfigurationLost || point.arguments != settings.arguments ? settings : nil)
@@ -154,9 +164,10 @@ struct Train: ParsableCommand {
             )
         }
         if manifest.threads != Runtime.threadCount {
+            let threads = manifest.threads == 1 ? "1 thread" : "\(manifest.threads) threads"
             StandardStreams.note(
-                "the checkpoint was written with \(manifest.threads) threads, this is run with "
-                    + "\(Runtime.threadCount): results may differ in their last bits")
+                "the checkpoint was written with \(threads), this is run with \(Runtime.threadCount): results may differ in "
+                    + "their last bits")
         }
         if manifest.libtorch != Runtime.version {
             StandardStreams.note(

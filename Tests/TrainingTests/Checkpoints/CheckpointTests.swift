@@ -213,7 +213,10 @@ import Training
         #expect(error == .damaged(path, reason: "there is no file \(name)"))
         // A pipe would keep the reader waiting.
         mkfifo(file.path, 0o600)
-        #expect(throws: CheckpointError.damaged(path, reason: "there is no file \(name)")) {
+        #expect(
+            throws: CheckpointError.damaged(
+                path, reason: "\(name) cannot be read: it is a pipe, and a regular file is needed")
+        ) {
             try CheckpointFolder.read(path)
         }
         #expect(try run.checkpoints.readLatest().damaged.count == 1)
