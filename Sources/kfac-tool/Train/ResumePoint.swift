@@ -34,8 +34,8 @@ struct ResumePoint {
         place = try OwnedFolder(existing: runPath)
         var notes: [String] = []
         checkpoint = isCheckpoint ? try CheckpointFolder.read(path) : try Self.latest(of: checkpoints, &notes)
-        let stored = files.contents(atPath: configuration).flatMap {
-            try? JSONDecoder().decode(Settings.self, from: $0).arguments
+        let stored = (try? InputFile.contents(of: configuration, limit: 1 << 20)).flatMap {
+            try? JSONDecoder().decode(Settings.self, from: Data($0)).arguments
         }
         isConfigurationLost = stored == nil
         if let stored {

@@ -1,4 +1,5 @@
 import Foundation
+import FuzzTargets
 
 // What libFuzzer calls, and what calls libFuzzer.
 
@@ -20,6 +21,22 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     return 0
 }
 
+/// Changes an input as libFuzzer does, or as the tests do, which know of numbers, brackets and tensors.
+@_cdecl("LLVMFuzzerCustomMutator")
+public func mutate(_ data: UnsafeMutablePointer<UInt8>?, _ size: Int, _ limit: Int, _ seed: CUnsignedInt) -> Int {
+    guard size > 0, seed % 2 == 0 else { return change(data, size, limit) }
+    let input = Array(UnsafeBufferPointer(start: data, count: size))
+    var mutator = Mutator(target, corpus: [input], seed: UInt64(seed))
+    let changed = mutator.next()
+    guard changed.count <= limit else { return change(data, size, limit) }
+    for (place, byte) in changed.enumerated() { data![place] = byte }
+    return changed.count
+}
+
+/// libFuzzer's own changes.
+@_silgen_name("LLVMFuzzerMutate")
+private func change(_ data: UnsafeMutablePointer<UInt8>?, _ size: Int, _ limit: Int) -> Int
+
 private typealias Arguments = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
 @_silgen_name("LLVMFuzzerRunDriver")
@@ -32,5 +49,10 @@ private func runDriver(
 @_cdecl("fuzz_main")
 public func main(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
     var (count, arguments) = (count, arguments)
+    if let folder = ProcessInfo.processInfo.environment["FUZZ_EXAMPLES"] {
+        for (number, example) in try! target.examples().enumerated() {
+            try! Data(example).write(to: URL(fileURLWithPath: "\(folder)/example-\(number)"))
+        }
+    }
     return runDriver(&count, &arguments) { testOneInput($0, $1) }
 }

@@ -1,0 +1,9 @@
+import ArgumentParser
+
+@main
+extension KFACTool {
+    static func main() {
+        StandardStreams.open()
+        main(nil)
+    }
+}
