@@ -21,13 +21,15 @@ extension FuzzTarget {
     ) -> FuzzTarget {
         let folder = ScratchFile("scratch").folder
         let isText = !file.hasSuffix(".safetensors")
+        let rewrite =
+            isText ? file.hasSuffix(".json") ? JSONRewriting.rewrite : nil : TensorRewriting.rewrite
         @Sendable func example(_ method: FuzzMethod) throws -> [UInt8] {
             try FuzzCheckpoint(folder: folder, method: method).example(file)
         }
         return FuzzTarget(
             name, executions: executions, isText: isText,
             refusals: [CheckpointError.self, SnapshotError.self, ModuleStateError.self, OptimizerError.self],
-            repair: isText ? nil : repairLength, rewrite: isText ? nil : TensorRewriting.rewrite,
+            repair: isText ? nil : repairLength, rewrite: rewrite,
             examples: { try methods.map(example) },
             body: { bytes in
                 // States of several methods tell which.
