@@ -37,6 +37,17 @@ public func mutate(_ data: UnsafeMutablePointer<UInt8>?, _ size: Int, _ limit: I
 @_silgen_name("LLVMFuzzerMutate")
 private func change(_ data: UnsafeMutablePointer<UInt8>?, _ size: Int, _ limit: Int) -> Int
 
+/// Writes the target's own examples beside the corpus before libFuzzer reads it.
+@_cdecl("LLVMFuzzerInitialize")
+public func initialize(_ count: UnsafeMutableRawPointer, _ arguments: UnsafeMutableRawPointer) -> CInt {
+    if let folder = ProcessInfo.processInfo.environment["FUZZ_EXAMPLES"] {
+        for (number, example) in try! target.examples().enumerated() {
+            try! Data(example).write(to: URL(fileURLWithPath: "\(folder)/example-\(number)"))
+        }
+    }
+    return 0
+}
+
 private typealias Arguments = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
 @_silgen_name("LLVMFuzzerRunDriver")
@@ -49,10 +60,5 @@ private func runDriver(
 @_cdecl("fuzz_main")
 public func main(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
     var (count, arguments) = (count, arguments)
-    if let folder = ProcessInfo.processInfo.environment["FUZZ_EXAMPLES"] {
-        for (number, example) in try! target.examples().enumerated() {
-            try! Data(example).write(to: URL(fileURLWithPath: "\(folder)/example-\(number)"))
-        }
-    }
     return runDriver(&count, &arguments) { testOneInput($0, $1) }
 }
