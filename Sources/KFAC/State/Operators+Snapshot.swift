@@ -153,8 +153,9 @@ extension SnapshotReader {
                 UnitwiseOperator(first: first, mixed: mixed, second: second)
             }
         case "sum":
-            let blocks = reader.names.indices.compactMap { inner("\($0)") }
-            return blocks.count == reader.names.count ? DirectSumOperator(blocks) : nil
+            let count = reader.names.count
+            let blocks = (0..<count).compactMap { inner("\($0)") }
+            return made(count > 0 && blocks.count == count) { DirectSumOperator(blocks) }
         case "rankOne":
             guard let base = inner("base"),
                 let vector = reader.tensor("vector", dtype: like.dtype, device: like.device),
