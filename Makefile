@@ -3,7 +3,7 @@
 PYTHON ?= python3
 # Arguments of the trainer, as in `make demo ARGUMENTS="--epochs 1"`.
 ARGUMENTS ?= --epochs 2
-SOURCES = Sources Tests Fuzz/Sources Fuzz/Package.swift Package.swift
+SOURCES = Sources Tests Fuzz/Sources Package.swift
 # Seconds for each parser, and which ones, as in `make fuzz PARSERS="idx cifar"`.
 FUZZ_SECONDS ?= 60
 PARSERS ?=
@@ -51,7 +51,7 @@ lint: ## Check the sources' format and style
 	swift format lint --strict --recursive --parallel $(SOURCES)
 
 clean: ## Remove what was built
-	rm -rf .build .build-* Tests/Consumer/.build Fuzz/.build
+	rm -rf .build .build-* Tests/Consumer/.build
 
 distclean: clean ## Remove what was built and what was set up
 	rm -rf .deps

@@ -46,6 +46,18 @@ import Training
         try folder.write(bytes, to: file)
     }
 
+    /// A writer would be waited for without end.
+    @Test func aPipeForTheOptionsIsNotWaitedFor() throws {
+        try run(Self.points)
+        let configuration = folder("run/config.json")
+        try FileManager.default.removeItem(atPath: configuration)
+        try #require(mkfifo(configuration, 0o600) == 0)
+        let result = try resume()
+        #expect(
+            result.errors.contains(
+                "run/config.json is missing or damaged: using the options in the checkpoint"))
+    }
+
     /// As many images, the same mean, and yet other data.
     @Test(arguments: [
         ("train-labels-idx1-ubyte", 8, 9), ("t10k-labels-idx1-ubyte", 8, 9),

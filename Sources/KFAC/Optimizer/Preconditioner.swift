@@ -89,14 +89,17 @@ struct Preconditioner {
         func dueBlocks(atStep step: Int) -> [Int] {
             schedule.due(atStep: step, count: moved.count).map { moved[$0] }
         }
+        func dueBlocks(atSteps steps: ClosedRange<Int>) -> Set<Int> {
+            Set(schedule.due(atSteps: steps, count: moved.count).map { moved[$0] })
+        }
         var due = dueBlocks(atStep: step)
         let isComplete = moved.allSatisfy { inverses[$0] != nil }
         let returning = moved.filter { idle.contains(ObjectIdentifier(blocks[$0])) }
         if missed || !isComplete || !returning.isEmpty {
-            let all = Set(due).union(missed ? steps.flatMap(dueBlocks) : [])
+            let all = Set(due).union(missed ? dueBlocks(atSteps: steps) : [])
             let late = returning.filter { index in
                 guard let stored = inverses[index], stored.step < step else { return false }
-                return (stored.step + 1...step).contains { dueBlocks(atStep: $0).contains(index) }
+                return dueBlocks(atSteps: stored.step + 1...step).contains(index)
             }
             due = all.union(moved.filter { inverses[$0] == nil }).union(late).sorted()
         }
@@ -336,6 +339,9 @@ extension Preconditioner {
                 dampings.append(damping)
             }
             if let step = reader.integer("step"), let useAt = reader.integer("useAt") {
+                if !SettingBounds.period.contains(useAt - step) {
+                    reader.fault("the inverses of step \(step) are to be used at step \(useAt)")
+                }
                 restored.pending = Pending(
                     update: InverseUpdate(results), blocks: numbers, step: step, useAt: useAt, dampings: dampings)
             }
@@ -355,7 +361,13 @@ extension Preconditioner {
 
     private func matrix(of block: any CurvatureBlock, in reader: SnapshotReader) -> (any SymmetricOperator)? {
         let dimension = block.parameters.reduce(0) { $0 + $1.tensor.count }
-        return reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
+        let matrix = reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
+        guard let block = block as? KroneckerBlock, let product = matrix as? KroneckerOperator, !block.fits(product)
+        else { return matrix }
+        reader.fault(
+            "the inverse of \(block.name) is a product of matrices of \(product.left.dimension) and "
+                + "\(product.right.dimension) rows")
+        return nil
     }
 }
 

@@ -49,8 +49,9 @@ struct ResumePoint {
             let latest = try Self.latest(of: checkpoints, &notes)
             (checkpoint, checkpointPath) = (latest?.checkpoint, latest?.path)
         }
-        let content = try? InputFile.contents(of: configuration, limit: 1 << 24)
-        let stored = content.flatMap { try? JSONDecoder().decode(Settings.self, from: Data($0)).arguments }
+        let stored = (try? InputFile.contents(of: configuration, limit: 1 << 20)).flatMap {
+            try? JSONDecoder().decode(Settings.self, from: Data($0)).arguments
+        }
         isConfigurationLost = stored == nil
         if let stored {
             arguments = stored

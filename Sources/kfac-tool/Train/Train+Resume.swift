@@ -39,7 +39,7 @@ extension Train {
     }
 
     /// The options of a run; help that is asked for in there is no reason to end well.
-    private static func stored(_ point: ResumePoint) throws -> Train {
+    static func stored(_ point: ResumePoint) throws -> Train {
         do { return try Train.parse(point.arguments) } catch {
             let isRefusal = !Train.exitCode(for: error).isSuccess
             let reason = isRefusal ? Train.message(for: error) : "they ask for help"

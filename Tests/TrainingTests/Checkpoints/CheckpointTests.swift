@@ -86,6 +86,16 @@ import Training
         try run.run(from: old)
     }
 
+    /// One event more would be beyond all integers.
+    @Test(arguments: [Int.max, -1]) func guardsCountNothingThatCannotBe(count: Int) throws {
+        let run = SmallRun(folder: folder)
+        try run.run()
+        var checkpoint = try run.checkpoints.readLatest().checkpoint
+        checkpoint.manifest.progress.summary.guards = ["stepRejected": count]
+        let error = #expect(throws: SnapshotError.self) { try run.run(from: checkpoint) }
+        #expect("\(error!)".contains("it counts what cannot be"))
+    }
+
     /// Written by a version that knew of neither data nor arguments.
     @Test func olderManifestsCanBeRead() throws {
         let run = SmallRun(folder: folder)
