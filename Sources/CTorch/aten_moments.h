@@ -7,6 +7,7 @@
 #include <ATen/ops/cholesky_solve.h>
 #include <ATen/ops/diagonal.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
 
 #endif

@@ -32,7 +32,7 @@ import Testing
             ("--step-rule quadratic-model", "--model-fraction 0.5", "--model-fraction"),
             ("", "--inverse-schedule background", "--inverse-schedule"),
             ("--inverse-schedule when-stale", "--staleness 0.5", "--staleness"), ("", "--burn-in 1", "--burn-in"),
-            ("", "--l2 0.1", "--l2"), ("", "--batch-size 7", "--batch-size"),
+            ("", "--dimension-limit 100", "--dimension-limit"), ("", "--l2 0.1", "--l2"), ("", "--batch-size 7", "--batch-size"),
             ("", "--batch-growth 7", "--batch-growth"),
             ("", "--test-period 7", "--test-period"), ("", "--test-limit 7", "--test-limit"),
             ("", "--average 0.5", "--average"), ("", "--initial-weights w", "--initial-weights"),

@@ -47,7 +47,7 @@ extension Range<Int>: TensorIndexing {
 
 extension ClosedRange<Int>: TensorIndexing {
     /// What is picked.
-    public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: upperBound + 1, step: 1) }
+    public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: after(upperBound), step: 1) }
 }
 
 extension PartialRangeFrom<Int>: TensorIndexing {
@@ -62,8 +62,11 @@ extension PartialRangeUpTo<Int>: TensorIndexing {
 
 extension PartialRangeThrough<Int>: TensorIndexing {
     /// What is picked.
-    public var tensorIndex: TensorIndex { .slice(start: 0, end: upperBound + 1, step: 1) }
+    public var tensorIndex: TensorIndex { .slice(start: 0, end: after(upperBound), step: 1) }
 }
+
+/// The next position; of the last integer that one, which no axis has either.
+private func after(_ position: Int) -> Int { position == .max ? position : position + 1 }
 
 extension Tensor {
     /// The picked part: a view of the same memory when read, written in place when set.
