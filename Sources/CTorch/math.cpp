@@ -203,7 +203,12 @@ kt_status kt_argsort(kt_tensor x, int64_t axis, bool descending, kt_tensor *out)
 }
 
 kt_status kt_matmul(kt_tensor a, kt_tensor b, kt_tensor *out) {
-    return guarded([&] { *out = give(at::matmul(borrow(a), borrow(b))); });
+    return guarded([&] {
+        auto x = borrow(a), y = borrow(b);
+        // Libtorch does not know the shape of an inner product.
+        bool is_inner = imagines() && x.dim() == 1 && y.dim() == 1;
+        *out = give(is_inner ? imagined({}, x.scalar_type(), {x, y}) : at::matmul(x, y));
+    });
 }
 
 kt_status kt_addmm(kt_tensor c, kt_tensor a, kt_tensor b, double beta, double alpha, kt_tensor *out) {

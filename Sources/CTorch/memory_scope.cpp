@@ -100,9 +100,14 @@ bool note_out_of_memory(const char *operation) noexcept {
 at::Tensor imagined(const at::Tensor &tensor) {
     auto scope = memory_state.scope;
     if (scope && scope->notes_operands) {
+        // Gradients may be of very many.
         auto &text = scope->operands;
-        if (!text.empty()) text += ", ";
-        text += c10::str(tensor.sizes());
+        if (text.size() < 80) {
+            if (!text.empty()) text += ", ";
+            text += c10::str(tensor.sizes());
+        } else if (!text.ends_with("...")) {
+            text += ", ...";
+        }
     }
     if (scope && tensor.is_cuda()) scope->device = tensor.device();
     if (!tensor.defined() || tensor.is_meta()) return tensor;

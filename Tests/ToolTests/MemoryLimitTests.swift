@@ -26,8 +26,7 @@ import Testing
             ["-c", "ulimit -v \(kilobytes); exec \"$0\" \"$@\"", Tool.path] + arguments, in: folder, program: "/bin/sh")
     }
 
-    /// What a run may say where there is too little memory: our own sentences, or those of the system's loader, which
-    /// comes before us, and of the library of threads.
+    /// What a run may say where there is too little memory: our own sentence, or that of the library of threads.
     private func expectSentence(_ result: Tool.Result, _ what: String) {
         #expect(result.status > 0 && result.status < 128, "\(what): \(result)")
         let text = result.errors
@@ -35,8 +34,7 @@ import Testing
             #expect(!text.contains(word), "\(what): \(text)")
         }
         let isOurs = text.hasPrefix("Error: ") && text.split(separator: "\n").count == 1
-        let isTheirs = text.contains("error while loading shared libraries") || text.hasPrefix("libgomp: ")
-        #expect(isOurs || isTheirs, "\(what): \(text)")
+        #expect(isOurs || text.hasPrefix("libgomp: "), "\(what): \(text)")
     }
 
     @Test(
@@ -51,6 +49,8 @@ import Testing
         var fitting = 0
         for number in 0..<14 {
             let limit = base - base / 20 + (most + most / 10 - base) * number / 13
+            // With less than libtorch needs to be loaded, the program does not begin.
+            guard try run(["--version"], kilobytes: limit).status == 0 else { continue }
             let result = try run(arguments + ["--output", "run\(number)"], kilobytes: limit)
             if result.status == 0 {
                 fitting += 1
@@ -70,14 +70,20 @@ import Testing
             "train", "--data", ".", "--optimizer", "sgd", "--batch-size", "10", "--batch-growth", "8", "--steps", "8",
             "--test-period", "100", "--checkpoint-period", "1", "--quiet",
         ]
-        let small = try peak(["train", "--data", ".", "--optimizer", "sgd", "--batch-size", "10", "--steps", "1", "--quiet", "--output", "small"])
+        let small = try peak([
+            "train", "--data", ".", "--optimizer", "sgd", "--batch-size", "10", "--steps", "1", "--quiet", "--output",
+            "small",
+        ])
         let most = try peak(arguments + ["--output", "all"])
         let result = try run(arguments + ["--output", "run"], kilobytes: (small + most) / 2)
         expectSentence(result, "growing batches")
-        #expect(result.errors.contains("lower --batch-size") && result.errors.contains("run/checkpoints/"), "\(result.errors)")
+        #expect(
+            result.errors.contains("lower --batch-size") && result.errors.contains("run/checkpoints/"),
+            "\(result.errors)")
         let resumed = try Tool.run(["train", "--resume", "run", "--quiet"], in: folder)
         #expect(resumed.status == 0, "\(resumed.errors)")
-        #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/weights.safetensors")))
-            == Data(contentsOf: URL(fileURLWithPath: folder("all/weights.safetensors"))))
+        #expect(
+            try Data(contentsOf: URL(fileURLWithPath: folder("run/weights.safetensors")))
+                == Data(contentsOf: URL(fileURLWithPath: folder("all/weights.safetensors"))))
     }
 }

@@ -93,6 +93,7 @@ import Torch
             try checkingMemory {
                 let sum = target + target
                 #expect(sum.shape == [3] && sum.sum().scalar == 1)
+                #expect((sum .> 5).all() && !(sum .> 0).any())
                 target.fill(7)
                 target.add(inPlace: sum)
             }
