@@ -6,6 +6,7 @@
 #include "libtorch.h"
 
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 
 namespace ct {
@@ -23,8 +24,15 @@ struct MemoryScope {
     bool has_written = false;
     uint64_t bytes = 0;
     std::string operation, operands, reason;
+    /// Memory for what working out shapes takes.
+    void *reserve = nullptr;
     /// Where results would have been.
     c10::Device device = c10::Device(c10::kCPU);
+
+    void release_reserve() noexcept {
+        std::free(reserve);
+        reserve = nullptr;
+    }
 };
 
 struct MemoryState {

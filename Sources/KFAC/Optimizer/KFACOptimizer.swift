@@ -252,8 +252,9 @@ public final class KFACOptimizer: Optimizer {
         pass.report.refreshedInverses = pass.report.inverses.count { $0.isNew }
         try MemoryFault.check()
         try apply(move, &pass.report)
+        func restore() { backup?.restore(self) }
         do {
-            try restoringWithoutMemory({}) {
+            try restoringWithoutMemory(restore) {
                 try withoutGradients { try adaptDamping(&pass.report, losses: pass.losses, backup: backup, batch, run) }
                 if let firstOrder, !pass.report.isRejected {
                     try withoutGradients {
@@ -264,7 +265,7 @@ public final class KFACOptimizer: Optimizer {
                 }
             }
         } catch {
-            backup?.restore(self)
+            restore()
             throw error
         }
         return pass.report

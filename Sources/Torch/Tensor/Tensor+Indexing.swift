@@ -136,7 +136,8 @@ extension Tensor {
                 }
                 if start != 0 || end != extent || step != 1 {
                     result = result.make("subscript") {
-                        kt_slice($0, Int64(axis), Int64(start), Int64(end), Int64(step), $1)
+                        // Steps beyond the axis all pick its first position.
+                        kt_slice($0, Int64(axis), Int64(start), Int64(end), Int64(min(step, max(1, extent))), $1)
                     }
                 }
                 axis += 1
