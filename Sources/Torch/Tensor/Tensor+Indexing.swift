@@ -137,7 +137,7 @@ extension Tensor {
                 if start != 0 || end != extent || step != 1 {
                     result = result.make("subscript") {
                         // Steps beyond the axis all pick its first position.
-                        kt_slice($0, Int64(axis), Int64(start), Int64(end), Int64(min(step, max(1, extent))), $1)
+                        kt_slice($0, Int64(axis), Int64(start), Int64(end), Int64(Swift.min(step, Swift.max(1, extent))), $1)
                     }
                 }
                 axis += 1
