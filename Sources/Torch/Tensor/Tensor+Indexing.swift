@@ -135,9 +135,10 @@ extension Tensor {
                     Tensor.trap("subscript", [self], "positions \(start)..<\(end) by \(step) of an axis of \(extent)")
                 }
                 if start != 0 || end != extent || step != 1 {
+                    // Steps beyond the axis all pick its first position.
+                    let step = Swift.min(step, Swift.max(1, extent))
                     result = result.make("subscript") {
-                        // Steps beyond the axis all pick its first position.
-                        kt_slice($0, Int64(axis), Int64(start), Int64(end), Int64(Swift.min(step, Swift.max(1, extent))), $1)
+                        kt_slice($0, Int64(axis), Int64(start), Int64(end), Int64(step), $1)
                     }
                 }
                 axis += 1
