@@ -7,11 +7,12 @@ import Torch
 
 /// Memory that runs out anywhere in a step is an error of the step, whatever the method and the layers are.
 ///
-/// A few places in each step by default; `KFAC_MEMORY_FAULTS=10000` tries as many.
+/// One place in the steps of every other case by default; `KFAC_MEMORY_FAULTS=10000` tries as many in all of them.
 @Suite struct MemoryFaultTests {
-    private static let most = ProcessInfo.processInfo.environment["KFAC_MEMORY_FAULTS"].flatMap(Int.init) ?? 3
+    private static let wanted = ProcessInfo.processInfo.environment["KFAC_MEMORY_FAULTS"].flatMap(Int.init)
 
     static let cases = ResumeTests.cases.enumerated().map { (number: $0, method: $1.0, network: $1.1) }
+        .filter { wanted != nil || $0.number % 2 == 0 }
 
     /// One step, with so many allocations before all others fail.
     private func step(
@@ -29,12 +30,14 @@ import Torch
         let done = [0, 2, 4, 5][number % 4]
         for number in 0..<done { _ = try step(optimizer, subject, number).outcome.get() }
         let (model, state) = (subject.state(), optimizer.state())
+        // As in the steps below, which begin with what was loaded.
+        try optimizer.load(state)
         let (report, count) = step(optimizer, subject, done)
         _ = try report.get()
         let (bits, after) = (subject.bits, optimizer.stepCount)
 
-        let stride = max(1, count / Self.most)
-        for allocations in Swift.stride(from: number % stride, to: count, by: stride) {
+        let stride = max(1, count / (Self.wanted ?? 1))
+        for allocations in Swift.stride(from: number * 37 % stride, to: count, by: stride) {
             let place = "\(method) \(network) step \(done), allocation \(allocations) of \(count)"
             try subject.load(model)
             try optimizer.load(state)
@@ -45,11 +48,11 @@ import Torch
                 continue
             }
             #expect(step == done && optimizer.stepCount == done, "\(place)")
-            #expect(fault.byteCount != nil && !fault.operation.isEmpty, "\(place)")
+            #expect(fault.reason.contains("tried to allocate") && !fault.operation.isEmpty, "\(place)")
             if !fault.hasWritten { #expect(subject.bits == before, "\(place)") }
             // With memory again, it goes on.
             _ = try self.step(optimizer, subject, done).outcome.get()
-            #expect(optimizer.stepCount == after && subject.bits != before, "\(place)")
+            #expect(optimizer.stepCount == after, "\(place)")
             try subject.load(model)
             try optimizer.load(state)
             _ = try self.step(optimizer, subject, done).outcome.get()
