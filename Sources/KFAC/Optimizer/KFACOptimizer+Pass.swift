@@ -274,7 +274,10 @@ extension KFACOptimizer {
             let admitted = try admitted(statistics, soFar)
             self.layers = layers
             try readUnusedLayers(of: layers)
-            for (block, batch) in admitted { block.updateStatistics(batch) }
+            for (block, batch) in admitted {
+                try MemoryFault.check()
+                block.updateStatistics(batch)
+            }
         }
     }
 

@@ -75,6 +75,12 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case usesChanged([String])
     /// The curvature of all layers takes more bytes of memory than this process can have; the largest factors.
     case memoryExceeded(needed: Int, available: Int, largest: [FactorMemory])
+    /// There was not enough memory for an operation of the step; what makes it need less.
+    ///
+    /// The parameters are as before, unless ``Torch/MemoryFault/hasWritten`` says that some had been moved. Running averages
+    /// and what a method remembers may have taken the batch in for some layers: to go on as if the step had not been, load
+    /// a state and the parameters.
+    case memoryRanOut(step: Int, fault: MemoryFault, remedies: [MemoryRemedy])
     /// A factor could not be inverted.
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)
     /// The quadratic model has no finite minimum.
@@ -119,6 +125,10 @@ public enum OptimizerError: Error, CustomStringConvertible {
             "the curvature of the layers needs \(bytes(needed)), but this process can have \(bytes(available)); the largest "
                 + "factors: \(largest.map(\.description).joined(separator: "; ")): lower FactorSettings.dimensionLimit or "
                 + "blockSize, or choose diagonal structures or first-order rules for these layers (LayerChoices)"
+        case .memoryRanOut(let step, let fault, let remedies):
+            "there is not enough memory for step \(step): \(fault)"
+                + (fault.hasWritten ? ", after some parameters had been moved: go on from a checkpoint, and " : "; ")
+                + remedies.map(\.description).joined(separator: ", ")
         case .inversionFailed(let layer, let step, let error):
             "the curvature of \(layer) could not be inverted at step \(step): \(error); raise the damping"
         case .quadraticModelFailed(let step):
