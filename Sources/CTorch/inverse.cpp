@@ -130,6 +130,10 @@ using namespace ct;
 kt_status kt_damped_inverse(kt_tensor matrix, double damping, kt_tensor *out) {
     return guarded([&] {
         auto source = borrow(matrix);
+        if (imagines()) {
+            *out = give(source.clone());
+            return;
+        }
         auto batch = source.dim() == 2 ? source.unsqueeze(0) : source;
         auto result = empty(batch.sizes(), source.options());
         AT_DISPATCH_FLOATING_TYPES(
@@ -141,6 +145,10 @@ kt_status kt_damped_inverse(kt_tensor matrix, double damping, kt_tensor *out) {
 kt_status kt_damped_cholesky(kt_tensor matrix, double damping, kt_tensor *out) {
     return guarded([&] {
         auto source = borrow(matrix);
+        if (imagines()) {
+            *out = give(source.clone());
+            return;
+        }
         auto factor = empty(source.sizes(), source.options()).copy_(source);
         if (damping != 0) factor.diagonal().add_(damping);
         AT_DISPATCH_FLOATING_TYPES(source.scalar_type(), "damped Cholesky factor", [&] {
@@ -155,6 +163,10 @@ kt_status kt_damped_cholesky(kt_tensor matrix, double damping, kt_tensor *out) {
 kt_status kt_cholesky_solve(kt_tensor right, kt_tensor factor, kt_tensor *out) {
     return guarded([&] {
         auto b = borrow(right), lower = borrow(factor);
+        if (imagines()) {
+            *out = give(lower.matmul(b));
+            return;
+        }
         bool is_simple = has_gemm() && b.dim() == 2 && lower.dim() == 2 && lower.is_contiguous() && b.device().is_cpu()
             && lower.device().is_cpu() && lower.size(0) == lower.size(1) && lower.size(0) == b.size(0)
             && b.numel() > 0 && b.scalar_type() == lower.scalar_type() && at::isFloatingType(b.scalar_type())

@@ -326,7 +326,7 @@ kt_status kt_product_rate(int64_t rows, int64_t columns, int64_t depth, double *
 kt_status kt_line_products(
     kt_tensor images, int64_t groups, const kt_line_layout *layout, const kt_line_product *products,
     size_t product_count, kt_tensor out, int64_t register_bytes) {
-    return guarded([&] {
+    return writing(out, [&] {
         auto source = borrow(images), target = borrow(out);
         TORCH_CHECK(
             source.dim() >= 2 && target.dim() == 2 && target.size(0) == groups && groups > 0

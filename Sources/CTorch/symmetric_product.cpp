@@ -294,7 +294,7 @@ void symmetric_product(at::Tensor &target, const at::Tensor &vectors, T beta, T 
 using namespace ct;
 
 kt_status kt_symmetric_product(kt_tensor target, kt_tensor vectors, double beta, double alpha, int64_t register_bytes) {
-    return guarded([&] {
+    return writing(target, [&] {
         auto matrix = borrow(target), source = borrow(vectors);
         TORCH_CHECK(
             matrix.dim() == 3 && source.dim() == 3 && matrix.size(1) == matrix.size(2)

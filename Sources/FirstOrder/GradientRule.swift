@@ -35,6 +35,9 @@ package protocol GradientRule: AnyObject {
 
     /// What puts back all that the rule remembers, but for the parameters, as it is now.
     func restorePoint() -> () -> Void
+
+    /// What puts back all that an update replaces; not what it writes in place. Copies no tensor.
+    func replacePoint() -> () -> Void
 }
 
 extension GradientRule {

@@ -22,7 +22,7 @@ import Testing
             [
                 "learning-rate", "momentum", "weight-decay", "inverse-period", "damping", "damping-interval",
                 "damping-decay", "minimum-damping", "norm-constraint", "statistics-period", "statistics-fraction",
-                "model-fraction", "staleness", "burn-in", "l2",
+                "model-fraction", "staleness", "burn-in", "dimension-limit", "l2",
             ]
         ),
         (
@@ -58,7 +58,8 @@ import Testing
         End(name: "staleness", values: ["0", "1e308"], with: ["--inverse-schedule", "when-stale"]),
         End(name: "inverse-period", values: ["1000000"], with: ["--inverse-schedule", "round-robin"]),
         End(name: "inverse-period", values: ["1000000"], with: ["--inverse-schedule", "background"]),
-        End(name: "burn-in", values: ["0", "1"]), End(name: "l2", values: ["1e308"]),
+        End(name: "burn-in", values: ["0", "1"]), End(name: "dimension-limit", values: ["1", "\(Int.max)"]),
+        End(name: "l2", values: ["1e308"]),
         End(name: "batch-size", values: ["1000000000"]), End(name: "batch-growth", values: ["1000000"]),
         End(name: "test-period", values: ["1000000000"]), End(name: "test-limit", values: ["1000000000"]),
         End(name: "average", values: ["0", "0.9999999"]), End(name: "seed", values: ["\(UInt64.max)"]),

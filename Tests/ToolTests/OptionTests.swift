@@ -38,7 +38,8 @@ import Testing
                 "norm-constraint",
                 "estimation", "statistics-period", "statistics-fraction", "model-fraction", "inverse-schedule",
                 "staleness",
-                "burn-in", "l2", "epochs", "steps", "batch-size", "batch-growth", "test-period", "test-limit",
+                "burn-in", "dimension-limit", "l2", "epochs", "steps", "batch-size", "batch-growth", "test-period",
+                "test-limit",
                 "average",
                 "seed", "output", "quiet", "device", "threads",
             ]

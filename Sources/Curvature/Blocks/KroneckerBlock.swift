@@ -61,6 +61,7 @@ public final class KroneckerBlock: CurvatureBlock {
 
     public func updateStatistics(_ statistics: BlockStatistics) {
         let count = update(statistics)
+        guard !MemoryFault.hasOccurred else { return }
         locationCount.update(count, decay: statistics.decay, weight: statistics.normalizer)
     }
 

@@ -5,6 +5,13 @@ extension KFACOptimizer {
     /// What the curvature of the layers takes of memory; nil before the first step, which finds out what layers there are.
     public var memoryEstimate: MemoryEstimate? { layers.memory }
 
+    /// Is told what the curvature will take as soon as that is known: in the first step, before any of it is computed; and
+    /// again where new layers come in.
+    public var onMemoryEstimate: ((MemoryEstimate) -> Void)? {
+        get { layers.onMemory }
+        set { layers.onMemory = newValue }
+    }
+
     /// What the curvature of the layers will take of memory, from one run of the model; nothing is allocated for it.
     ///
     /// To be told before the first step, which ends with ``OptimizerError/memoryExceeded(needed:available:largest:)``

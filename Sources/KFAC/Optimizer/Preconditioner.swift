@@ -70,7 +70,7 @@ struct Preconditioner {
         if let pending, step >= pending.useAt {
             self.pending = nil
             didWork = true
-            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), try pending.update.results()) {
                 guard let index else { continue }
                 if guards.isOn {
                     let failed = fault?(blocks[index].name, nil) == true
@@ -285,11 +285,12 @@ extension Preconditioner {
                 if idle.contains(ObjectIdentifier(block)) { snapshot.set("isIdle", 1) }
             }
         }
-        guard let pending else { return }
+        // Where there was no memory for what is pending, the run ends when it is due.
+        guard let pending, let results = try? pending.update.results() else { return }
         snapshot.under("pending") { snapshot in
             snapshot.set("step", pending.step)
             snapshot.set("useAt", pending.useAt)
-            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), results) {
                 guard let index else { continue }
                 snapshot.set("dampings.\(blocks[index].name)", damping)
                 snapshot.under("results.\(blocks[index].name)") { snapshot in
@@ -377,6 +378,8 @@ typealias InverseTask = @Sendable () throws(LinearAlgebraError) -> any Symmetric
 /// Inverses that another thread computes.
 private final class InverseUpdate: Sendable {
     private let values: Mutex<[Result<any SymmetricOperator, LinearAlgebraError>]> = Mutex([])
+    /// Why there are no results.
+    private let fault = Mutex<MemoryFault?>(nil)
     private let group = DispatchGroup()
 
     /// Takes results that another one computed.
@@ -384,14 +387,21 @@ private final class InverseUpdate: Sendable {
 
     init(_ tasks: [InverseTask]) {
         DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in
-            let results = withoutGradients { tasks.map { attempt($0) } }
-            values.withLock { $0 = results }
+            do {
+                let results = try checkingMemory { withoutGradients { tasks.map { attempt($0) } } }
+                values.withLock { $0 = results }
+            } catch {
+                fault.withLock { $0 = error as? MemoryFault }
+            }
         }
     }
 
     /// Waits for the results, in the order of the tasks.
-    func results() -> [Result<any SymmetricOperator, LinearAlgebraError>] {
+    ///
+    /// - Throws: ``MemoryFault`` where there was no memory for them.
+    func results() throws(MemoryFault) -> [Result<any SymmetricOperator, LinearAlgebraError>] {
         group.wait()
+        if let fault = fault.withLock({ $0 }) { throw fault }
         return values.withLock { $0 }
     }
 }

@@ -143,8 +143,8 @@ public struct CheckpointFolder: Sendable {
             let contents = [
                 try JSONEncoder.forFiles([.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
                     .encode(checkpoint.manifest) + Data("\n".utf8),
-                Safetensors(tensors: checkpoint.model).encoded(),
-                Safetensors(tensors: checkpoint.state.tensors).encoded(),
+                try Safetensors(tensors: checkpoint.model).encodedInMemory(),
+                try Safetensors(tensors: checkpoint.state.tensors).encodedInMemory(),
             ]
             for (name, content) in zip(Self.files, contents) {
                 try folder.write(content, to: name)

@@ -16,11 +16,11 @@ extension TrainingRun {
     mutating func writeCheckpoint() throws {
         guard let plan = trainer.checkpoints else { return }
         let start = clock.now
-        let checkpoint = checkpoint(plan)
+        let checkpoint = try during(.checkpoint) { self.checkpoint(plan) }
         // Somebody else's folder may have the name of the run's by now.
         try requirePlace(of: plan.folder)
         let (path, byteCount): (String, Int)
-        do { (path, byteCount) = try plan.folder.add(checkpoint) } catch {
+        do { (path, byteCount) = try during(.checkpoint) { try plan.folder.add(checkpoint) } } catch {
             // Where the folder was moved meanwhile, that is the reason.
             try requirePlace(of: plan.folder)
             throw error
@@ -58,8 +58,15 @@ extension TrainingRun {
         return Checkpoint(manifest: manifest, model: problem.state(), state: state)
     }
 
+    /// Puts everything to where a checkpoint was written; operations for which there is not enough memory are an error.
+    mutating func resume(from checkpoint: Checkpoint) throws {
+        var run = self
+        try during(.resumption) { try run.restore(checkpoint) }
+        self = run
+    }
+
     /// Puts everything to where a checkpoint was written.
-    mutating func restore(_ checkpoint: Checkpoint) throws {
+    private mutating func restore(_ checkpoint: Checkpoint) throws {
         try trainer.check(checkpoint, problem: problem)
         let manifest = checkpoint.manifest
         let reader = SnapshotReader(checkpoint.state, of: "the run")

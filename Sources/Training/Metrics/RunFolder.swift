@@ -116,7 +116,8 @@ public enum RunFolderError: Error, Hashable, CustomStringConvertible {
         case .notWritable(let path, let reason):
             "\(path) cannot be written: \(reason): give another folder for the output"
         case .interrupted(let path, let reason):
-            "\(path) cannot be written: \(reason): make room or make it writable, then resume the run"
+            "\(path) cannot be written: \(reason): make room or make it writable, then resume the run "
+                + "from its last checkpoint, if it has one"
         case .moved(let path):
             "\(path) was moved, removed or replaced during the run: resume the run from its folder's new place"
         }

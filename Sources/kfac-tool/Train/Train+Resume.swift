@@ -9,7 +9,7 @@ extension Train {
         guard runOptions.output == nil else {
             throw ValidationError("--resume goes on in the run's own folder: leave --output out.")
         }
-        let point = try ResumePoint(path)
+        let point = try checkingMemory { try ResumePoint(path) }
         point.notes.forEach(StandardStreams.note)
         let own = try Self.stored(point)
         // A length that is given takes the place of the run's own.

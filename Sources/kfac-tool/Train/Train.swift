@@ -63,10 +63,12 @@ struct Train: ParsableCommand {
     func run() throws {
         // Options of the process, without the names of program and command.
         let given = StoredArguments.absolute(Array(CommandLine.arguments.dropFirst(2)))
-        if let path = checkpointOptions.resume {
-            try resume(path, given: given)
-        } else {
-            try train(arguments: given)
+        try explainingMemory(options: ["--train-limit", "--batch-size"]) {
+            if let path = checkpointOptions.resume {
+                try resume(path, given: given)
+            } else {
+                try train(arguments: given)
+            }
         }
     }
 
@@ -74,12 +76,15 @@ struct Train: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         try machineOptions.prepareRuntime()
-        let source = try ProblemSource(
-            problemOptions, device: machineOptions.device, resuming: point?.checkpoint?.manifest)
         var generators = RunGenerators(seed: runOptions.seed, device: machineOptions.device)
-        let problem = source.problem(using: &generators.parameters)
-        // A checkpoint has weights of its own.
-        if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
+        let (source, problem) = try checkingMemory {
+            let source = try ProblemSource(
+                problemOptions, device: machineOptions.device, resuming: point?.checkpoint?.manifest)
+            let problem = source.problem(using: &generators.parameters)
+            // A checkpoint has weights of its own.
+            if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
+            return (source, problem)
+        }
         let sampler = runOptions.sampler(of: source, generator: generators.batches)
         let length = runOptions.length(of: source.name)
         let steps = length.steps(of: sampler)
@@ -119,8 +124,14 @@ struct Train: ParsableCommand {
         var recorded = trainer
         recorded.sinks = [folder.metrics, progress]
         recorded.weightsFile = URL(fileURLWithPath: "\(path)/weights.safetensors")
-        let summary = try recorded.run(
-            problem, with: setup.make(problem.parameters, generator: generators.optimizer), from: checkpoint)
+        let optimizer = try checkingMemory { setup.make(problem.parameters, generator: generators.optimizer) }
+        optimizer.tellMemory { progress.note($0) }
+        let summary = try explainingMemory(options: ["--batch-size"]) {
+            let last = plan?.folder.paths.last
+            return last.map { "; the last checkpoint, \($0), stands" } ?? ""
+        } _: {
+            try recorded.run(problem, with: optimizer, from: checkpoint)
+        }
         guard case .interrupted(let signal) = summary.outcome else { return }
         guard plan != nil else { throw ExitCode(128 + (signal ?? 0)) }
         print("resume with: kfac train --resume \(path)")
