@@ -107,6 +107,7 @@ public class FirstOrderOptimizer: Optimizer {
     }
 
     public func load(_ state: Snapshot) throws(SnapshotError) {
+        gate.requireNoStep("\(type(of: self)).load")
         let reader = SnapshotReader(state, of: "the optimizer")
         reader.integer("stepCount") { self.stepCount = $0 }
         reader.guardState("guards") { self.watch.state = $0 }

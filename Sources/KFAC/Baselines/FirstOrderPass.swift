@@ -17,10 +17,19 @@ func firstOrderPass(
     report.phases.append((.forward, forward.seconds))
     var gradients = [Tensor?](repeating: nil, count: parameters.count)
     report.time(.backward) {
+        requireUnfrozen(movable.map { parameters[$0] }, in: "FirstOrderOptimizer.step")
         let reached = gradientsIfReached(of: [mean], withRespectTo: movable.map { parameters[$0].tensor })
         for (index, gradient) in zip(movable, reached) { gradients[index] = gradient }
     }
     return (report, gradients)
+}
+
+/// Stops the program where the closure that runs the model froze what the step is to move.
+func requireUnfrozen(_ parameters: [NamedParameter], in operation: String) {
+    let frozen = parameters.filter { !$0.tensor.requiresGradient }.map(\.name)
+    guard frozen.isEmpty else {
+        fatalError("\(operation): its closure froze \(frozen.joined(separator: ", ")); freeze parameters between steps")
+    }
 }
 
 /// Ends the step where there is no gradient of any parameter.

@@ -129,10 +129,12 @@ public final class KFACOptimizer: Optimizer {
             fatalError("KFACOptimizer.step: \(count) examples in parts of \(partSize)")
         }
         let partSize = min(partSize, count)
-        return try step(parts: (count + partSize - 1) / partSize, canRunShares: true) { part in
+        return try step(parts: (count - 1) / partSize + 1, canRunShares: true) { part in
             switch part {
-            case .part(let index): try loss((index * partSize)..<min(count, (index + 1) * partSize))
-            case .share(let share): try loss(0..<max(1, Int((share * Double(count)).rounded(.up))))
+            case .part(let index):
+                try loss((index * partSize)..<index * partSize + min(partSize, count - index * partSize))
+            case .share(let share):
+                try loss(0..<max(1, min(count, Int(exactly: (share * Double(count)).rounded(.up)) ?? count)))
             }
         }
     }

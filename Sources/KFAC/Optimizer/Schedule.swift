@@ -54,7 +54,7 @@ public enum Schedule: Sendable, Hashable, Codable, ExpressibleByFloatLiteral, Ex
         case .inverseSquareRoot(let from, let steps): from / (1 + Double(step) / Double(max(1, steps))).squareRoot()
         case .piecewise(let from, let changes): changes.last { $0.step <= step }?.value ?? from
         case .warmUp(let steps, let rest):
-            step < steps ? rest(0) * Double(step + 1) / Double(steps + 1) : rest(step - steps)
+            step < steps ? rest(0) * (Double(step) + 1) / (Double(steps) + 1) : rest(step &- steps)
         }
     }
 
@@ -100,7 +100,7 @@ extension Schedule {
             (0...1).contains(factor) ? [from, from * factor] : [from, factor > 1 ? from * .infinity : .nan]
         case .inverseSquareRoot(let from, _): [from]
         case .piecewise(let from, let changes): [from] + changes.map(\.value)
-        case .warmUp(let steps, let rest): (steps > 0 ? [rest(0) / Double(steps + 1)] : []) + rest.extremes
+        case .warmUp(let steps, let rest): (steps > 0 ? [rest(0) / (Double(steps) + 1)] : []) + rest.extremes
         }
     }
 }

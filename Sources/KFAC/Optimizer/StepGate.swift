@@ -6,6 +6,13 @@ final class StepGate: Sendable {
     /// The thread whose step is in progress.
     private let thread = Mutex<OwnThread?>(nil)
 
+    /// Stops the program where a step is in progress, which would go on with half of what it began with.
+    func requireNoStep(_ operation: String) {
+        guard thread.withLock({ $0 }) == nil else {
+            fatalError("\(operation): called while a step is in progress; call it between steps")
+        }
+    }
+
     /// Runs a step; misuse stops the program.
     ///
     /// - Parameters:

@@ -41,6 +41,7 @@ extension KFACOptimizer {
     /// - Throws: ``Torch/SnapshotError`` where the state is that of another method, of other parameters or of another
     ///   configuration; this optimiser is then as before.
     public func load(_ state: Snapshot) throws(SnapshotError) {
+        gate.requireNoStep("KFACOptimizer.load")
         let reader = SnapshotReader(state, of: "the optimizer")
         reader.integer("stepCount") { self.stepCount = $0 }
         reader.generator("generator", like: generator) { self.generator = $0 }

@@ -102,11 +102,12 @@ public final class SnapshotReader {
         one(name, .float64).map { $0.array(of: Double.self)[0] }
     }
 
-    /// A stored whole number, not negative; nil, and a fault, where there is none.
+    /// A stored whole number from 0 to 2⁵³; nil, and a fault, where there is none.
     public func integer(_ name: String) -> Int? {
         guard let number = one(name, .int64).map({ $0.array(of: Int.self)[0] }) else { return nil }
-        guard number >= 0 else {
-            fault("'\(path(name))' is \(number), a number from 0 was expected")
+        // Whoever reads it counts on.
+        guard (0...1 << 53).contains(number) else {
+            fault("'\(path(name))' is \(number), a number from 0 to \(1 << 53) was expected")
             return nil
         }
         return number
@@ -144,6 +145,13 @@ public final class SnapshotReader {
 
     /// Notes something else that does not fit.
     public func fault(_ text: String) { all.faults.others.append(text) }
+
+    /// Notes the tensors here that have elements that are NaN or infinite.
+    package func requireFinite() {
+        for (name, (tensor, _)) in all.tensors where name.hasPrefix("\(prefix).") && tensor.dtype.isFloatingPoint {
+            if !tensor.isFinite().all() { fault("'\(name)' has elements that are NaN or infinite") }
+        }
+    }
 
     /// Ignores what is stored under names that begin with `name`.
     public func skip(_ name: String) {

@@ -62,8 +62,17 @@ extension Tensor {
     }
 
     /// Creates the numbers of a range as a tensor of one axis.
+    ///
+    /// The type must be able to tell all of them apart; those of int64 are from −2⁵³ to below 2⁵³.
     public static func range(_ range: Range<Int>, dtype: DType = .int64, device: Device = .cpu) -> Tensor {
-        make("range") {
+        let exact = dtype.consecutiveNumbers
+        guard range.isEmpty || exact.contains(range.lowerBound) && exact.contains(range.upperBound - 1) else {
+            trap(
+                "range", [],
+                "\(range) as \(dtype), which has consecutive numbers from \(exact.lowerBound) to "
+                    + "\(exact.upperBound)")
+        }
+        return make("range") {
             kt_arange(Double(range.lowerBound), Double(range.upperBound), 1, dtype.code, device.code, $0)
         }
     }
@@ -106,7 +115,7 @@ extension Tensor {
 
 extension Tensor {
     /// The number of elements of a shape; nil where an extent is negative or the memory could not be addressed.
-    static func elementCount(_ shape: [Int]) -> Int? {
+    package static func elementCount(_ shape: [Int]) -> Int? {
         // Extents of 0 do not help the others: libtorch works out the steps in memory for all of them.
         var reach = DType.float64.byteCount
         for extent in shape {

@@ -47,7 +47,7 @@ extension Range<Int>: TensorIndexing {
 
 extension ClosedRange<Int>: TensorIndexing {
     /// What is picked.
-    public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: upperBound + 1, step: 1) }
+    public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: upperBound.next, step: 1) }
 }
 
 extension PartialRangeFrom<Int>: TensorIndexing {
@@ -62,7 +62,12 @@ extension PartialRangeUpTo<Int>: TensorIndexing {
 
 extension PartialRangeThrough<Int>: TensorIndexing {
     /// What is picked.
-    public var tensorIndex: TensorIndex { .slice(start: 0, end: upperBound + 1, step: 1) }
+    public var tensorIndex: TensorIndex { .slice(start: 0, end: upperBound.next, step: 1) }
+}
+
+extension Int {
+    /// The number after this one; the greatest number itself, which is outside of any axis.
+    fileprivate var next: Int { self == .max ? self : self + 1 }
 }
 
 extension Tensor {
@@ -90,7 +95,10 @@ extension Tensor {
     }
 
     /// For integers below `classes`, rows of zeros with a one in the integer's place (of type int64).
-    public func oneHot(classes: Int) -> Tensor { make("oneHot") { kt_one_hot($0, Int64(classes), $1) } }
+    public func oneHot(classes: Int) -> Tensor {
+        guard classes > 0 else { Tensor.trap("oneHot", [self], "\(classes) classes; at least one is needed") }
+        return make("oneHot") { kt_one_hot($0, Int64(classes), $1) }
+    }
 
     /// The positions of the elements that are true (or not zero) in the flattened tensor, int64 [count].
     public func nonzeroPositions() -> Tensor { make("nonzeroPositions", kt_nonzero) }
@@ -131,6 +139,8 @@ extension Tensor {
                 guard start >= 0, step > 0, start <= end, end <= extent else {
                     Tensor.trap("subscript", [self], "positions \(start)..<\(end) by \(step) of an axis of \(extent)")
                 }
+                // Of steps that lead beyond the axis, the size does not matter, but a stride must be able to hold it.
+                let step = Swift.min(step, Swift.max(extent, 1))
                 if start != 0 || end != extent || step != 1 {
                     result = result.make("subscript") {
                         kt_slice($0, Int64(axis), Int64(start), Int64(end), Int64(step), $1)
