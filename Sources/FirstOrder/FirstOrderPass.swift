@@ -18,6 +18,7 @@ func firstOrderPass(
     report.phases.append((.forward, forward.seconds))
     var gradients = [Tensor?](repeating: nil, count: parameters.count)
     report.time(.backward) {
+        requireUnfrozen(movable.map { parameters[$0] }, in: "FirstOrderOptimizer.step")
         let reached = gradientsIfReached(of: [mean], withRespectTo: movable.map { parameters[$0].tensor })
         for (index, gradient) in zip(movable, reached) { gradients[index] = gradient }
     }

@@ -36,11 +36,14 @@ struct PreconditionedAxes {
             }
     }
 
+    /// The number of elements at each position of an axis; libtorch cannot tell it where there are no elements.
+    private func others(_ extent: Int) -> Int { extent == 0 ? 0 : shape.reduce(1, *) / extent }
+
     /// A tensor of this shape as a matrix with one row for each position of an axis.
     func unfolded(_ x: Tensor, axis: Int) -> Tensor {
         // Without a copy for the first and the last axis. The others' order does not matter to second moments.
-        if axis == shape.count - 1 { return x.reshaped([-1, shape[axis]]).transposed() }
-        return x.transposed(0, axis).reshaped([shape[axis], -1])
+        if axis == shape.count - 1 { return x.reshaped([others(shape[axis]), shape[axis]]).transposed() }
+        return x.transposed(0, axis).reshaped([shape[axis], others(shape[axis])])
     }
 
     /// Lets factors act on all axes of a tensor of this shape.
@@ -51,7 +54,7 @@ struct PreconditionedAxes {
         // Each product moves its axis to the end: after all of them, the order is the first one. The transposed operands
         // are views, which matrix products take as they are.
         for (factor, extent) in zip(factors, shape) {
-            let columns = result.reshaped([extent, -1]).transposed()
+            let columns = result.reshaped([extent, others(extent)]).transposed()
             switch factor {
             case .identity: result = columns
             case .diagonal(let scales): result = columns * scales

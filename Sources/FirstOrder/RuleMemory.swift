@@ -61,6 +61,8 @@ struct RuleMemory<Own: ParameterMemory> {
     /// Gives what ``save(to:)`` stored, once all is known to fit.
     func restore(from reader: SnapshotReader, _ take: @escaping (RuleMemory) -> Void) {
         var restored = RuleMemory(parameters, start: start)
+        // It would go into the parameters.
+        reader.under("parameters").requireFinite()
         let names = Set(reader.parameters("names", among: parameters).map(\.name))
         for (index, parameter) in parameters.enumerated() where names.contains(parameter.name) {
             var own = start(parameter.tensor.detached())

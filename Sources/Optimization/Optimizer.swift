@@ -50,6 +50,7 @@ extension Optimizer {
     /// Runs the model on all examples.
     @discardableResult
     public func step(examples count: Int, _ loss: (_ range: Range<Int>) throws -> Loss) throws -> StepReport {
-        try step { try loss(0..<count) }
+        guard count > 0 else { fatalError("\(type(of: self)).step: \(count) examples") }
+        return try step { try loss(0..<count) }
     }
 }

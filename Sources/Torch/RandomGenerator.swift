@@ -94,7 +94,9 @@ public struct RandomGenerator: @unchecked Sendable {
 
     /// Draws zeros and ones, a one with the probability that stands in its place.
     public mutating func bernoulli(_ probabilities: Tensor) -> Tensor {
-        draw("bernoulli") { generator, output in probabilities.read { kt_bernoulli(generator, $0, output) } }
+        draw("bernoulli", of: [probabilities]) { generator, output in
+            probabilities.read { kt_bernoulli(generator, $0, output) }
+        }
     }
 
     /// Draws class indices from each row of probabilities.
@@ -102,7 +104,7 @@ public struct RandomGenerator: @unchecked Sendable {
     /// - Parameter probabilities: [rows, classes], not negative, each row with a positive sum (not necessarily 1).
     /// - Returns: Indices of type int64, [rows, draws].
     public mutating func categorical(_ probabilities: Tensor, draws: Int = 1) -> Tensor {
-        draw("categorical") { generator, output in
+        draw("categorical", of: [probabilities]) { generator, output in
             probabilities.read { kt_multinomial(generator, $0, Int64(draws), output) }
         }
     }
@@ -118,16 +120,20 @@ public struct RandomGenerator: @unchecked Sendable {
         return RandomGenerator(seed: UInt64(seed), device: device)
     }
 
-    private mutating func draw(_ operation: StaticString, _ body: (OpaquePointer, Output?) -> kt_status) -> Tensor {
-        guard var source = RandomReplay.source(for: self) else { return drawOwn(operation, body) }
-        return source.drawOwn(operation, body)
+    private mutating func draw(
+        _ operation: StaticString, of operands: [Tensor] = [], _ body: (OpaquePointer, Output?) -> kt_status
+    ) -> Tensor {
+        guard var source = RandomReplay.source(for: self) else { return drawOwn(operation, operands, body) }
+        return source.drawOwn(operation, operands, body)
     }
 
     private mutating func drawOwn(
-        _ operation: StaticString, _ body: (OpaquePointer, Output?) -> kt_status
+        _ operation: StaticString, _ operands: [Tensor], _ body: (OpaquePointer, Output?) -> kt_status
     ) -> Tensor {
         makeUnique()
-        return withExtendedLifetime(storage) { Tensor.make(operation) { body(storage.pointer, $0) } }
+        return withExtendedLifetime(storage) {
+            Tensor.make(operation, operands) { _, _, output in body(storage.pointer, output) }
+        }
     }
 
     /// Gives this value a generator of its own before it moves on.

@@ -1,7 +1,8 @@
 import Torch
 
 extension [NamedParameter] {
-    /// Stops the program where two of the parameters have one name, are one tensor, or have elements in common.
+    /// Stops the program where two of the parameters have one name, are one tensor, or have elements in common, where elements
+    /// of one share an address, and where a state could not be stored under a name.
     ///
     /// Parameters may be views of one piece of memory where they do not overlap.
     package func requireDistinct(by owner: String) {
@@ -15,6 +16,16 @@ extension [NamedParameter] {
             }
             guard names.insert(name).inserted else {
                 fatalError("\(owner): two parameters have the name '\(name)'; each needs one of its own")
+            }
+            guard Snapshot.canStore(name) else {
+                fatalError(
+                    "\(owner): the parameter's name \(name.debugDescription) cannot be stored in a state; give it one that is not "
+                        + "empty, has one line and does not end in '@' and numbers")
+            }
+            if zip(parameter.tensor.shape, parameter.tensor.strides).contains(where: { $0 > 1 && $1 == 0 }) {
+                fatalError(
+                    "\(owner): elements of the parameter '\(name)' \(parameter.tensor.shape) share an address; give a copy()"
+                )
             }
             let memory = parameter.tensor.memoryID
             if let other = views[memory, default: []].first(where: { $0.tensor.overlaps(parameter.tensor) }) {

@@ -8,7 +8,10 @@ public struct Bernoulli: PredictiveDistribution {
     public let logits: Tensor
 
     /// Creates the distribution from logits, [batch, ...].
-    public init(logits: Tensor) { self.logits = logits }
+    public init(logits: Tensor) {
+        guard logits.rank > 0 else { fatalError("Bernoulli: logits of shape \(logits.shape); [batch, ...] is needed") }
+        self.logits = logits
+    }
 
     /// The logits.
     public var parameters: [Tensor] { [logits] }

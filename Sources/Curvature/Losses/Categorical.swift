@@ -12,7 +12,9 @@ public struct Categorical: PredictiveDistribution {
 
     /// Creates the distribution from logits, [batch, ..., classes].
     public init(logits: Tensor) {
-        guard logits.rank >= 2 else { fatalError("Categorical: logits of shape \(logits.shape); at least two axes") }
+        guard logits.rank >= 2, logits.shape.last! > 0 else {
+            fatalError("Categorical: logits of shape \(logits.shape); at least two axes and one class are needed")
+        }
         self.logits = logits
     }
 
@@ -40,11 +42,21 @@ public struct Categorical: PredictiveDistribution {
         return -logProbabilities.elements(at: targets.to(.int64).expanded(at: -1), along: -1).squeezed(at: -1)
     }
 
-    /// Targets of another shape or type, labels that are no class, and probabilities that are NaN.
+    /// Targets of another shape or type, labels that are no class, and rows that are not probabilities.
+    ///
+    /// A row of zeros is one that is masked.
     public func fault(in targets: Tensor) -> DataFault? {
         if let fault = shapeFault(of: targets) { return fault }
         if targets.shape == logits.shape {
-            return .outside(-.infinity ... .infinity, in: targets, place: "Categorical", "the target", "is no number")
+            if let fault = DataFault.outside(
+                0...1, in: targets, place: "Categorical", "the target", "is not a probability from 0 to 1")
+            {
+                return fault
+            }
+            let sums = targets.detached().to(.float64).sum(-1)
+            return .outside(
+                0.99...1.01, in: Tensor.select(sums .== 0, Tensor.ones(like: sums), sums), place: "Categorical",
+                "the sum of the targets,", "is not 1")
         }
         let classes = logits.shape.last!
         return .outside(

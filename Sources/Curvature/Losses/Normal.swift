@@ -13,7 +13,11 @@ public struct Normal: PredictiveDistribution {
 
     /// Creates the distribution from means, [batch, ...].
     public init(mean: Tensor, variance: Double = 1) {
-        guard variance > 0 else { fatalError("Normal: the variance \(variance) is not positive") }
+        guard variance > 0, variance.isFinite, mean.rank > 0 else {
+            fatalError(
+                "Normal: means of shape \(mean.shape) and the variance \(variance); [batch, ...] and a positive, finite number "
+                    + "are needed")
+        }
         self.mean = mean
         self.variance = variance
     }

@@ -13,6 +13,7 @@ public struct CholeskyInverseOperator: SymmetricOperator {
 
     /// Creates the inverse from a Cholesky factor, whose memory must not be written any more.
     public init(lower: Tensor, scale: Double = 1) {
+        lower.requireSquare("CholeskyInverseOperator")
         self.lower = lower
         self.scale = scale
     }

@@ -7,9 +7,7 @@ public struct DenseOperator: SymmetricOperator {
 
     /// Creates an operator from a symmetric matrix, whose memory must not be written any more.
     public init(_ matrix: Tensor) {
-        guard matrix.rank == 2, matrix.shape[0] == matrix.shape[1] else {
-            fatalError("DenseOperator: a matrix of shape \(matrix.shape); a square one is needed")
-        }
+        matrix.requireSquare("DenseOperator")
         self.matrix = matrix
     }
 
@@ -89,7 +87,10 @@ public struct TriangularOperator: InvertibleOperator {
     public let lower: Tensor
 
     /// Creates an operator from a lower-triangular matrix.
-    public init(lower: Tensor) { self.lower = lower }
+    public init(lower: Tensor) {
+        lower.requireSquare("TriangularOperator")
+        self.lower = lower
+    }
 
     public var rowCount: Int { lower.shape[0] }
     public var columnCount: Int { lower.shape[0] }
@@ -102,5 +103,21 @@ public struct TriangularOperator: InvertibleOperator {
 
     public func solveTransposed(_ x: Tensor) throws(LinearAlgebraError) -> Tensor {
         try lower.transposed().solveTriangular(x, upper: true)
+    }
+}
+
+extension Tensor {
+    /// Stops the program where this is no square matrix.
+    func requireSquare(_ owner: String) {
+        guard rank == 2, shape[0] == shape[1] else {
+            fatalError("\(owner): a matrix of shape \(shape); a square one is needed")
+        }
+    }
+
+    /// Stops the program where these are no vectors, [rows, count], of an operator's dimension.
+    func requireRows(_ rows: Int, _ owner: String) {
+        guard rank == 2, shape[0] == rows else {
+            fatalError("\(owner): vectors of shape \(shape) for dimension \(rows); [\(rows), count] is needed")
+        }
     }
 }

@@ -10,7 +10,10 @@ public struct DiagonalOperator: SymmetricOperator, InvertibleOperator {
 
     public var dimension: Int { diagonal.count }
 
-    public func apply(_ x: Tensor) -> Tensor { x * diagonal.expanded(at: 1) }
+    public func apply(_ x: Tensor) -> Tensor {
+        x.requireRows(dimension, "DiagonalOperator")
+        return x * diagonal.expanded(at: 1)
+    }
 
     public func dense() -> Tensor { diagonal.diagonalMatrix() }
 

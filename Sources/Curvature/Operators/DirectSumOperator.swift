@@ -16,7 +16,8 @@ public struct DirectSumOperator: SymmetricOperator {
 
     /// The matrix times each vector, [dimension, count].
     public func apply(_ x: Tensor) -> Tensor {
-        concatenated(rows(of: x, extents: blocks.map(\.dimension)), blocks) { $0.apply($1) }
+        x.requireRows(dimension, "DirectSumOperator")
+        return concatenated(rows(of: x, extents: blocks.map(\.dimension)), blocks) { $0.apply($1) }
     }
 
     /// Square blocks of any kind, each times its part of the vectors.

@@ -11,6 +11,11 @@ public struct EigenOperator: SymmetricOperator {
 
     /// Creates an operator from eigenvalues and orthonormal eigenvectors.
     public init(values: Tensor, vectors: Tensor) {
+        guard values.rank == 1, vectors.shape == [values.count, values.count] else {
+            fatalError(
+                "EigenOperator: eigenvalues of shape \(values.shape) and eigenvectors of shape \(vectors.shape); [n] and [n, n] "
+                    + "are needed")
+        }
         self.values = values
         self.vectors = vectors
     }

@@ -103,7 +103,12 @@ public struct GroupedTriangularOperator: InvertibleOperator {
     public let lower: Tensor
 
     /// Creates an operator from lower-triangular blocks.
-    public init(lower: Tensor) { self.lower = lower }
+    public init(lower: Tensor) {
+        guard lower.rank == 3, lower.shape[1] == lower.shape[2] else {
+            fatalError("GroupedTriangularOperator: blocks of shape \(lower.shape); [groups, n, n] is needed")
+        }
+        self.lower = lower
+    }
 
     /// The number of rows.
     public var rowCount: Int { lower.shape[0] * lower.shape[1] }

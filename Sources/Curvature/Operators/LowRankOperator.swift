@@ -11,6 +11,9 @@ public struct LowRankOperator: SymmetricOperator {
 
     /// Creates an operator from the columns of U.
     public init(columns: Tensor, damping: Double = 0) {
+        guard columns.rank == 2 else {
+            fatalError("LowRankOperator: columns of shape \(columns.shape); [dimension, rank] is needed")
+        }
         self.columns = columns
         self.damping = damping
     }

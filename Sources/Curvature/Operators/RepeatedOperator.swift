@@ -11,6 +11,9 @@ public struct RepeatedOperator: SymmetricOperator {
 
     /// Creates the product of an operator and the identity matrix of `count` rows.
     public init(_ base: any SymmetricOperator, count: Int) {
+        guard count >= 0, !base.dimension.multipliedReportingOverflow(by: count).overflow else {
+            fatalError("RepeatedOperator: \(count) repetitions of an operator of dimension \(base.dimension)")
+        }
         self.base = base
         self.count = count
     }

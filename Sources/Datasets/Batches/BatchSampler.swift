@@ -54,6 +54,17 @@ public struct BatchSampler: Sendable {
     ///
     /// - Parameter epochs: The number of epochs, this one included, positive.
     public func batchesLeft(epochs: Int = 1) -> Int {
+        guard (1...Self.mostSteps).contains(epochs) else {
+            fatalError("BatchSampler.batchesLeft: \(epochs) epochs; from 1 to \(Self.mostSteps) are possible")
+        }
+        if case .constant(let size) = batchSize {
+            let (first, each) = (batches(of: count - dealt, size), batches(of: count, size))
+            let (others, isTooMuch) = each.multipliedReportingOverflow(by: epochs - 1)
+            guard !isTooMuch, others <= .max - first else {
+                fatalError("BatchSampler.batchesLeft: \(epochs) epochs of \(each) batches are more than can be counted")
+            }
+            return first + others
+        }
         var epochs = epochs
         var next = Place(step: step, dealt: dealt)
         var batches = 0
@@ -66,7 +77,7 @@ public struct BatchSampler: Sendable {
             } while next.dealt > 0
             epochs -= 1
             // From an epoch like this one on, all are alike.
-            if first.dealt == 0, batchSize.isConstant || batchSize(first.step, of: count) == count {
+            if first.dealt == 0, batchSize(first.step, of: count) == count {
                 let (others, overflows) = epochs.multipliedReportingOverflow(by: batches - before)
                 guard !overflows, others <= .max - batches else {
                     fatalError("BatchSampler.batchesLeft: \(epochs) epochs have more batches than an integer counts")
@@ -75,6 +86,14 @@ public struct BatchSampler: Sendable {
             }
         }
         return batches
+    }
+
+    /// The number of batches of one size until some examples of an epoch are dealt.
+    private func batches(of examples: Int, _ size: Int) -> Int {
+        let size = min(size, count)
+        let (whole, rest) = examples.quotientAndRemainder(dividingBy: size)
+        // Where a batch could not be filled, the sampler deals it only if it stands there already.
+        return rest > 0 && (partialBatch == .keep || whole == 0) ? whole + 1 : whole
     }
 
     /// Deals the next batch, the first of the next epoch after the last of this one.

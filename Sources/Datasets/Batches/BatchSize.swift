@@ -15,6 +15,9 @@ public enum BatchSize: Sendable, Hashable, Codable, ExpressibleByIntegerLiteral 
 
     /// The number of examples of a step, counted from 0, where there are `count` examples; at most `count`.
     public func callAsFunction(_ step: Int, of count: Int) -> Int {
+        guard isValid, step >= 0, count > 0 else {
+            fatalError("BatchSize: step \(step) of \(self) out of \(count) examples")
+        }
         switch self {
         case .constant(let size): return min(size, count)
         case .growing(let first, let steps):

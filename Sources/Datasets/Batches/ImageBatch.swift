@@ -7,8 +7,12 @@ public struct ImageBatch: Sendable {
     /// The classes, int64 [count].
     public let labels: Tensor
 
-    /// Puts images and labels together.
+    /// Puts as many images and labels together.
     public init(images: Tensor, labels: Tensor) {
+        guard labels.rank == 1, images.shape.first == labels.count else {
+            fatalError(
+                "ImageBatch: images of shape \(images.shape) and labels of shape \(labels.shape) are not as many")
+        }
         self.images = images
         self.labels = labels
     }

@@ -9,11 +9,18 @@ public struct Normalization: Sendable, Hashable, Codable {
 
     /// Creates a normalisation from a mean and a standard deviation; by default, pixels stay from 0 to 1.
     public init(mean: Double = 0, standardDeviation: Double = 1) {
-        guard standardDeviation > 0 else {
-            fatalError("Normalization: the standard deviation \(standardDeviation) is not positive")
-        }
         self.mean = mean
         self.standardDeviation = standardDeviation
+        requireNumbers()
+    }
+
+    /// Stops the program where numbers are of no use, as after a change.
+    private func requireNumbers() {
+        guard mean.isFinite, standardDeviation > 0, standardDeviation.isFinite else {
+            fatalError(
+                "Normalization: the mean \(mean) is not finite, or the standard deviation \(standardDeviation) not positive and "
+                    + "finite")
+        }
     }
 
     /// Takes mean and standard deviation from all pixels of a data set of uint8; one colour leaves its scale alone.
@@ -34,6 +41,10 @@ public struct Normalization: Sendable, Hashable, Codable {
 
     /// Normalises images of type uint8 (0 to 255) or floating-point (0 to 1); the result is of type float32.
     public func callAsFunction(_ images: Tensor) -> Tensor {
+        requireNumbers()
+        guard images.dtype == .uint8 || images.dtype.isFloatingPoint else {
+            fatalError("Normalization: images \(images.dtype)\(images.shape); uint8 or a floating-point type is needed")
+        }
         let range = images.dtype == .uint8 ? 255.0 : 1.0
         return images.to(.float32) * (1 / (range * standardDeviation)) + (-mean / standardDeviation)
     }

@@ -22,6 +22,13 @@ public struct Augmentation: Sendable, Hashable, Codable {
     /// - Parameter generator: Draws the windows, on the CPU.
     public func callAsFunction(_ images: Tensor, using generator: inout RandomGenerator) -> Tensor {
         let shape = images.shape
+        // From 1 << 30 on, the products below could overflow; no memory is that large.
+        guard images.rank == 4, (0..<1 << 30).contains(padding) else {
+            fatalError(
+                "Augmentation: images of shape \(shape) and a padding of \(padding) pixels; [count, channels, height, width] and "
+                    + "a padding from 0 on that memory can hold are needed")
+        }
+        guard images.count > 0 else { return images }
         let (count, channels, height, width) = (shape[0], shape[1], shape[2], shape[3])
         let border = (before: padding, after: padding)
         let padded = images.padded([border, border])

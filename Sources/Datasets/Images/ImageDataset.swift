@@ -12,7 +12,8 @@ public struct ImageDataset: Sendable {
     /// Puts images and labels together; each label must be one of the classes.
     public init(images: Tensor, labels: Tensor, classes: Int) {
         self.init(checked: images, labels, classes: classes)
-        let isOutside = (labels .< 0) .| (labels .>= Double(classes))
+        guard classes > 0 else { fatalError("ImageDataset: \(classes) classes; at least one is needed") }
+        let isOutside = (labels .< 0) .| (labels .> Double(min(classes, 1 << 53) - 1))
         guard !isOutside.any() else {
             let positions = isOutside.array(of: Bool.self)
             let index = positions.firstIndex(of: true)!
@@ -24,10 +25,13 @@ public struct ImageDataset: Sendable {
 
     /// Puts images and labels of the classes together.
     private init(checked images: Tensor, _ labels: Tensor, classes: Int) {
-        guard images.rank == 4, labels.rank == 1, images.shape[0] == labels.shape[0], labels.dtype == .int64 else {
+        guard images.rank == 4, labels.rank == 1, images.shape[0] == labels.shape[0], labels.dtype == .int64,
+            images.dtype == .uint8 || images.dtype.isFloatingPoint
+        else {
             fatalError(
                 "ImageDataset: images \(images.dtype)\(images.shape) and labels \(labels.dtype)\(labels.shape); "
-                    + "[count, channels, height, width] and int64 [count] were expected")
+                    + "[count, channels, height, width] of uint8 or a floating-point type and int64 [count] were expected"
+            )
         }
         self.images = images
         self.labels = labels
@@ -64,6 +68,7 @@ public struct ImageDataset: Sendable {
 
     /// The first images, all where there are not more than `count`.
     public func prefix(_ count: Int) -> ImageDataset {
+        guard count >= 0 else { fatalError("ImageDataset.prefix: \(count) images") }
         let count = min(count, self.count)
         return ImageDataset(checked: images[0..<count], labels[0..<count], classes: classes)
     }

@@ -19,6 +19,12 @@ extension ImageTask {
         trainingCount: Int, testCount: Int, imageShape: [Int] = [3, 32, 32], classes: Int = 10, noise: Double = 0.2,
         seed: UInt64 = 0
     ) -> ImageTask {
+        guard trainingCount > 0, testCount > 0, classes > 0, imageShape.count == 3, imageShape.allSatisfy({ $0 > 0 })
+        else {
+            fatalError(
+                "ImageTask.synthetic: \(trainingCount) images to learn from, \(testCount) to be tested on, \(classes) classes, "
+                    + "images of shape \(imageShape); positive numbers and [channels, height, width] are needed")
+        }
         var generator = RandomGenerator(seed: seed)
         let waves = (0..<classes).map { _ in Waves(imageShape, using: &generator) }
         func dataset(_ count: Int) -> ImageDataset {

@@ -95,6 +95,7 @@ public struct LevenbergMarquardt: Sendable, Hashable, Codable {
     ///   - actualChange: h(θ + s) − h(θ), on one batch.
     ///   - predictedChange: q(s).
     public func adapted(_ damping: Double, actualChange: Double, predictedChange: Double) -> Double {
+        require(by: "LevenbergMarquardt.adapted")
         let factor = decay.power(interval)
         let ratio = actualChange / predictedChange
         var next = damping

@@ -176,6 +176,7 @@ extension KFACOptimizer {
         let start = clock.now
         let records = estimates || thins || keepsGraph
         let (loss, uses) = records ? try recordingLayerUses(makeLoss) : (try makeLoss(), [])
+        requireUnfrozen(movable, in: "KFACOptimizer.step")
         let mean = loss.mean
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
         report.damping = damping

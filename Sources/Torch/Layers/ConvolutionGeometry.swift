@@ -35,6 +35,22 @@ public struct ConvolutionGeometry: Sendable, Hashable, Codable {
         self.groups = groups
         self.isTransposed = isTransposed
         self.outputPadding = spread(outputPadding, "outputPadding", atLeast: 0)
+        if let defect { fatalError("ConvolutionGeometry: \(defect)") }
+    }
+
+    /// The greatest number that a list can have: sums of a few products of two such numbers do not overflow.
+    private static let greatest = 1 << 30
+
+    /// Why no convolution has this geometry, as after a change of one of the lists; nil where one can.
+    var defect: String? {
+        for (name, values, least) in [
+            ("kernel", kernel, 1), ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1),
+            ("outputPadding", outputPadding, 0),
+        ] where values.count != kernel.count || !values.allSatisfy({ (least...Self.greatest).contains($0) }) {
+            return "\(name) \(values) for a kernel \(kernel); one number from \(least) to \(Self.greatest) for each "
+                + "axis is needed"
+        }
+        return nil
     }
 
     /// The number of spatial axes.
@@ -42,14 +58,21 @@ public struct ConvolutionGeometry: Sendable, Hashable, Codable {
 
     /// The extents of the output for the spatial extents of an input, which must be large enough for the kernel.
     public func outputShape(for input: [Int]) -> [Int] {
-        guard input.count == spatialRank else {
-            fatalError("ConvolutionGeometry.outputShape(for: \(input)): the kernel is \(kernel)")
+        func stop(_ reason: String) -> Never {
+            fatalError("ConvolutionGeometry.outputShape(for: \(input)): \(reason)")
+        }
+        if let defect { stop(defect) }
+        guard input.count == spatialRank, input.allSatisfy({ (0...Self.greatest).contains($0) }) else {
+            stop("the kernel is \(kernel); \(spatialRank) extents from 0 to \(Self.greatest) are needed")
         }
         return zip(input, kernel.indices).map { extent, axis in
             let reach = dilation[axis] * (kernel[axis] - 1)
-            return isTransposed
+            let output =
+                isTransposed
                 ? (extent - 1) * stride[axis] - 2 * padding[axis] + reach + 1 + outputPadding[axis]
-                : (extent + 2 * padding[axis] - reach - 1) / stride[axis] + 1
+                : extent + 2 * padding[axis] > reach ? (extent + 2 * padding[axis] - reach - 1) / stride[axis] + 1 : 0
+            guard output > 0 else { stop("with its border, the input is smaller than the kernel \(kernel)") }
+            return output
         }
     }
 }

@@ -28,6 +28,7 @@ public func linear(_ input: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tens
 public func convolution(
     _ input: Tensor, weight: Tensor, bias: Tensor? = nil, geometry: ConvolutionGeometry
 ) -> Tensor {
+    if let defect = geometry.defect { Tensor.trap("convolution", [input, weight], defect) }
     guard weight.rank == geometry.spatialRank + 2, Array(weight.shape.dropFirst(2)) == geometry.kernel else {
         Tensor.trap("convolution", [input, weight], "the geometry has the kernel \(geometry.kernel)")
     }
@@ -69,6 +70,14 @@ public func convolution(
 ///     count for curvature.
 /// - Returns: [..., outputs].
 public func embedding(_ indices: Tensor, weight: Tensor, paddingIndex: Int? = nil) -> Tensor {
+    if weight.rank == 2 {
+        let rows = 0..<weight.shape[0]
+        guard !rows.isEmpty else { Tensor.trap("embedding", [weight, indices], "the weight has no rows") }
+        if let paddingIndex, !rows.contains(paddingIndex) {
+            Tensor.trap(
+                "embedding", [weight, indices], "the padding index \(paddingIndex) is none of the weight's rows")
+        }
+    }
     var indices = indices
     if DataFault.areCollected, !indices.dtype.isFloatingPoint, weight.rank == 2,
         let fault = DataFault.outside(

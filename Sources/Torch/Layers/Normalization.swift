@@ -8,14 +8,19 @@ import CTorch
 ///   - runningVariance: [channels].
 ///   - training: Whether the batch's own mean and variance are used; they then move the running ones in place. Each
 ///     channel needs at least two elements for that; a batch with fewer is a ``DataFault``.
-///   - momentum: The weight of the batch in the running statistics. The running variance takes the unbiased variance
+///   - momentum: The weight of the batch in the running statistics, from 0 to 1; statistics of a batch that are not finite
+///     have none. The running variance takes the unbiased variance
 ///     of the batch (divided by one less than the number of elements), the normalisation the other one.
-///   - epsilon: Added to the variance.
+///   - epsilon: Added to the variance; finite and not negative.
 public func batchNormalization(
     _ input: Tensor, runningMean: Tensor? = nil, runningVariance: Tensor? = nil, training: Bool,
     momentum: Double = 0.1, epsilon: Double = 1e-5
 ) -> Tensor {
     guard input.rank >= 2 else { Tensor.trap("batchNormalization", [input], "at least two axes are needed") }
+    guard (0...1).contains(momentum) else {
+        Tensor.trap("batchNormalization", [input], "the momentum \(momentum) is not from 0 to 1")
+    }
+    requireEpsilon(epsilon, "batchNormalization", input)
     // The unbiased variance of a single value is infinite, and would stay in the running one for ever.
     if training, input.count <= input.shape[1] {
         DataFault(
@@ -23,6 +28,14 @@ public func batchNormalization(
             reason: "training needs at least two elements for each channel, and the input has the shape \(input.shape)"
         ).report()
         return input
+    }
+    // One batch that is not finite would stay in the running statistics for ever.
+    let running = training ? [runningMean, runningVariance].compactMap(\.self) : []
+    let before = running.map { $0.copy() }
+    defer {
+        for (statistic, old) in zip(running, before) {
+            statistic.assign(Tensor.select(statistic.isFinite(), statistic, old))
+        }
     }
     return withExtendedLifetime((runningMean, runningVariance)) {
         input.make("batchNormalization") {
@@ -37,9 +50,16 @@ public func batchNormalization(
 /// - Parameters:
 ///   - input: Any shape that ends in `shape`.
 ///   - shape: The extents of the axes over which to normalise.
-///   - epsilon: Added to the variance.
+///   - epsilon: Added to the variance; finite and not negative.
 public func layerNormalization(_ input: Tensor, over shape: [Int], epsilon: Double = 1e-5) -> Tensor {
-    input.make("layerNormalization") { x, output in
+    requireEpsilon(epsilon, "layerNormalization", input)
+    return input.make("layerNormalization") { x, output in
         shape.withInt64 { kt_layer_norm(x, $0, $1, epsilon, output) }
+    }
+}
+
+private func requireEpsilon(_ epsilon: Double, _ operation: StaticString, _ input: Tensor) {
+    guard epsilon >= 0, epsilon.isFinite else {
+        Tensor.trap(operation, [input], "epsilon, \(epsilon), is not a finite number that is not negative")
     }
 }

@@ -23,6 +23,7 @@ public func averagePooling2D(
 /// - Parameter input: [batch, channels, height, width].
 /// - Returns: [batch, channels · kernel rows · kernel columns, locations], the channel slowest.
 public func patches2D(_ input: Tensor, geometry: ConvolutionGeometry) -> Tensor {
+    if let defect = geometry.defect { Tensor.trap("patches2D", [input], defect) }
     guard geometry.spatialRank == 2 else { Tensor.trap("patches2D", [input], "kernel \(geometry.kernel)") }
     return input.make("patches2D") { x, output in
         geometry.kernel.withInt64 { kernel, _ in

@@ -71,6 +71,12 @@ public struct Snapshot: Sendable {
 }
 
 extension Snapshot {
+    /// Whether something can be stored under a name, and be found again: it is not empty, one line, and does not end like the
+    /// order of axes in memory.
+    package static func canStore(_ name: String) -> Bool {
+        !name.isEmpty && !name.contains(where: \.isNewline) && parse(name).order == nil
+    }
+
     /// A name as it is stored, taken apart into the name and the order of the axes in memory.
     static func parse(_ stored: String) -> (name: String, order: [Int]?) {
         guard let sign = stored.lastIndex(of: "@") else { return (stored, nil) }

@@ -150,6 +150,13 @@ public final class SnapshotReader {
     /// Notes something else that does not fit.
     public func fault(_ text: String) { all.faults.others.append(text) }
 
+    /// Notes the tensors here that have elements that are NaN or infinite.
+    package func requireFinite() {
+        for (name, (tensor, _)) in all.tensors where name.hasPrefix("\(prefix).") && tensor.dtype.isFloatingPoint {
+            if !tensor.isFinite().all() { fault("'\(name)' has elements that are NaN or infinite") }
+        }
+    }
+
     /// Ignores what is stored under names that begin with `name`.
     public func skip(_ name: String) {
         let path = path(name)

@@ -18,6 +18,17 @@ public enum DType: String, Sendable, Hashable, CaseIterable, CustomStringConvert
     /// Whether the elements are floating-point numbers, which alone can be differentiated.
     public var isFloatingPoint: Bool { self == .float32 || self == .float64 }
 
+    /// The whole numbers around zero that are told apart, so far as a double can name them.
+    var consecutiveNumbers: ClosedRange<Int> {
+        switch self {
+        case .float64, .int64: -(1 << 53)...(1 << 53) - 1
+        case .float32: -(1 << 24)...1 << 24
+        case .int32: Int(Int32.min)...Int(Int32.max)
+        case .uint8: 0...255
+        case .bool: 0...1
+        }
+    }
+
     /// The number of bytes that one element takes.
     public var byteCount: Int {
         switch self {

@@ -62,11 +62,16 @@ extension Tensor {
         make("identity") { kt_eye(Int64(size), dtype.code, device.code, $0) }
     }
 
-    /// Creates the numbers of a range, which are at most 2⁵³, as a tensor of one axis.
+    /// Creates the numbers of a range as a tensor of one axis.
+    ///
+    /// The type must be able to tell all of them apart; those of int64 are from −2⁵³ to below 2⁵³.
     public static func range(_ range: Range<Int>, dtype: DType = .int64, device: Device = .cpu) -> Tensor {
-        // Beyond, not all integers are numbers that libtorch counts with.
-        guard range.lowerBound >= -(1 << 53), range.upperBound <= 1 << 53 else {
-            trap("range", [], "\(range) has numbers beyond 2⁵³")
+        let exact = dtype.consecutiveNumbers
+        guard range.isEmpty || exact.contains(range.lowerBound) && exact.contains(range.upperBound - 1) else {
+            trap(
+                "range", [],
+                "\(range) as \(dtype), which has consecutive numbers from \(exact.lowerBound) to "
+                    + "\(exact.upperBound)")
         }
         return make("range") {
             kt_arange(Double(range.lowerBound), Double(range.upperBound), 1, dtype.code, device.code, $0)
@@ -111,7 +116,7 @@ extension Tensor {
 
 extension Tensor {
     /// The number of elements of a shape; nil where an extent is negative or the memory could not be addressed.
-    static func elementCount(_ shape: [Int]) -> Int? {
+    package static func elementCount(_ shape: [Int]) -> Int? {
         // Extents of 0 do not help the others: libtorch works out the steps in memory for all of them.
         var reach = DType.float64.byteCount
         for extent in shape {

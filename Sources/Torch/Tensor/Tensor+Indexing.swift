@@ -93,7 +93,10 @@ extension Tensor {
     }
 
     /// For integers below `classes`, rows of zeros with a one in the integer's place (of type int64).
-    public func oneHot(classes: Int) -> Tensor { make("oneHot") { kt_one_hot($0, Int64(classes), $1) } }
+    public func oneHot(classes: Int) -> Tensor {
+        guard classes > 0 else { Tensor.trap("oneHot", [self], "\(classes) classes; at least one is needed") }
+        return make("oneHot") { kt_one_hot($0, Int64(classes), $1) }
+    }
 
     /// The positions of the elements that are true (or not zero) in the flattened tensor, int64 [count].
     public func nonzeroPositions() -> Tensor { make("nonzeroPositions", kt_nonzero) }
@@ -134,6 +137,8 @@ extension Tensor {
                 guard start >= 0, step > 0, start <= end, end <= extent else {
                     Tensor.trap("subscript", [self], "positions \(start)..<\(end) by \(step) of an axis of \(extent)")
                 }
+                // Of steps that lead beyond the axis, the size does not matter, but a stride must be able to hold it.
+                let step = Swift.min(step, Swift.max(extent, 1))
                 if start != 0 || end != extent || step != 1 {
                     // Steps beyond the axis all pick its first position.
                     let step = Swift.min(step, Swift.max(1, extent))

@@ -26,7 +26,7 @@ public struct Fan: Sendable, Hashable {
         switch choice {
         case .input: Double(input)
         case .output: Double(output)
-        case .average: Double(input + output) / 2
+        case .average: (Double(input) + Double(output)) / 2
         }
     }
 }

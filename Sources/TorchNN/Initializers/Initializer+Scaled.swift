@@ -40,14 +40,24 @@ extension Initializer {
     private static func scaledUniform(fan choice: Fan.Choice, variance: Double) -> Initializer {
         Initializer { shape, fan, generator in
             // A uniform distribution within ±b has the variance b² / 3.
-            let bound = (3 * variance / fan.count(choice)).squareRoot()
+            let bound = (3 * share(of: variance, among: fan.count(choice), shape)).squareRoot()
             return generator.uniform(shape, in: -bound..<bound, dtype: .float64)
         }
     }
 
+    /// A variance divided by a number of connections; zero where there are none, and nothing to add up.
+    private static func share(of variance: Double, among connections: Double, _ shape: [Int]) -> Double {
+        guard variance >= 0, variance.isFinite, connections >= 0 else {
+            fatalError(
+                "Initializer: a variance of \(variance) among \(connections) connections for a parameter of shape \(shape); "
+                    + "neither can be negative, and the variance must be finite")
+        }
+        return connections == 0 ? 0 : variance / connections
+    }
+
     private static func scaledNormal(fan choice: Fan.Choice, variance: Double) -> Initializer {
         Initializer { shape, fan, generator in
-            let deviation = (variance / fan.count(choice)).squareRoot()
+            let deviation = share(of: variance, among: fan.count(choice), shape).squareRoot()
             return generator.normal(shape, standardDeviation: deviation, dtype: .float64)
         }
     }

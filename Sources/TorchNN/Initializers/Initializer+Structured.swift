@@ -27,8 +27,10 @@ extension Initializer {
     ///   - connections: The number of inputs of each output; all of them where there are fewer.
     ///   - standardDeviation: The spread of the weights that are not zero.
     public static func sparse(connections: Int = 15, standardDeviation: Double = 1) -> Initializer {
-        Initializer { shape, _, generator in
+        guard connections >= 0 else { fatalError("Initializer.sparse: \(connections) connections") }
+        return Initializer { shape, _, generator in
             let (rows, columns) = matrixExtents(shape, "sparse")
+            guard rows > 0 else { return Tensor.zeros(shape, dtype: .float64, device: generator.device) }
             let count = min(connections, columns)
             let ones = Tensor.ones([count], dtype: .float64, device: generator.device)
             let none = Tensor.zeros([columns], dtype: .float64, device: generator.device)

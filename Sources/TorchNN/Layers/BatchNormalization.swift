@@ -27,6 +27,11 @@ public final class BatchNormalization: ModeDependent {
         _ channels: Int, momentum: Double = 0.1, epsilon: Double = 1e-5, dtype: DType = .float32,
         device: Device = .cpu
     ) {
+        guard channels > 0, (0...1).contains(momentum), epsilon >= 0, epsilon.isFinite else {
+            fatalError(
+                "BatchNormalization of \(channels) channels with momentum \(momentum) and epsilon \(epsilon): at least one "
+                    + "channel, a momentum from 0 to 1 and a finite epsilon that is not negative are needed")
+        }
         weight = Tensor.ones([channels], dtype: dtype, device: device).requiringGradient()
         bias = Tensor.zeros([channels], dtype: dtype, device: device).requiringGradient()
         runningMean = Tensor.zeros([channels], dtype: dtype, device: device)
@@ -37,7 +42,7 @@ public final class BatchNormalization: ModeDependent {
 
     /// Applies the layer.
     ///
-    /// A batch with one value for each channel is a ``Torch/DataFault`` in training.
+    /// Running statistics take in no batch whose own are not finite. A batch with one value for each channel is a ``Torch/DataFault`` in training.
     public func callAsFunction(_ input: Tensor) -> Tensor {
         let shape = input.shape
         guard shape.count >= 2, shape[1] == weight.count else {

@@ -26,6 +26,11 @@ public class Convolution: Module {
         using generator: inout RandomGenerator
     ) {
         let groups = geometry.groups
+        guard Tensor.elementCount([inputs, outputs] + geometry.kernel) != nil else {
+            fatalError(
+                "Convolution: \(inputs) inputs, \(outputs) outputs and a kernel \(geometry.kernel) are negative or more than "
+                    + "memory can hold")
+        }
         guard groups > 0, inputs.isMultiple(of: groups), outputs.isMultiple(of: groups) else {
             fatalError("Convolution: \(inputs) inputs and \(outputs) outputs do not divide into \(groups) groups")
         }

@@ -25,8 +25,10 @@ public final class ConvNet: Module {
     ) {
         // Each pooling halves the image and drops an odd last row and column.
         let side = imageSize >> (channels.count - 1)
-        guard channels.count >= 2, side > 0 else {
-            fatalError("ConvNet: images of \(imageSize) pixels cannot be halved after each of the channels \(channels)")
+        guard channels.count >= 2, side > 0, Tensor.elementCount([channels.last!, side, side, classes]) != nil else {
+            fatalError(
+                "ConvNet: images of \(imageSize) pixels cannot be halved after each of the channels \(channels), or are more than "
+                    + "memory can hold with \(classes) classes")
         }
         var convolutions: [Convolution2D] = []
         for (inputs, outputs) in zip(channels, channels.dropFirst()) {

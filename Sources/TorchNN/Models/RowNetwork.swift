@@ -33,6 +33,10 @@ public final class RowNetwork: Module {
 
     /// Computes the logits.
     public func callAsFunction(_ images: Tensor) -> Tensor {
+        guard images.rank == 4, images.shape[2] > 0 else {
+            fatalError(
+                "RowNetwork: images of shape \(images.shape); [batch, channels, height, width] with rows are needed")
+        }
         // [batch, height, channels, width]: a row has all of its channels.
         let rows = images.transposed(1, 2).flattened(from: 2)
         // One call for all rows would cost more: the gradient of each step's part is as large as the whole.

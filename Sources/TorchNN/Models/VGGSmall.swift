@@ -30,8 +30,10 @@ public final class VGGSmall: Module {
         let outputs = [64, 64, 128, 128, 256, 256]
         // Each pooling halves the image and drops an odd last row and column.
         let side = imageSize >> 3
-        guard side > 0 else {
-            fatalError("VGGSmall: images of \(imageSize) pixels cannot be halved three times; at least 8 are needed")
+        guard side > 0, Tensor.elementCount([outputs[5], side, side, classes]) != nil else {
+            fatalError(
+                "VGGSmall: images of \(imageSize) pixels cannot be halved three times, for which at least 8 are needed, or are "
+                    + "more than memory can hold with \(classes) classes")
         }
         var convolutions: [Convolution2D] = []
         for (inputs, outputs) in zip([channels] + outputs, outputs) {

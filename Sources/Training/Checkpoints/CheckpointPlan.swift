@@ -27,11 +27,6 @@ public struct CheckpointPlan: Sendable {
         settings: [String: String] = [:], changeableSettings: Set<String> = [],
         arguments: [String]? = nil
     ) {
-        let defect = [
-            period.flatMap { SettingBounds.checkpointPeriod.defect("the number of steps between checkpoints", $0) },
-            interval.flatMap { SettingBounds.checkpointSeconds.defect("the seconds between checkpoints", $0) },
-        ].firstDefect
-        if let defect { fatalError("CheckpointPlan: \(defect)") }
         self.folder = folder
         self.period = period
         self.interval = interval
@@ -39,5 +34,14 @@ public struct CheckpointPlan: Sendable {
         self.settings = settings
         self.changeableSettings = changeableSettings
         self.arguments = arguments
+        if let defect { fatalError("CheckpointPlan: \(defect)") }
+    }
+
+    /// Why no run can follow the plan; nil where one can.
+    var defect: String? {
+        [
+            period.flatMap { SettingBounds.checkpointPeriod.defect("the number of steps between checkpoints", $0) },
+            interval.flatMap { SettingBounds.checkpointSeconds.defect("the seconds between checkpoints", $0) },
+        ].firstDefect
     }
 }

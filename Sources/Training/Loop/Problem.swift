@@ -60,7 +60,8 @@ public protocol Problem {
 extension Problem {
     /// The parameters.
     public func state() -> [String: Tensor] {
-        Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.tensor.detached().copy()) })
+        requireDistinctNames(parameters, in: "Problem.state")
+        return Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.tensor.detached().copy()) })
     }
 
     /// Writes the parameters.
@@ -92,6 +93,19 @@ extension Problem {
 
     /// Runs the model, in evaluation mode and without recording gradients, on all test examples.
     public func evaluate() -> Score { evaluate(limit: nil) }
+}
+
+/// Stops the program where two parameters have one name, and a state could hold only one of them.
+func requireDistinctNames(_ parameters: [NamedParameter], in owner: String) {
+    var seen: Set<String> = []
+    for parameter in parameters where !seen.insert(parameter.name).inserted {
+        fatalError("\(owner): two parameters have the name '\(parameter.name)'; give each a name of its own")
+    }
+}
+
+/// Stops the program where a problem is to be tested on no examples.
+func requireTests(_ limit: Int?, of name: String) {
+    if let limit, limit < 1 { fatalError("\(name).evaluate: a limit of \(limit) test examples; at least 1 is needed") }
 }
 
 /// Why weights cannot be a beginning.

@@ -46,12 +46,6 @@ public struct Trainer {
         sinks: [any EventSink] = [], cancellation: Cancellation = Cancellation(), evaluationPeriod: Int? = nil,
         evaluationLimit: Int? = nil, averaging: ParameterAverage.Rule? = nil, checkpoints: CheckpointPlan? = nil
     ) {
-        let defect = [
-            length.defect,
-            evaluationPeriod.flatMap { SettingBounds.testPeriod.defect("the number of steps between tests", $0) },
-            evaluationLimit.flatMap { SettingBounds.testLimit.defect("the number of test examples", $0) },
-        ].firstDefect
-        if let defect { fatalError("Trainer: \(defect)") }
         self.length = length
         self.evaluationPeriod = evaluationPeriod
         self.evaluationLimit = evaluationLimit
@@ -62,6 +56,18 @@ public struct Trainer {
         self.setUpSeconds = setUpSeconds
         self.sinks = sinks
         self.cancellation = cancellation
+        requireSettings()
+    }
+
+    /// Stops the program where settings are out of bounds, as after a change.
+    private func requireSettings() {
+        let defect = [
+            length.defect,
+            evaluationPeriod.flatMap { SettingBounds.testPeriod.defect("the number of steps between tests", $0) },
+            evaluationLimit.flatMap { SettingBounds.testLimit.defect("the number of test examples", $0) },
+            checkpoints?.defect,
+        ].firstDefect
+        if let defect { fatalError("Trainer: \(defect)") }
     }
 
     /// Trains until all steps are done, the end is asked for, or an error occurs.
@@ -82,6 +88,8 @@ public struct Trainer {
     public func run(
         _ problem: some Problem, with optimizer: any Optimizer, from checkpoint: Checkpoint? = nil
     ) throws -> RunSummary {
+        requireSettings()
+        requireDistinctNames(problem.parameters, in: "Trainer")
         guard sampler.count == problem.trainingCount else {
             fatalError("Trainer: a sampler of \(sampler.count) for \(problem.trainingCount) training examples")
         }

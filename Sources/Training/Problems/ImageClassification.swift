@@ -66,7 +66,7 @@ public struct ImageClassification: Problem {
         guard let augmentation else { return dataset.batch(at: indices, normalization: normalization) }
         // The constants of the 64-bit FNV-1a hash.
         let hash = indices.array(of: Int.self).reduce(augmentation.seed ^ 0xcbf2_9ce4_8422_2325) { hash, index in
-            (hash ^ UInt64(index)) &* 0x100_0000_01b3
+            (hash ^ UInt64(bitPattern: Int64(index))) &* 0x100_0000_01b3
         }
         var generator = RandomGenerator(seed: hash)
         let indices = indices.to(dataset.images.device)
@@ -92,6 +92,7 @@ public struct ImageClassification: Problem {
 
     /// Computes the mean cross-entropy and the accuracy on test images.
     public func evaluate(limit: Int?) -> Score {
+        requireTests(limit, of: "ImageClassification")
         let test = limit.map(task.test.prefix) ?? task.test
         var loss = 0.0
         var correct = 0

@@ -69,6 +69,7 @@ public struct ImageReconstruction: Problem {
 
     /// Computes the mean cross-entropy and squared error, Σ (sigmoid(logit) − pixel)², of test images.
     public func evaluate(limit: Int?) -> Score {
+        requireTests(limit, of: "ImageReconstruction")
         let test = limit.map(task.test.prefix) ?? task.test
         var loss = 0.0
         var error = 0.0

@@ -47,6 +47,16 @@ import Torch
             }, "the parameters 'a' and 'b' share elements in memory"
         ),
         (
+            { [NamedParameter("a@1,0", parameter([2], seed: 1))] },
+            "the parameter's name \"a@1,0\" cannot be stored in a state"
+        ),
+        (
+            {
+                let shared = randomTensor([1, 3], seed: 1).broadcast(to: [2, 3])
+                return [NamedParameter("a", view(shared))]
+            }, "elements of the parameter 'a' [2, 3] share an address"
+        ),
+        (
             // Columns whose ranges of addresses meet.
             {
                 let fused = randomTensor([4, 3], seed: 1)

@@ -39,10 +39,20 @@ public final class LaplacePerceptron: Module {
     }
 
     /// Creates a network of layers that exist, without bias parameters: [outputs, inputs + 1] each, the bias last.
-    public init(layers: [Linear]) { self.layers = layers }
+    public init(layers: [Linear]) {
+        guard !layers.isEmpty, layers.allSatisfy({ $0.weight.rank == 2 && $0.bias == nil }) else {
+            fatalError(
+                "LaplacePerceptron: layers with weights of shapes \(layers.map(\.weight.shape)); at least one is needed, all of "
+                    + "matrices without a bias parameter")
+        }
+        self.layers = layers
+    }
 
     /// Computes the values.
     public func callAsFunction(_ points: Tensor) -> Tensor {
+        guard points.rank == 2 else {
+            fatalError("LaplacePerceptron: points of shape \(points.shape); [batch, dimensions] is needed")
+        }
         let hidden = layers.dropLast().reduce(points) { Self.apply($1, to: $0).tanh() }
         return Self.apply(layers[layers.count - 1], to: hidden)
     }
@@ -53,6 +63,9 @@ public final class LaplacePerceptron: Module {
 
     /// Computes the values and their Laplacians, the sums of the second derivatives: [batch, outputs] each.
     public func valueAndLaplacian(at points: Tensor) -> (value: Tensor, laplacian: Tensor) {
+        guard points.rank == 2 else {
+            fatalError("LaplacePerceptron: points of shape \(points.shape); [batch, dimensions] is needed")
+        }
         let (batch, dimensions) = (points.shape[0], points.shape[1])
         // [batch, streams, units]: the value, the derivative along each input, the Laplacian.
         let gradients = Tensor.identity(dimensions, dtype: points.dtype, device: points.device)

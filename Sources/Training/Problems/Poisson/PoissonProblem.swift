@@ -18,6 +18,11 @@ public struct PoissonProblem: Problem {
 
         /// Puts points together.
         public init(interior: Tensor, boundary: Tensor) {
+            guard interior.rank == 2, boundary.rank == 2 else {
+                fatalError(
+                    "PoissonProblem.Batch: points of shapes \(interior.shape) and \(boundary.shape); [count, dimensions] is "
+                        + "needed")
+            }
             self.interior = interior
             self.boundary = boundary
         }
@@ -151,6 +156,7 @@ public struct PoissonProblem: Problem {
     public func load(weights: [String: Tensor]) throws { try model.load(pyTorchWeights: weights) }
 
     public func evaluate(limit: Int?) -> Score {
+        requireTests(limit, of: "PoissonProblem")
         let test = test.part(0..<min(limit ?? testCount, testCount))
         return withoutGradients {
             let truth = Self.solution(at: test.interior)

@@ -1,0 +1,61 @@
+import Datasets
+import Testing
+import Torch
+
+/// The number of batches that are left, against dealing them out.
+@Suite struct BatchCountTests {
+    private static let sizes: [BatchSize] = [1, 3, 7, 10, 99, .growing(from: 2, steps: 4)]
+
+    @Test(arguments: sizes, [BatchSampler.PartialBatch.keep, .drop])
+    func countsAreWhatIsDealt(size: BatchSize, partial: BatchSampler.PartialBatch) throws {
+        for dealt in 0..<10 {
+            var sampler = BatchSampler(
+                count: 10, batchSize: size, partialBatch: partial, generator: RandomGenerator(seed: 1))
+            var state = sampler.state
+            state.dealt = dealt
+            try sampler.restore(state)
+            let left = (1...3).map { sampler.batchesLeft(epochs: $0) }
+            var counted: [Int] = []
+            var batches = 0
+            while counted.count < 3 {
+                _ = sampler.next()
+                batches += 1
+                if sampler.dealt == 0 { counted.append(batches) }
+            }
+            #expect(left == counted, "\(dealt) dealt")
+        }
+    }
+
+    @Test func largeCountsTakeNoTime() {
+        let sampler = BatchSampler(count: .max, batchSize: 2, generator: RandomGenerator(seed: 1))
+        #expect(sampler.batchesLeft() == Int.max / 2 + 1)
+    }
+
+    private static let misuses: [(use: @Sendable () -> Void, message: String)] = [
+        ({ _ = BatchSize.growing(from: 0, steps: 5)(1, of: 10) }, "BatchSize: step 1 of growing(from: 0, steps: 5)"),
+        (
+            {
+                let images = ImageTask.synthetic(trainingCount: 3, testCount: 1, imageShape: [1, 2, 2], classes: 2)
+                _ = images.limited(toTraining: -1)
+            }, "ImageDataset.prefix: -1 images"
+        ),
+        (
+            { _ = ImageTask.synthetic(trainingCount: 3, testCount: 1, imageShape: [2, 2], classes: 0) },
+            "ImageTask.synthetic: 3 images to learn from, 1 to be tested on, 0 classes, images of shape [2, 2]"
+        ),
+        (
+            {
+                var generator = RandomGenerator(seed: 1)
+                _ = Augmentation()(Tensor.zeros([2, 4, 4]), using: &generator)
+            }, "Augmentation: images of shape [2, 4, 4]"
+        ),
+    ]
+
+    @Test(arguments: misuses.indices) func misuseIsNamed(index: Int) async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            [index = index as Int] in Self.misuses[index].use()
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains(Self.misuses[index].message))
+    }
+}

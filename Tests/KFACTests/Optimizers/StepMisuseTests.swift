@@ -1,0 +1,97 @@
+import TestSupport
+import Testing
+import Torch
+
+@testable import Curvature
+@testable import FirstOrder
+@testable import KFAC
+@testable import Optimization
+
+/// What cannot be done while a step is in progress, and parameters without elements.
+@Suite struct StepMisuseTests {
+    private static func loss(_ weight: Tensor) -> Loss {
+        Loss(Normal(mean: linear(Tensor.ones([2, 3]), weight: weight)), targets: Tensor.zeros([2, 2]))
+    }
+
+    private static let misuses: [(use: @Sendable () throws -> Void, message: String)] = [
+        (
+            {
+                let weight = parameter([2, 3], seed: 1)
+                let optimizer = KFACOptimizer([NamedParameter("weight", weight)])
+                try optimizer.step {
+                    try optimizer.load(optimizer.state())
+                    return loss(weight)
+                }
+            }, "KFACOptimizer.load: called while a step is in progress"
+        ),
+        (
+            {
+                let weight = parameter([2, 3], seed: 1)
+                try SGD([NamedParameter("weight", weight)]).step {
+                    weight.requiringGradient(false)
+                    return loss(weight)
+                }
+            }, "FirstOrderOptimizer.step: its closure froze weight"
+        ),
+        (
+            { try KFACOptimizer([]).step(examples: -1) { _ in loss(parameter([2, 3], seed: 1)) } },
+            "KFACOptimizer.step: -1 examples"
+        ),
+    ]
+
+    @Test(arguments: misuses.indices) func misuseIsNamed(index: Int) async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            [index = index as Int] in try Self.misuses[index].use()
+        }
+        expectMessage(result, Self.misuses[index].message)
+    }
+
+    private struct Stop: Error {}
+
+    /// The first part of a batch whose end cannot be reached by adding.
+    @Test func batchesMayBeAsLargeAsNumbers() {
+        let weight = parameter([2, 3], seed: 1)
+        let optimizer = KFACOptimizer([NamedParameter("weight", weight)])
+        var ranges: [Range<Int>] = []
+        for size in [3, Int.max - 1, .max] {
+            #expect(throws: Stop.self) {
+                try optimizer.step(examples: .max, inPartsOf: size) {
+                    ranges.append($0)
+                    throw Stop()
+                }
+            }
+        }
+        #expect(ranges == [0..<3, 0..<(.max - 1), 0..<Int.max])
+    }
+
+    @Test(arguments: [
+        FirstOrderRule.sgd(.init()), .adam(.init()), .shampoo(.init()), .soap(.init()), .muon(.init()),
+    ])
+    func parametersMayHaveNoElements(rule: FirstOrderRule) throws {
+        let (weight, none) = (parameter([2, 3], seed: 1), Tensor.zeros([0, 3]).requiringGradient())
+        let before = weight.detached().copy()
+        let optimizer = FirstOrderOptimizer(
+            [NamedParameter("weight", weight), NamedParameter("none", none)], rule: rule)
+        for _ in 0..<3 { try optimizer.step { Self.loss(weight).adding(objective: none.sum()) } }
+        #expect((weight.detached() - before).abs().max().scalar > 0)
+        #expect(weight.detached().isFinite().all())
+    }
+
+    @Test(arguments: [
+        ("stepCount", Tensor([Int.max]), "'stepCount' is \(Int.max), a number from 0 to 9007199254740992 was expected"),
+        (
+            "rule.parameters.weight.velocity", Tensor.full([2, 3], .nan),
+            "'rule.parameters.weight.velocity' has elements that are NaN or infinite"
+        ),
+    ])
+    func statesThatWouldDoHarmAreRefused(name: String, value: Tensor, reason: String) throws {
+        let weight = parameter([2, 3], seed: 1)
+        let optimizer = SGD([NamedParameter("weight", weight)])
+        try optimizer.step { Self.loss(weight) }
+        var tensors = optimizer.state().tensors
+        #expect(tensors.updateValue(value, forKey: name) != nil)
+        let error = #expect(throws: SnapshotError.self) { try optimizer.load(Snapshot(tensors: tensors)) }
+        #expect(error?.description.contains(reason) == true)
+        #expect(optimizer.stepCount == 1)
+    }
+}
