@@ -58,7 +58,7 @@ public class FirstOrderOptimizer: Optimizer {
     ///   - gradients: One for each of the parameters that the optimiser was made for and that required a gradient then, in
     ///     their order and shapes, nil for those that are to be left alone; read only.
     ///   - loss: The mean loss, for the report only; NaN where it is not known.
-    /// - Throws: ``OptimizerError``; the parameters are then as before.
+    /// - Throws: ``/Optimization/OptimizerError``; the parameters are then as before.
     @discardableResult
     public func step(gradients: [Tensor?], loss: Double = .nan) throws -> StepReport {
         let shapes = active.map { parameters[$0].tensor.shape }

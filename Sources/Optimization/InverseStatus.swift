@@ -6,7 +6,7 @@ public struct InverseStatus: Sendable, Hashable, Codable {
     public var age: Int
     /// Whether this step is the first to use it.
     public var isNew: Bool
-    /// What a probe found at this step, before an update; nil where none was made (``InverseSchedule/whenStale``).
+    /// What a probe found at this step, before an update; nil where none was made (`InverseSchedule.whenStale`).
     public var staleness: Double?
     /// What took the inverse's place when it failed; nil for the inverse itself.
     public var repair: InverseRung?

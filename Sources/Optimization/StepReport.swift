@@ -15,7 +15,7 @@ public struct StepReport: Sendable {
     public var damping: Double?
     /// What damped the newest inverses: λ and the weight of the L2 term, or what was chosen in their place.
     public var preconditionerDamping: Double?
-    /// What the clipping multiplied the update by, 1 where it did not act; of ``Clipping/value(_:)`` the share of entries
+    /// What the clipping multiplied the update by, 1 where it did not act; of `Clipping.value(_:)` the share of entries
     /// that it left as they were; nil for methods without.
     public var clipping: Double?
     /// ½ η ‖θ‖², which the objective has besides the loss; nil without such a term.
@@ -24,11 +24,11 @@ public struct StepReport: Sendable {
     public var gradientNorm: Double?
     /// The Euclidean norm of the parameters' change; nil for methods that do not need it.
     public var updateNorm: Double?
-    /// The change of the objective that the quadratic model foretold; nil at steps without.
+    /// The change of the objective that the quadratic model predicted; nil at steps without.
     public var predictedChange: Double?
     /// The change of the objective on the same batch; nil at steps that did not compute it.
     public var actualChange: Double?
-    /// Whether the parameters are as before the step: it did harm and was put back, or it was of no use.
+    /// Whether the parameters are as before the step: it did harm and was undone, or its numbers were unusable.
     public var isRejected = false
     /// What the guards did, in the order in which they did it; empty at steps like any other.
     public var guards: [GuardEvent] = []

@@ -44,7 +44,7 @@ public struct RandomGenerator: @unchecked Sendable {
         }
     }
 
-    /// Goes on from a ``state`` that may be damaged.
+    /// Continues from a ``state`` that may be damaged.
     ///
     /// - Throws: ``RandomGeneratorStateError`` where the bytes are no state of a generator on this kind of device; the
     ///   generator is then as it was.

@@ -13,7 +13,7 @@ public import Torch
 ///
 /// What the loss masks or ignores is not there: it counts neither in A, nor in G, nor in c. In linear layers and embeddings
 /// this goes for every position whose output gradients are exactly zero, in convolutions for masked examples and for
-/// positions outside of ``Torch/countingPositions(_:_:)``.
+/// positions outside of ``/Torch/countingPositions(_:_:)``.
 ///
 /// The damping λ of the mean loss's curvature is shared: A + π√(λ/c) · I, G + √(λ/c)/π · I, with
 /// π² = (tr A / dim A) / (tr G / dim G), and π = 1 where a trace is zero; or it is added to the product itself, see

@@ -21,8 +21,8 @@ public final class KroneckerSumBlock: CurvatureBlock {
 
     public var name: String { terms[0].name }
 
-    /// Creates a block for a weight that exactly two of the operations ``Torch/LayerUse/Operation/linear``,
-    /// ``Torch/LayerUse/Operation/transposedLinear`` and ``Torch/LayerUse/Operation/embedding`` use; nil for others.
+    /// Creates a block for a weight that exactly two of the operations ``/Torch/LayerUse/Operation/linear``,
+    /// ``/Torch/LayerUse/Operation/transposedLinear`` and ``/Torch/LayerUse/Operation/embedding`` use; nil for others.
     public init?(
         weight: NamedParameter, operations: [LayerUse.Operation], sharing: Approximation.Sharing = .expand,
         settings: FactorSettings = FactorSettings()

@@ -49,7 +49,7 @@ public final class CurvatureProducts {
     ///   - loss: A loss whose graph has not been freed.
     ///   - parameters: The tensors θ, which must require a gradient. Where the loss does not depend on one, its part of
     ///     the products is zero.
-    ///   - layerUses: What ``recordingLayerUses(_:)`` saw of the run that gave the loss; none by default, which is slower.
+    ///   - layerUses: What ``/Torch/recordingLayerUses(_:)`` saw of the run that gave the loss; none by default, which is slower.
     ///     Uses of other tensors are passed over.
     ///   - reduction: Over what the matrices are taken.
     public init(

@@ -97,7 +97,7 @@ public final class ModelCurvature {
     /// Costs a forward pass; nothing is estimated.
     ///
     /// - Parameter loss: Runs the model on a batch, with gradients recorded.
-    /// - Throws: What `loss` throws, ``CurvatureError``, and ``Torch/DataFault``.
+    /// - Throws: What `loss` throws, ``CurvatureError``, and ``/Torch/DataFault``.
     public func plan(_ loss: () throws -> Loss) throws {
         try gate.run("ModelCurvature.plan") {
             let (loss, uses) = try recordingLayerUses { try checkingData(loss) }
@@ -111,7 +111,7 @@ public final class ModelCurvature {
     ///
     /// - Parameter loss: Runs the model on a batch, with gradients recorded; called once.
     /// - Returns: The mean loss of the batch, without its graph.
-    /// - Throws: What `loss` throws, ``CurvatureError``, ``Torch/DataFault``, and what ``synchronize`` throws. Before that,
+    /// - Throws: What `loss` throws, ``CurvatureError``, ``/Torch/DataFault``, and what ``synchronize`` throws. Before that,
     ///   nothing has changed.
     @discardableResult
     public func update(_ loss: () throws -> Loss) throws -> Tensor {
@@ -176,7 +176,7 @@ public final class ModelCurvature {
 
     /// Takes over the state of the curvature of the same parameters with the same configuration.
     ///
-    /// - Throws: ``Torch/SnapshotError`` where the state does not fit; this curvature is then as before.
+    /// - Throws: ``/Torch/SnapshotError`` where the state does not fit; this curvature is then as before.
     public func load(_ state: Snapshot) throws(SnapshotError) {
         let reader = SnapshotReader(state, of: "the curvature")
         reader.integer("updateCount") { self.updateCount = $0 }

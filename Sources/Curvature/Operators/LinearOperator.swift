@@ -22,7 +22,7 @@ public protocol LinearOperator: Sendable {
 /// A symmetric positive semi-definite matrix known by its structure: dense, diagonal, a Kronecker product, low rank.
 ///
 /// Operators are values: what they are made of is not written after they are made. Everything that needs the matrix to
-/// be positive-definite throws ``LinearAlgebraError`` where it is not.
+/// be positive-definite throws ``/Torch/LinearAlgebraError`` where it is not.
 public protocol SymmetricOperator: LinearOperator {
     /// The number of rows and columns.
     var dimension: Int { get }

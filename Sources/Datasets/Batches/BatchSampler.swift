@@ -2,7 +2,7 @@ public import Torch
 
 /// Deals out the positions of a data set in batches, epoch after epoch, each in a new random order.
 ///
-/// A value: a copy goes on by itself with the same batches. Everything that the batches to come depend on is ``state``.
+/// A value: a copy deals the same batches by itself. Everything that the batches to come depend on is ``state``.
 public struct BatchSampler: Sendable {
     /// What becomes of the examples at the end of an epoch that do not fill a batch.
     public enum PartialBatch: String, Sendable, Hashable, Codable {
@@ -141,7 +141,7 @@ public struct BatchSampler: Sendable {
         }
     }
 
-    /// Goes on from a ``state-swift.property`` that may be damaged or of other data.
+    /// Continues from a ``state-swift.property`` that may be damaged or of other data.
     ///
     /// - Throws: ``BatchSamplerStateError`` where no sampler of so many examples stands there, or the bytes are no state of
     ///   a generator; the sampler is then as it was.

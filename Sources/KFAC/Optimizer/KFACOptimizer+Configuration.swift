@@ -20,7 +20,7 @@ extension KFACOptimizer {
         public var statisticsPeriod: Int
         /// The share τ₁ of the batch that statistics are taken of, from above 0 to 1.
         ///
-        /// Less than 1 needs ``Optimizer/step(examples:_:)``, which can run a part of the batch.
+        /// Less than 1 needs ``/Optimization/Optimizer/step(examples:_:)``, which can run a part of the batch.
         public var statisticsFraction: Double
         /// The number of first steps that only average statistics and leave the parameters as they are.
         ///
@@ -39,7 +39,7 @@ extension KFACOptimizer {
         /// Which approximation each layer gets, which parameters are linked, and which are left alone.
         public var layers: LayerChoices
 
-        /// What moves the parameters that have no block: ``LayerChoices/firstOrder`` and ``LayerChoices/unknown``.
+        /// What moves the parameters that have no block: ``/Curvature/LayerChoices/firstOrder`` and ``/Curvature/LayerChoices/unknown``.
         public var firstOrderRule: FirstOrderRule
 
         /// What is done about numbers that are of no use.

@@ -82,7 +82,7 @@ extension KFACOptimizer {
     /// Whether the batch is looked at again after this step, so that the parameters may have to be put back.
     var looksBack: Bool { dueRule != nil }
 
-    /// Foretells the objective's change where the damping rule or the model of the step rule wants it.
+    /// Predicts the objective's change where the damping rule or the model of the step rule wants it.
     func predictChange(
         of move: Move, _ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss
     ) throws {

@@ -10,7 +10,7 @@ extension KFACOptimizer {
         let learningRate: Double
         let momentum: Double
         var clipping: Double?
-        /// What the quadratic model foretells of it; nil where no model was solved.
+        /// What the quadratic model predicts of it; nil if no model was solved.
         var model: (model: QuadraticModel, coefficients: [Double])?
         /// Σ P⁻¹ direction where the rule knows it: the velocity of gradients.
         var preimage: [Tensor]?

@@ -11,8 +11,8 @@ public import Torch
 /// With inverses every T steps, a step costs about that of SGD, one more backward pass to the pre-activations, and the
 /// second moments of the layers' inputs and output gradients. Rules that look further cost more: see
 /// ``QuadraticModelRule`` and ``LevenbergMarquardt``, which call the loss closure again in the same step, with gradients
-/// recorded. It must then give the same loss again. What it draws from a ``RandomGenerator`` on the calling thread comes
-/// out the same in all calls of one step, dropout masks for example, and counts as drawn once: see ``RandomReplay``.
+/// recorded. It must then give the same loss again. What it draws from a ``/Torch/RandomGenerator`` on the calling thread comes
+/// out the same in all calls of one step, dropout masks for example, and counts as drawn once: see ``/Torch/RandomReplay``.
 /// Other sources of chance (of another library, or on other threads) must be kept the same by the closure.
 public final class KFACOptimizer: Optimizer {
     /// What was chosen; may be changed between steps, but for ``Configuration/factors``, ``Configuration/layers``
@@ -119,7 +119,7 @@ public final class KFACOptimizer: Optimizer {
     ///   - count: The number of examples of the batch, positive.
     ///   - partSize: The number of examples to run the model on at once, positive.
     ///   - loss: Runs the model on a range of the batch's examples.
-    /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before, while the parts before the
+    /// - Throws: What `loss` throws, and ``/Optimization/OptimizerError``; the parameters are then as before, while the parts before the
     ///   one that failed have moved the running averages.
     @discardableResult
     public func step(
@@ -146,7 +146,7 @@ public final class KFACOptimizer: Optimizer {
     ///   - count: The number of parts.
     ///   - loss: Runs the model on a part, from 0; called once for each, in order, and again where the configuration
     ///     needs the loss after the step.
-    /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before, while the parts before the
+    /// - Throws: What `loss` throws, and ``/Optimization/OptimizerError``; the parameters are then as before, while the parts before the
     ///   one that failed have moved the running averages.
     @discardableResult
     public func step(parts count: Int, _ loss: (_ part: Int) throws -> Loss) throws -> StepReport {

@@ -36,7 +36,7 @@ public struct QuadraticModelRule: Sendable, Hashable, Codable {
     public var momentum: Momentum
     /// The share τ₂ of the batch that F is taken of, from above 0 to 1.
     ///
-    /// Less than 1 needs ``Optimizer/step(examples:_:)``, which can run a part of the batch.
+    /// Less than 1 needs ``/Optimization/Optimizer/step(examples:_:)``, which can run a part of the batch.
     public var fraction: Double
     /// The matrix in the model; nil for the one whose inverse preconditions.
     public var matrix: CurvatureMatrix?

@@ -3,7 +3,7 @@ import Curvature
 /// What an optimiser does about numbers that are of no use: it leaves them out, repairs what they broke, and says so.
 ///
 /// Each intervention is a ``GuardEvent`` in ``StepReport/guards``. Where there is none, a step is to the bit what it is
-/// without guards. First-order methods check losses, gradients and updates; ``KFACOptimizer`` also statistics, dampings and
+/// without guards. First-order methods check losses, gradients and updates; `KFACOptimizer` also statistics, dampings and
 /// inverses.
 public struct Guards: Sendable, Hashable, Codable {
     /// Whether anything is guarded.

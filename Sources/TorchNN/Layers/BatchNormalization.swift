@@ -37,7 +37,7 @@ public final class BatchNormalization: ModeDependent {
 
     /// Applies the layer.
     ///
-    /// A batch with one value for each channel is a ``Torch/DataFault`` in training.
+    /// A batch with one value for each channel is a ``/Torch/DataFault`` in training.
     public func callAsFunction(_ input: Tensor) -> Tensor {
         let shape = input.shape
         guard shape.count >= 2, shape[1] == weight.count else {

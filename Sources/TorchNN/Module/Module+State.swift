@@ -4,7 +4,7 @@ extension Module {
     /// Copies the state by name: parameters, buffers, and the states of random generators ("dropout.generator").
     ///
     /// The copies are the caller's: they stay as they are while training goes on. They can be written by
-    /// ``Torch/Safetensors``.
+    /// ``/Torch/Safetensors``.
     public func state() -> [String: Tensor] {
         var state: [String: Tensor] = [:]
         for (name, tensor) in namedTensors { state[name] = tensor.detached().copy() }

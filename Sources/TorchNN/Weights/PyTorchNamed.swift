@@ -35,7 +35,7 @@ extension Module {
 
     /// The parameters and buffers under the names that PyTorch's usual program for the model gives them.
     ///
-    /// Written by ``Torch/Safetensors``, `load_state_dict(safetensors.torch.load_file(path))` takes them as they are.
+    /// Written by ``/Torch/Safetensors``, `load_state_dict(safetensors.torch.load_file(path))` takes them as they are.
     /// Batch normalisations get a `num_batches_tracked`, which PyTorch wants and, with a fixed momentum, does not use.
     public func pyTorchWeights() -> [String: Tensor] {
         let names = pyTorchNames

@@ -14,9 +14,9 @@ public protocol Problem {
     var parameters: [NamedParameter] { get }
     /// The approximations of curvature that suit the model; by default each layer's own default.
     var layerChoices: LayerChoices { get }
-    /// The number of examples to learn from.
+    /// The number of training examples.
     var trainingCount: Int { get }
-    /// The number of examples to be tested on.
+    /// The number of test examples.
     var testCount: Int { get }
 
     /// What identifies the data, part by part: for example, the SHA-256 of each file by its name, or the settings that

@@ -2,7 +2,7 @@ public import KFAC
 
 /// Something that happens in a run, with all there is to say of it.
 ///
-/// In a run that begins, or goes on from a checkpoint, `runStart` comes first and `runEnd` last, whatever happens in
+/// In a run that begins, or continues from a checkpoint, `runStart` comes first and `runEnd` last, whatever happens in
 /// between.
 public enum TrainingEvent: Sendable {
     /// The run begins.
@@ -28,13 +28,13 @@ public enum TrainingEvent: Sendable {
         public var optimizer: String
         /// The number of numbers that are optimised.
         public var parameterCount: Int
-        /// The number of examples to learn from.
+        /// The number of training examples.
         public var trainingExamples: Int
-        /// The number of examples to be tested on.
+        /// The number of test examples.
         public var testExamples: Int
         /// What the error of a test's score is called; nil where there is none.
         public var errorName: String?
-        /// The number of steps that were done before, where the run goes on from a checkpoint.
+        /// The number of steps that were done before, where the run continues from a checkpoint.
         public var resumedSteps: Int?
         /// The number of epochs to do; nil where the run is over after a number of steps instead.
         public var epochs: Int?
@@ -62,7 +62,7 @@ public enum TrainingEvent: Sendable {
         public var epoch: Int
         /// The number of steps of this run in it.
         public var steps: Int
-        /// The number of them that were done before, where the run goes on from a checkpoint in the middle of it.
+        /// The number of them that were done before, where the run continues from a checkpoint in the middle of it.
         public var resumedSteps: Int?
     }
 
@@ -108,13 +108,13 @@ public enum TrainingEvent: Sendable {
             public var gradientNorm: Double?
             /// The Euclidean norm of the parameters' change.
             public var updateNorm: Double?
-            /// The change of the objective that the quadratic model foretold.
+            /// The change of the objective that the quadratic model predicted.
             public var predictedChange: Double?
             /// The change of the objective on the same batch.
             public var actualChange: Double?
             /// The actual change by the predicted one.
             public var reductionRatio: Double?
-            /// Whether the parameters are as before the step: it did harm and was put back, or it was of no use.
+            /// Whether the parameters are as before the step: it did harm and was undone, or its numbers were unusable.
             public var isRejected: Bool
             /// Whether the step only averaged statistics.
             public var isBurnIn: Bool

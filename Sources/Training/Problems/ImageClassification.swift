@@ -48,10 +48,10 @@ public struct ImageClassification: Problem {
         parameters = model.namedParameters.filter(\.tensor.requiresGradient)
     }
 
-    /// The number of images to learn from.
+    /// The number of training images.
     public var trainingCount: Int { task.training.count }
 
-    /// The number of images to be tested on.
+    /// The number of test images.
     public var testCount: Int { task.test.count }
 
     /// That of the images.

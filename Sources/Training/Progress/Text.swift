@@ -7,7 +7,7 @@ enum Text {
     static func opening(_ start: TrainingEvent.RunStart) -> [String] {
         let size = start.lastBatchSize.map { "\(start.batchSize) to \($0)" } ?? "\(start.batchSize)"
         return [
-            "\(start.problem): \(start.trainingExamples) examples to learn from, \(start.testExamples) to be tested on",
+            "\(start.problem): \(start.trainingExamples) training examples, \(start.testExamples) test examples",
             "\(start.optimizer): \(start.parameterCount) parameters, \(length(start)), \(size) examples a step",
             "\(start.device), \(count(start.threads, "thread")), libtorch \(start.libtorch)",
         ] + (start.resumedSteps.map { ["resumed after \(count($0, "step"))"] } ?? [])

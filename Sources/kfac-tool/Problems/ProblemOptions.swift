@@ -23,7 +23,7 @@ struct ProblemOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Learn from the first examples only.", valueName: "count"),
+        help: ArgumentHelp("Train on the first examples only.", valueName: "count"),
         transform: SettingBounds.trainLimit.count)
     var trainLimit: Int?
 

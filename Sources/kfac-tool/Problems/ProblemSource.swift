@@ -42,7 +42,7 @@ struct ProblemSource {
     /// What is done to pixels; nil where there are none.
     var normalization: Normalization? { if case .images(_, let normalization) = data { normalization } else { nil } }
 
-    /// The number of examples to learn from.
+    /// The number of training examples.
     var trainingCount: Int {
         switch data {
         case .images(let task, _): task.training.count
@@ -108,7 +108,7 @@ struct ProblemSource {
 }
 
 extension ProblemName {
-    /// The number of pairs of points to learn from.
+    /// The number of pairs of training points.
     static let pointCount = 3000
 
     /// Makes sure that the network can take the images.

@@ -21,7 +21,7 @@ struct KFACOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Whether the damping stays, or follows how well the quadratic model foretells the loss. "
+            "Whether the damping stays, or follows how well the quadratic model predicts the loss. "
                 + KFACDefaults.forHelp(\.dampingRule), valueName: "rule"))
     var dampingRule: DampingRuleName?
 
@@ -177,7 +177,7 @@ struct KFACOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - defaults: The problem's.
-    ///   - learningRate: How the learning rate goes on, from where it begins.
+    ///   - learningRate: How the learning rate changes from its initial value.
     ///   - momentum: The momentum of rules that are given one; nil for the best one of a quadratic model.
     ///   - inversePeriod: The number of steps between updates of an inverse.
     ///   - layers: Which approximation each layer gets.

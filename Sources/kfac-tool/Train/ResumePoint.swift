@@ -63,7 +63,7 @@ struct ResumePoint {
         guard !checkpoints.paths.isEmpty else { return nil }
         let found = try checkpoints.readLatest()
         if !found.damaged.isEmpty {
-            notes += found.damaged.map(\.description) + ["the run goes on from \(found.path) instead"]
+            notes += found.damaged.map(\.description) + ["the run continues from \(found.path) instead"]
         }
         return found.checkpoint
     }

@@ -134,7 +134,7 @@ struct Train: ParsableCommand {
         do { try problem.load(weights: weights) } catch { throw ToolError("\(file): \(error)") }
     }
 
-    /// Begins the run in a folder, or goes on with the one that is there.
+    /// Begins the run in a folder, or continues the one that is there.
     private func runFolder(
         in place: OwnedFolder, _ settings: Settings, from point: ResumePoint?, _ plan: CheckpointPlan?
     ) throws -> RunFolder {

@@ -24,7 +24,7 @@ import Torch
         }
     }
 
-    /// The least squares' solution in one undamped step: the model finds the rate 1 and foretells the loss to the ratio 1.
+    /// The least squares' solution in one undamped step: the model finds the rate 1 and predicts the loss to the ratio 1.
     @Test func linearGaussianInOneStep() throws {
         let problem = LinearGaussian()
         let optimizer = problem.optimizer(
@@ -146,7 +146,7 @@ import Torch
         #expect(none.minimizer() == [0])
     }
 
-    /// A rescaled step is that share of the minimising one, and is what the report foretells.
+    /// A rescaled step is that share of the minimising one, and is what the report predicts.
     @Test func rescaling() throws {
         func change(_ rescaling: Schedule) throws -> (Tensor, StepReport) {
             let problem = LinearGaussian()

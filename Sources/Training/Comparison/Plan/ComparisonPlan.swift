@@ -13,9 +13,9 @@ public struct ComparisonPlan: Sendable, Hashable, Codable {
         public var problem: String
         /// The number of parameters.
         public var parameters: Int
-        /// The number of examples to learn from.
+        /// The number of training examples.
         public var trainingExamples: Int
-        /// The number of examples to be tested on.
+        /// The number of test examples.
         public var testExamples: Int
         /// What else was chosen for all methods: a device, a number of threads.
         public var conditions: [Setting]

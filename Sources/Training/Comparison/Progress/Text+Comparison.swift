@@ -4,8 +4,8 @@ extension Text {
         let subject = plan.subject
         let tuned = plan.methods.count(where: \.isTunable)
         var lines = [
-            "\(subject.problem): \(subject.parameters) parameters, \(subject.trainingExamples) examples to learn from, "
-                + "\(subject.testExamples) to be tested on"
+            "\(subject.problem): \(subject.parameters) parameters, \(subject.trainingExamples) training examples, "
+                + "\(subject.testExamples) test examples"
         ]
         lines += plan.methods.map { "\($0.label): \($0)" }
         lines.append(

@@ -36,7 +36,7 @@ public final class ComparisonFolder {
         }
     }
 
-    /// Writes the plan into the folder, or goes on in one with the same plan.
+    /// Writes the plan into the folder, or continues in one with the same plan.
     ///
     /// - Throws: ``ComparisonError`` where something else is there, ``RunFolderError`` where it cannot be written; what
     ///   this made is removed then.

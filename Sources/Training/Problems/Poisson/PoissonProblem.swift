@@ -54,7 +54,7 @@ public struct PoissonProblem: Problem {
     ///
     /// - Parameters:
     ///   - model: A network of two inputs and one output, in double precision.
-    ///   - trainingCount: The number of pairs of points to learn from, positive.
+    ///   - trainingCount: The number of pairs of training points, positive.
     ///   - testSide: The number of test points along each side of the square, positive.
     ///   - boundaryWeight: What the loss on the boundary is multiplied by. With 1, the boundary is what is learned last:
     ///     after 200 steps of K-FAC the error is ten times that with 100.
@@ -65,7 +65,7 @@ public struct PoissonProblem: Problem {
     ) {
         guard trainingCount > 0, testSide > 0 else {
             fatalError(
-                "PoissonProblem: \(trainingCount) points to learn from, \(testSide) x \(testSide) to be tested on")
+                "PoissonProblem: \(trainingCount) training points, \(testSide) x \(testSide) test points")
         }
         self.model = model
         self.boundaryWeight = boundaryWeight
