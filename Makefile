@@ -48,8 +48,10 @@ sanitize: setup ## Run the tests with a sanitizer: SANITIZER=address, undefined 
 format: ## Format the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)
 
-lint: ## Check the sources' format and style
+lint: ## Check format, style, imports, and the columns of documentation
 	swift format lint --strict --recursive --parallel $(SOURCES)
+	$(PYTHON) -B Scripts/check-columns
+	$(PYTHON) -B Scripts/check-imports
 
 clean: ## Remove what was built
 	rm -rf .build .build-* Examples/.build Fuzz/.build

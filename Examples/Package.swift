@@ -1,8 +1,8 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-// Complete programs that use the library, and what a package looks like that depends on it. Set up once in swift-kfac, it
-// needs no environment variables itself.
+// Complete programs that use the library, and what a package looks like that depends on it. Set up once in swift-kfac,
+// it needs no environment variables itself.
 let package = Package(
     name: "Examples",
     platforms: [.macOS(.v15)],

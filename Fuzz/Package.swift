@@ -1,8 +1,8 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-// Coverage-guided fuzzing by libFuzzer, which Swift's toolchain for Linux brings along. A package of its own, because its
-// program has libFuzzer's `main`, and everything in it is compiled with sanitizers: see `Fuzz/run`.
+// Coverage-guided fuzzing by libFuzzer, which Swift's toolchain for Linux brings along. A package of its own, because
+// its program has libFuzzer's `main`, and everything in it is compiled with sanitizers: see `Fuzz/run`.
 let package = Package(
     name: "Fuzz",
     platforms: [.macOS(.v15)],

@@ -2,7 +2,8 @@ import Optimization
 package import Torch
 
 extension GradientRule {
-    /// Moves the parameters that have a gradient by one step, or leaves them and all that the rule remembers as they are.
+    /// Moves the parameters that have a gradient by one step, or leaves them and all that the rule remembers as they
+    /// are.
     ///
     /// - Throws: ``StepRejection`` where the step would not be finite and there are guards; ``OptimizerError``.
     package func update(

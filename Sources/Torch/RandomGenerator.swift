@@ -142,7 +142,7 @@ public struct RandomGenerator: @unchecked Sendable {
 public struct RandomGeneratorStateError: Error, Hashable, CustomStringConvertible {
     /// The generator's device.
     public let device: Device
-    /// What is wrong with the state.
+    /// The fault of the state.
     public let reason: String
 
     /// One sentence with the reason, and what to do.

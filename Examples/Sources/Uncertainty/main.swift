@@ -3,9 +3,9 @@ import KFAC
 import Torch
 import TorchNN
 
-// How sure is a network of what it predicts? With curvature F of the mean loss of N examples and a prior precision δ, the
-// Laplace approximation takes the parameters for normal, with the precision N F + δ I: the inverse gives the variance of
-// a prediction, and the determinant the evidence for δ.
+// How sure is a network of what it predicts? With curvature F of the mean loss of N examples and a prior precision δ,
+// the Laplace approximation takes the parameters for normal, with the precision N F + δ I: the inverse gives the
+// variance of a prediction, and the determinant the evidence for δ.
 
 // A curve that is known from -2 to 2 only, with noise of standard deviation 0.1.
 var generator = RandomGenerator(seed: 1)

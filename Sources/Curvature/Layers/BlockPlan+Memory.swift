@@ -1,7 +1,7 @@
 import Torch
 
 extension BlockPlan {
-    /// What the block will take of memory; nothing where there is no such block.
+    /// The memory that the block will take; nothing if there is no such block.
     ///
     /// - Parameters:
     ///   - parameters: Those of the block.

@@ -15,7 +15,8 @@ extension LayerCollection {
         for (_, block) in layers { snapshot.under("blocks.\(block.name)") { block.save(to: &$0) } }
     }
 
-    /// The collection that ``save(to:)`` stored, for the same parameters; faults where it does not fit them or the choices.
+    /// The collection that ``save(to:)`` stored, for the same parameters; faults where it does not fit them or the
+    /// choices.
     ///
     /// Its blocks are new, and have their averages once the reader has found everything to fit.
     package func restored(from reader: SnapshotReader) -> LayerCollection {
@@ -104,7 +105,7 @@ extension LayerCollection {
     }
 }
 
-/// What snapshots keep of a block's plan.
+/// The part of a block's plan that snapshots keep.
 private struct StoredPlan: Codable {
     var parameters: [String]
     var operations: [LayerUse.Operation]

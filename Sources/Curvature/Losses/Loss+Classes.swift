@@ -3,8 +3,8 @@ public import Torch
 extension Loss {
     /// Creates the loss of a batch in which one number among the targets stands for positions that are not looked at.
     ///
-    /// The same as the mask `targets .!= ignored`: ignored positions take no part in loss and curvature, and do not count
-    /// in a mean over positions.
+    /// The same as the mask `targets .!= ignored`: ignored positions take no part in loss and curvature, and do not
+    /// count in a mean over positions.
     ///
     /// - Parameters:
     ///   - distribution: What the network predicts for the batch.
@@ -23,9 +23,9 @@ extension Loss {
 
     /// Creates the loss of a batch whose positions weigh as much as the class that was observed there.
     ///
-    /// The loss of a position with the class y is w_y times −log p(y), and its curvature w_y F with the Fisher matrix F of
-    /// the prediction: the Gauss–Newton matrix of the weighted loss. So the curvature depends on the observed classes by
-    /// their weights only.
+    /// The loss of a position with the class y is w_y times −log p(y), and its curvature w_y F with the Fisher matrix F
+    /// of the prediction: the Gauss–Newton matrix of the weighted loss. So the curvature depends on the observed
+    /// classes by their weights only.
     ///
     /// - Parameters:
     ///   - distribution: What the network predicts for the batch.

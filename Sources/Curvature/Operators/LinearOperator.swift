@@ -64,16 +64,16 @@ public protocol SymmetricOperator: LinearOperator {
     /// The diagonal, without what rounding made negative, in a form that has the operator's groups.
     func diagonalPart() -> any SymmetricOperator
 
-    /// An upper bound of the greatest eigenvalue: at most √dimension times too great where the entries are at hand, else
-    /// the trace.
+    /// An upper bound of the greatest eigenvalue: at most √dimension times too great where the entries are at hand,
+    /// else the trace.
     func eigenvalueBound() -> Double
 
     /// Whether inverting mixes elements, so that rounding of the great ones reaches the small ones; true by default.
     var mixesElements: Bool { get }
 
-    /// What snapshots call operators of this type: a part of the names of their tensors.
+    /// The name of this type of operators in snapshots: a part of the names of their tensors.
     ///
-    /// A type with a kind of its own stands in ``StoredOperators``. By default that of ``DenseOperator``.
+    /// A type with a kind of its own stands in `StoredOperators`. By default that of ``DenseOperator``.
     static var kind: String { get }
 
     /// Stores the operator, so that its products stay the same to the last bit; all entries by default.

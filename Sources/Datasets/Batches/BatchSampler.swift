@@ -4,7 +4,7 @@ public import Torch
 ///
 /// A value: a copy deals the same batches by itself. Everything that the batches to come depend on is ``state``.
 public struct BatchSampler: Sendable {
-    /// What becomes of the examples at the end of an epoch that do not fill a batch.
+    /// How the examples at the end of an epoch that do not fill a batch are treated.
     public enum PartialBatch: String, Sendable, Hashable, Codable {
         /// They form a smaller batch.
         case keep
@@ -16,7 +16,7 @@ public struct BatchSampler: Sendable {
     public let count: Int
     /// The number of examples of each batch.
     public let batchSize: BatchSize
-    /// What becomes of the examples that do not fill the last batch.
+    /// How the examples that do not fill the last batch are treated.
     public let partialBatch: PartialBatch
     /// The number of the next batch, from 0.
     public private(set) var step = 0
@@ -143,8 +143,8 @@ public struct BatchSampler: Sendable {
 
     /// Continues from a ``state-swift.property`` that may be damaged or of other data.
     ///
-    /// - Throws: ``BatchSamplerStateError`` where no sampler of so many examples stands there, or the bytes are no state of
-    ///   a generator; the sampler is then as it was.
+    /// - Throws: ``BatchSamplerStateError`` where no sampler of so many examples stands there, or the bytes are no
+    ///   state of a generator; the sampler is then as it was.
     public mutating func restore(_ state: State) throws(BatchSamplerStateError) {
         guard state.epoch >= 0, state.step >= state.epoch, state.step <= Self.mostSteps else {
             throw BatchSamplerStateError(
@@ -169,7 +169,7 @@ public struct BatchSampler: Sendable {
 
 /// Why a batch sampler cannot go on from a state.
 public struct BatchSamplerStateError: Error, Hashable, CustomStringConvertible {
-    /// What is wrong with the state.
+    /// The fault of the state.
     public let reason: String
 
     /// One sentence with the reason, and what to do.

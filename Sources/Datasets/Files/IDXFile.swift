@@ -3,8 +3,8 @@ public import Torch
 
 /// An array of unsigned bytes from a file in the IDX format: the format of MNIST and of its relatives.
 ///
-/// Two zero bytes, the element type (08: unsigned bytes), the number of axes; the extent of each axis in four bytes, the
-/// most significant first; the elements in row-major order, and nothing else.
+/// Two zero bytes, the element type (08: unsigned bytes), the number of axes; the extent of each axis in four bytes,
+/// the most significant first; the elements in row-major order, and nothing else.
 public struct IDXFile: Sendable {
     /// The extent of each axis.
     public let shape: [Int]

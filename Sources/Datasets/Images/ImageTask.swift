@@ -4,13 +4,13 @@ public import Torch
 
 /// Training images and test images.
 public struct ImageTask: Sendable {
-    /// What the data set is called.
+    /// The name of the data set.
     public let name: String
     /// The training images.
     public let training: ImageDataset
     /// The test images.
     public let test: ImageDataset
-    /// What identifies the images and labels, in their order: the SHA-256 of each file's content by the file's name, or
+    /// The identity of the images and labels, in their order: the SHA-256 of each file's content by the file's name, or
     /// the settings that generated images follow from.
     ///
     /// A task that is limited to some of the images keeps the fingerprint of all of them.
@@ -35,7 +35,7 @@ public struct ImageTask: Sendable {
             ]
     }
 
-    /// What the checksums of a folder's files are for.
+    /// The use of the checksums of a folder's files.
     public enum Verification: Sendable, Hashable {
         /// The files must be Fashion-MNIST's, to the byte.
         case requireFashionMNIST

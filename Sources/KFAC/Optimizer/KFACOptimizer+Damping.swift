@@ -10,7 +10,7 @@ extension KFACOptimizer {
         }
     }
 
-    /// What damps the inverses that are computed next.
+    /// The damping of the inverses that are computed next.
     private var preconditionerDamping: Double {
         let own = damping + configuration.regularization.l2
         return switch configuration.preconditionerDamping {

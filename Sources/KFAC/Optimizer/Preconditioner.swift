@@ -7,7 +7,7 @@ import Torch
 struct Preconditioner {
     /// The stored inverse of each block, in the blocks' order; empty before the first update.
     private var inverses: [Stored?] = []
-    /// What another thread is computing.
+    /// The update that another thread is computing.
     private var pending: Pending?
     /// The step of the last update; nil before the first.
     private var lastStep: Int?
@@ -22,7 +22,7 @@ struct Preconditioner {
         let step: Int
         var isNew = true
         var staleness: Double?
-        /// What took its place where it failed.
+        /// The replacement, if it failed.
         var rung: InverseRung?
     }
 

@@ -92,7 +92,7 @@ public struct Safetensors: Sendable {
         try encoded().write(to: file, options: .atomic)
     }
 
-    /// What the format calls the element types.
+    /// The format's names of the element types.
     static let codes: [DType: String] = [
         .float32: "F32", .float64: "F64", .int64: "I64", .int32: "I32", .uint8: "U8", .bool: "BOOL",
     ]
@@ -102,7 +102,7 @@ public struct Safetensors: Sendable {
 public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
     /// The file, where there is one.
     public let file: String?
-    /// What is wrong with it.
+    /// The fault.
     public let reason: String
 
     init(file: String? = nil, reason: String) {

@@ -4,7 +4,7 @@ public import Torch
 public protocol PyTorchNamed: Module {
     /// The name in PyTorch of something with a name of ``Module/namedParameters`` or ``Module/namedBuffers``.
     ///
-    /// Buffers are asked for by the names that ``pyTorchNames`` gives them ("bn1.running_mean" for
+    /// Buffers are asked for by the names that `pyTorchNames` gives them ("bn1.running_mean" for
     /// "normalization.running_mean").
     func pyTorchName(of name: String) -> String
 

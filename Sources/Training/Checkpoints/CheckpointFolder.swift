@@ -67,7 +67,7 @@ public struct CheckpointFolder: Sendable {
         }
     }
 
-    /// What is told where the system refuses to write: whether there is a checkpoint to resume from.
+    /// The error if the system refuses to write: whether there is a checkpoint to resume from.
     private func refusal(of path: String, reason: String) -> CheckpointError {
         paths.isEmpty ? .firstNotWritable(path, reason: reason) : .notWritable(path, reason: reason)
     }
@@ -128,7 +128,7 @@ public struct CheckpointFolder: Sendable {
 
     /// Reads the newest checkpoint that is whole.
     ///
-    /// What has a checkpoint's name and is no folder is passed over; see ``strays``.
+    /// Files with a checkpoint's name are passed over; see ``strays``.
     ///
     /// - Returns: The checkpoint, its path, and the errors of newer ones that are damaged.
     /// - Throws: ``CheckpointError`` where there is none, or all are damaged.

@@ -2,7 +2,7 @@ public import KFAC
 
 /// How far a run is.
 public struct TrainingProgress: Sendable, Hashable, Codable {
-    /// What was done so far.
+    /// The summary so far.
     public var summary = RunSummary(outcome: .completed)
     /// The test with the best score so far.
     public var best: TrainingEvent.Evaluation?
@@ -45,7 +45,7 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
         return counts.allSatisfy { (0...(1 << 53)).contains($0) } && epochStepsDone <= epochSteps
     }
 
-    /// What is to be said of a loss that has grown beyond all measure; nil for nothing, or where it was said before.
+    /// The message about a loss that has grown beyond all measure; nil for nothing, or where it was said before.
     ///
     /// - Parameter loss: The loss before a step; the first finite one is what the others are measured by.
     mutating func growth(of loss: Double, step: Int) -> String? {

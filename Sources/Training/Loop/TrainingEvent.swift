@@ -20,7 +20,7 @@ public enum TrainingEvent: Sendable {
     /// The run ends.
     case runEnd(RunSummary)
 
-    /// What a run is about.
+    /// The facts of a run.
     public struct RunStart: Sendable, Hashable, Codable {
         /// The name of the problem.
         public var problem: String
@@ -32,7 +32,7 @@ public enum TrainingEvent: Sendable {
         public var trainingExamples: Int
         /// The number of test examples.
         public var testExamples: Int
-        /// What the error of a test's score is called; nil where there is none.
+        /// The name of the error in a test's score; nil for none.
         public var errorName: String?
         /// The number of steps that were done before, where the run continues from a checkpoint.
         public var resumedSteps: Int?
@@ -56,7 +56,7 @@ public enum TrainingEvent: Sendable {
         public var libtorch: String
     }
 
-    /// What an epoch is about.
+    /// The facts of an epoch.
     public struct EpochStart: Sendable, Hashable, Codable {
         /// The epoch, from 1.
         public var epoch: Int
@@ -66,7 +66,7 @@ public enum TrainingEvent: Sendable {
         public var resumedSteps: Int?
     }
 
-    /// What one step did.
+    /// The result of one step.
     public struct StepResult: Sendable, Hashable, Codable {
         /// The epoch, from 1.
         public var epoch: Int
@@ -82,25 +82,25 @@ public enum TrainingEvent: Sendable {
         public var momentum: Double
         /// The damping used; nil for methods without.
         public var damping: Double?
-        /// What the clipping multiplied the update by; nil for methods without.
+        /// The factor of the update by clipping; nil for methods without.
         public var clipping: Double?
         /// The number of layers whose inverses were refreshed.
         public var refreshedInverses: Int
-        /// What the optimiser has to say to the user; nil for nothing.
+        /// The optimiser's messages to the user; nil for none.
         public var messages: [String]?
-        /// What the optimiser's guards did; nil for nothing.
+        /// The interventions of the guards; nil for none.
         public var guards: [GuardEvent]?
         /// The time taken, the making of the batch included, in seconds.
         public var seconds: Double
-        /// What only some methods know of a step; nil for the others.
+        /// Details that only some methods know; nil for the others.
         public var details: Details?
 
         /// Whether the guards rejected the step: the parameters are as before it.
         public var isRejected: Bool { guards?.contains { $0.kind == .stepRejected } == true }
 
-        /// What second-order methods know of a step; what a step did not compute is nil.
+        /// Details that second-order methods know; what a step did not compute is nil.
         public struct Details: Sendable, Hashable, Codable {
-            /// What damped the newest inverses.
+            /// The damping of the newest inverses.
             public var preconditionerDamping: Double?
             /// ½ η ‖θ‖², which the objective has besides the loss.
             public var regularization: Double?
@@ -155,7 +155,7 @@ public enum TrainingEvent: Sendable {
         public var seconds: Double
     }
 
-    /// What was written of a run.
+    /// The result of writing a checkpoint.
     public struct CheckpointResult: Sendable, Hashable, Codable {
         /// The number of steps done so far.
         public var steps: Int
@@ -167,7 +167,7 @@ public enum TrainingEvent: Sendable {
         public var seconds: Double
     }
 
-    /// What an epoch did.
+    /// The result of an epoch.
     public struct EpochResult: Sendable, Hashable, Codable {
         /// The epoch, from 1.
         public var epoch: Int

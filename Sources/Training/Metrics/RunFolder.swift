@@ -87,7 +87,7 @@ public struct RunFolder {
         }
     }
 
-    /// What the system says of a file that could not be written.
+    /// The system's reason why a file could not be written.
     static func reason(_ error: any Error) -> String {
         let error = error as NSError
         if error.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(error.code))) }

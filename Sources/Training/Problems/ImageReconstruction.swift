@@ -3,8 +3,8 @@ public import KFAC
 public import Torch
 public import TorchNN
 
-/// A network that reproduces images from few numbers: pixels as probabilities, with the Bernoulli likelihood summed over
-/// them.
+/// A network that reproduces images from few numbers: pixels as probabilities, with the Bernoulli likelihood summed
+/// over them.
 ///
 /// With ``/TorchNN/Autoencoder`` it is the benchmark of Martens & Grosse 2015, section 13.
 public struct ImageReconstruction: Problem {

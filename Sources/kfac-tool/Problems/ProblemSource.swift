@@ -36,10 +36,10 @@ struct ProblemSource {
         }
     }
 
-    /// What the data is called; nil where it is part of the problem.
+    /// The name of the data; nil if it is part of the problem.
     var dataset: String? { if case .images(let task, _) = data { task.name } else { nil } }
 
-    /// What is done to pixels; nil where there are none.
+    /// The normalisation of pixels; nil if there are none.
     var normalization: Normalization? { if case .images(_, let normalization) = data { normalization } else { nil } }
 
     /// The number of training examples.

@@ -151,7 +151,7 @@ struct KFACOptions: ParsableArguments {
             "--minimum-damping must be at most --damping; the minimum is \(minimum) and the damping \(initial).")
     }
 
-    /// What the options come to.
+    /// The values of the options.
     func chosen(_ defaults: KFACDefaults) -> [ChosenOption] {
         [
             ChosenOption("--step-rule", stepRule, default: defaults.rule),

@@ -100,7 +100,7 @@ struct OptimizerOptions: ParsableArguments {
         }
     }
 
-    /// What the options come to on a problem.
+    /// The values of the options on a problem.
     func chosen(on problem: ProblemName) -> [ChosenOption] {
         let isRescaled = optimizer == .kfac && (kfac.stepRule ?? KFACDefaults(problem).rule) == .quadraticModel
         let rate = optimizer == .kfac ? KFACDefaults(problem).learningRate : problem.learningRate(of: optimizer)

@@ -12,7 +12,7 @@ struct ResumePoint {
     let checkpoint: Checkpoint?
     /// Whether `config.json` is lost, and the options are those that the checkpoint tells.
     let isConfigurationLost: Bool
-    /// What the user should know of it.
+    /// Notes for the user.
     let notes: [String]
 
     private struct Settings: Decodable { let arguments: [String] }

@@ -90,7 +90,7 @@ struct RunOptions: ParsableArguments {
     /// The options that say how long the run is.
     static let lengthOptions = ["--epochs", "--steps"]
 
-    /// What the options come to on a problem, but for the length of the run.
+    /// The values of the options on a problem, but for the length of the run.
     func chosen(on problem: ProblemName) -> [ChosenOption] {
         [
             ChosenOption("--batch-size", batchSize, default: problem.batchSize),

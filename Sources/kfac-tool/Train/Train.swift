@@ -166,7 +166,7 @@ struct Train: ParsableCommand {
     }
 }
 
-/// What `config.json` says.
+/// The content of `config.json`.
 private struct Settings: Encodable {
     var version = KFACTool.version
     let arguments: [String]
@@ -215,13 +215,14 @@ private struct Settings: Encodable {
         libtorch = Runtime.version
     }
 
-    /// What may differ between a run and its resumption: the machine, and the length with the schedules over it.
+    /// The settings that may differ between a run and its resumption: the machine, and the length with the schedules
+    /// over it.
     func changeable() throws -> Set<String> {
         let schedules = try compared().keys.filter { $0.hasPrefix("optimizer.") && $0.hasSuffix(".steps") }
         return Set(["version", "threads", "libtorch", "epochs", "steps"] + schedules)
     }
 
-    /// What a checkpoint is compared by.
+    /// The settings by which a checkpoint is compared.
     func compared() throws -> [String: String] {
         try CheckpointSettings.flattened(self).filter { !$0.key.hasPrefix("arguments") }
     }

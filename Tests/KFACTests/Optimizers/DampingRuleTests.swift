@@ -59,7 +59,8 @@ import Torch
         #expect(Set(dampings).count == 3)
     }
 
-    /// The approximate curvature of a linear layer is the exact one, so that both predictions are the same for each rule.
+    /// The approximate curvature of a linear layer is the exact one, so that both predictions are the same for each
+    /// rule.
     @Test(arguments: [StepRule.fixed(learningRate: 0.3), .momentumOfGradients(learningRate: 0.3, momentum: 0)])
     func predictions(rule: StepRule) throws {
         func change(_ prediction: LevenbergMarquardt.Prediction, countsDamping: Bool) throws -> Double {

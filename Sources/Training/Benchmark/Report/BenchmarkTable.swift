@@ -12,7 +12,7 @@ struct BenchmarkTable {
     /// Creates a table for cases with these names.
     init(names: [String]) { nameWidth = (names.map(\.count) + [4]).max()! }
 
-    /// What the numbers mean.
+    /// The meaning of the numbers.
     static let legend = [
         "ms: wall clock, the median of the rounds; CPU ms: all threads; GFLOP: the least that are needed;",
         "bound: the share of max(flops/peak, bytes/bandwidth) that is reached; plain/: the time of patches and a general",

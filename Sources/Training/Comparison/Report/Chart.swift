@@ -22,13 +22,14 @@ struct Chart {
         var y: Double
     }
 
-    /// What it shows, in a sentence for those who cannot see it.
+    /// Its content, in a sentence for those who cannot see it.
     var title: String
     var xName: String
     var yName: String
     var curves: [Curve]
     var marks: [Mark] = []
-    /// Whether the numbers along the bottom may have a logarithmic scale; otherwise theirs is linear and begins at zero.
+    /// Whether the numbers along the bottom may have a logarithmic scale; otherwise theirs is linear and begins at
+    /// zero.
     var fitsHorizontalScale = false
     /// Whether curves that leave upwards are followed, however far: what they are about is to grow.
     var followsRises = false

@@ -3,7 +3,7 @@ import Torch
 
 /// The folder of a comparison: its plan, the records of its runs, its report.
 ///
-/// What is there need not be done again.
+/// A run that is there need not be repeated.
 ///
 /// ```
 /// plan.json                     what is to be done
@@ -17,7 +17,7 @@ import Torch
 public final class ComparisonFolder {
     /// Where it is.
     public let path: String
-    /// What is to be done.
+    /// The plan.
     public let plan: ComparisonPlan
     /// Whether there was a comparison before.
     public let isContinued: Bool
