@@ -92,7 +92,7 @@ public class FirstOrderOptimizer: Optimizer {
         } catch let rejection as StepRejection {
             report = try watch.reject(rejection, guards)
         } catch {
-            // What was to be told has not been.
+            // The messages have not been reported.
             self.roles = roles
             throw error
         }

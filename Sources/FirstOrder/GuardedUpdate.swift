@@ -11,7 +11,7 @@ extension GradientRule {
     ) throws {
         guard guards.isOn else { return try update(gradients, step: step, report: &report) }
         let moved = gradients.reached.map { parameters[$0.index] }
-        // What single precision does not have, tensors cannot even be multiplied by.
+        // Tensors cannot be multiplied by numbers that single precision lacks.
         guard moved.allSatisfy({ abs(learningRate(step)) <= $0.tensor.dtype.greatestRoot }) else {
             throw StepRejection(reason: .updateNotFinite(layers: moved.map(\.name)), report: report)
         }

@@ -1,6 +1,6 @@
 import Torch
 
-// What counts in a Kronecker product: positions that contribute nothing to Σ a aᵀ ⊗ g gᵀ are not there. They count
+// Counting in a Kronecker product: positions that contribute nothing to Σ a aᵀ ⊗ g gᵀ are left out. They count
 // neither in A, nor in G, nor in the number of locations.
 
 /// The inputs and output gradients of a layer of vectors, of the positions that count.

@@ -171,7 +171,7 @@ public final class CurvatureProducts {
     /// - Parameter gradients: Differentiable gradients with respect to ``passTargets``; others are left alone.
     func adopt(_ gradients: [Tensor?]) {
         let cotangents = gradients.dropFirst(targets.count)
-        // What is constant at an output cannot be differentiated with respect to.
+        // A constant cannot be differentiated with respect to.
         guard cotangents.allSatisfy({ $0?.requiresGradient ?? false }) else { return }
         pass = TransposedPass(cotangents: cotangents.map { $0! }, gradients: Array(gradients.prefix(targets.count)))
     }

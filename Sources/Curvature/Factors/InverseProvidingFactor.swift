@@ -201,7 +201,7 @@ extension InverseProvidingFactor {
     }
 }
 
-// What is computed from the current statistics.
+// Computed from the current statistics.
 extension InverseProvidingFactor {
     /// The eigenvalues of C, ascending and raised to the floor, and the eigenvectors as columns.
     ///

@@ -67,7 +67,7 @@ extension LayerCollection {
         if let link = choices.linked.first(where: { $0.contains(names[0]) }) {
             chosen = link.approximation
         } else {
-            // What is known of no use, and not chosen, is generic by itself.
+            // A parameter without a known use or choice is generic by itself.
             let byName = choices.choice(for: names[0]).flatMap { choice in
                 plan.kind != .bias || choice.name == names[0] || choice.approximation.isForBiases
                     ? choice.approximation : nil

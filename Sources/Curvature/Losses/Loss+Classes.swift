@@ -45,7 +45,7 @@ extension Loss {
         }
         let kept = ignored.map { Self.kept(targets, ignoring: $0, mask: mask) } ?? mask
         guard [kept, weights].allSatisfy({ $0 == nil || targets.shape.starts(with: $0!.shape) }) else {
-            // What is wrong with them is said there.
+            // Their faults are reported there.
             self.init(distribution, targets: targets, mask: kept, weights: weights)
             return
         }
@@ -70,7 +70,7 @@ extension Loss {
     /// The mask without the positions whose target is to be ignored.
     private static func kept(_ targets: Tensor, ignoring ignored: Int, mask: Tensor?) -> Tensor {
         let kept = targets .!= Double(ignored)
-        // What does not fit is found where masks are looked at.
+        // A misfit is found where masks are checked.
         if let mask, mask.dtype != .bool || !targets.shape.starts(with: mask.shape) { return mask }
         return mask.map { kept .& $0.alignedToFirstAxes(of: kept) } ?? kept
     }

@@ -20,7 +20,7 @@ enum MachineMemory {
             let kind = RLIMIT_AS
         #endif
         guard getrlimit(kind, &limit) == 0 else { return nil }
-        // What is unlimited is the greatest number.
+        // Unlimited is the greatest number.
         return Int(clamping: limit.rlim_cur)
     }
 

@@ -119,7 +119,7 @@ extension SymmetricOperator {
     public var isFinite: Bool {
         let sums = parts.map { $0.sum().to(.float64) }
         guard let first = sums.first else { return true }
-        // What is infinite or NaN stays so in the sum.
+        // An infinite or NaN element stays so in the sum.
         return sums.dropFirst().reduce(first, +).scalar.isFinite
     }
 

@@ -147,7 +147,7 @@ extension KFACOptimizer {
         let change = try report.time(.evaluation) {
             var sum = 0.0
             for (part, before) in losses.enumerated() {
-                // What a closure differentiates inside must be recorded here, too.
+                // A closure may differentiate inside, which must be recorded here, too.
                 let after = try withGradients { LossRecord(try run(.part(part))) }
                 sum += after.change(since: before)
             }

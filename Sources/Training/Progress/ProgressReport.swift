@@ -46,7 +46,7 @@ public final class ProgressReport: EventSink {
         case .evaluation(let evaluation):
             self.evaluation = evaluation
             estimate.note(evaluation)
-            // What comes at the end of an epoch is told with it.
+            // A test at the end of an epoch is reported with it.
             if let start, start.epochs == nil || stepsInEpoch < epoch.steps {
                 tell([Text.evaluation(evaluation, of: start)])
             }

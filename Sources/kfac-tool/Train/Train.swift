@@ -50,7 +50,7 @@ struct Train: ParsableCommand {
     static let resumableStatus: Int32 = 75
 
     func validate() throws {
-        // What is given with --resume joins the run's own options first.
+        // Options given with --resume join the run's own options first.
         guard checkpointOptions.resume == nil else { return }
         let problem = problemOptions.problem
         try (problemOptions.misplaced + optimizerOptions.misplaced(on: problem)).refuse()
@@ -139,7 +139,7 @@ struct Train: ParsableCommand {
         in place: OwnedFolder, _ settings: Settings, from point: ResumePoint?, _ plan: CheckpointPlan?
     ) throws -> RunFolder {
         guard let point else { return try RunFolder(place, settings: settings) }
-        // What the run did is not dropped before it can be done again.
+        // Metrics are not dropped before they can be written again.
         try plan?.folder.prepare()
         return try RunFolder(
             resuming: place, keptByteCount: point.checkpoint?.manifest.progress.metricsByteCount ?? 0,

@@ -57,7 +57,7 @@ struct BenchmarkTable {
 
     /// The form that was taken, and why.
     private func why(_ result: BenchmarkResult) -> [String] {
-        // What is computed stands in the case's name.
+        // The case's name says what is computed.
         guard let reason = result.reason else { return [] }
         return wrapped((reason.split(separator: ": ").last.map(String.init) ?? reason).components(separatedBy: ", "))
     }

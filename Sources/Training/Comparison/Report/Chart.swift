@@ -43,7 +43,7 @@ struct Chart {
         let frame = Self.frame
         func x(_ number: Double) -> Double { frame.left + (frame.right - frame.left) * xScale.place(number) }
         func y(_ number: Double) -> Double {
-            // What is infinite lies a little outside, where it is cut off.
+            // An infinite value lies a little outside, where it is cut off.
             let place = min(1.2, max(-0.2, yScale.place(number)))
             return frame.bottom - (frame.bottom - frame.top) * place
         }
