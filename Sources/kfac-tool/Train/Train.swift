@@ -11,7 +11,7 @@ struct Train: ParsableCommand {
         abstract: "Train a network on one of the built-in problems.",
         discussion: """
             The problems:
-              fashion-mnist-cnn          three 3x3 convolutions and a linear layer tell the classes apart
+              fashion-mnist-cnn          three 3x3 convolutions and a linear layer classify the images
               fashion-mnist-autoencoder  784-1000-500-250-30 and back: Martens & Grosse 2015
               fashion-mnist-rows         a recurrent network of 128 tanh units reads an image row by row
               resnet20                   a residual network of 20 layers on CIFAR-10, or on synthetic images
@@ -26,9 +26,9 @@ struct Train: ParsableCommand {
             progress, with a checkpoint and the exit status 75; a second Ctrl-C or SIGTERM at once. A resumed run \
             ends in the same bits as one that was never stopped.
 
-            With --resume, --epochs or --steps make a run longer, a finished one too, or shorter. Its learning rate goes \
-            on as in a run of that length: a constant one stays, one that falls to zero over the run does so over \
-            the new length.
+            With --resume, --epochs or --steps make a run longer, a finished one too, or shorter. Its learning rate \
+            continues as in a run of that length: a constant one stays, one that falls to zero over the run does so \
+            over the new length.
 
             Examples:
               kfac train
