@@ -1,5 +1,5 @@
-import Foundation
 import FirstOrder
+import Foundation
 import KFAC
 import TestSupport
 import Testing
