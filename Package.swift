@@ -50,6 +50,11 @@ let package = Package(
         // libtorch behind a plain C interface.
         .target(
             name: "CTorch",
+            // They are parts of `operators.cpp`.
+            exclude: [
+                "autograd.cpp", "indexing.cpp", "inner_product.cpp", "linalg.cpp", "math.cpp", "memory.cpp", "nn.cpp",
+                "random.cpp", "runtime.cpp", "tensor.cpp",
+            ],
             cxxSettings: libtorchHeaders + [
                 .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
                 // The products in it would take most of the tests' time.
@@ -90,9 +95,14 @@ let package = Package(
             swiftSettings: swiftSettings),
         // What is fuzzed: by the tests for a while, and by the package in `Fuzz` for long.
         .target(
-            name: "FuzzTargets", dependencies: ["Training", "KFAC", "FirstOrder", "Datasets", "TorchNN", "Torch"],
+            name: "FuzzTargets",
+            dependencies: [
+                "Training", "KFAC", "FirstOrder", "Optimization", "Curvature", "Datasets", "TorchNN", "Torch", "Checksums",
+            ],
             path: "Fuzz/Sources/Targets", swiftSettings: swiftSettings),
-        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets", "kfac-tool", "Training", argumentParser],
+            swiftSettings: swiftSettings),
         .testTarget(name: "TorchTests", dependencies: ["Torch", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TorchNNTests", dependencies: ["TorchNN", "TestSupport"], resources: [.copy("Golden")],
@@ -114,3 +124,18 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx20
 )
+
+// The program of `Fuzz/run`, only where that builds it: its `main` is libFuzzer's, which Swift's toolchain for Linux
+// brings along.
+if Context.environment["KFAC_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "FuzzTargets", "Training", "KFAC", "Datasets", "TorchNN", "Torch", "Checksums", argumentParser,
+            ],
+            path: "Fuzz/Sources/Program",
+            // The sources of the command are linked in there: a program cannot be a part of another one.
+            exclude: ["Tool/KFACTool+Main.swift"],
+            swiftSettings: swiftSettings + [.define("FUZZ_PROGRAM"), .unsafeFlags(["-parse-as-library"])]))
+}

@@ -121,7 +121,7 @@ using namespace ct;
 kt_status kt_assemble_blocks(
     kt_tensor target, kt_tensor results, int64_t channels, int64_t kernel_count, const kt_block_term *terms,
     size_t term_count, double beta, double alpha) {
-    return guarded([&] {
+    return writing(target, [&] {
         auto matrix = borrow(target), values = borrow(results);
         auto n = channels * kernel_count;
         TORCH_CHECK(

@@ -12,5 +12,6 @@
 #include <ATen/ops/linalg_solve.h>
 #include <ATen/ops/linalg_solve_triangular.h>
 #include <ATen/ops/linalg_svd.h>
+#include <ATen/ops/matmul.h>
 
 #endif

@@ -4,9 +4,5 @@
 
 #pragma GCC system_header
 #include <ATen/Dispatch.h>
-#include <ATen/ops/cholesky_solve.h>
-#include <ATen/ops/diagonal.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 
 #endif

@@ -2,6 +2,7 @@
 #include "aten_autograd.h"
 #include "support.h"
 
+#include <algorithm>
 #include <typeindex>
 #include <unordered_map>
 #include <unordered_set>
@@ -22,10 +23,10 @@ static bool is_view(const torch::autograd::Node &node) {
     return views.contains(typeid(node));
 }
 
-bool kt_requires_grad(kt_tensor tensor) { return borrow(tensor).requires_grad(); }
+bool kt_requires_grad(kt_tensor tensor) { return borrow_real(tensor).requires_grad(); }
 
 kt_status kt_set_requires_grad(kt_tensor tensor, bool requires_grad) {
-    return guarded([&] { borrow(tensor).requires_grad_(requires_grad); });
+    return guarded([&] { borrow_real(tensor).requires_grad_(requires_grad); });
 }
 
 kt_status kt_detach(kt_tensor tensor, kt_tensor *out) {
@@ -40,6 +41,11 @@ kt_status kt_gradients(
     const kt_tensor *inputs, size_t input_count, bool keep_graph, bool create_graph,
     kt_tensor *gradients) {
     return guarded([&] {
+        if (imagines()) {
+            for (size_t i = 0; i < input_count; ++i)
+                gradients[i] = give(borrow(inputs[i]).detach().requires_grad_(create_graph));
+            return;
+        }
         auto weights =
             output_gradients ? borrow_all(output_gradients, output_count) : std::vector<at::Tensor>();
         auto results = torch::autograd::grad(
@@ -57,6 +63,7 @@ kt_status kt_matrix_leaf(kt_tensor matrix, kt_tensor *out, bool *transposed) {
     return guarded([&] {
         *out = nullptr;
         *transposed = false;
+        if (imagines()) return;
         auto view = borrow(matrix);
         if (view.dim() != 2) return;
         if (view.is_leaf()) {
@@ -79,6 +86,8 @@ kt_status kt_graph_uses(
     const kt_tensor *outputs, size_t output_count, const kt_tensor *tensors, size_t tensor_count, int64_t *counts) {
     using torch::autograd::Node;
     return guarded([&] {
+        std::fill_n(counts, tensor_count, 0);
+        if (imagines()) return;
         // What an operation takes in is known by the node that made it and the number of the result there.
         std::unordered_map<const Node *, std::vector<int64_t>> uses;
         std::vector<const Node *> open;
@@ -109,7 +118,6 @@ kt_status kt_graph_uses(
             for (const auto &next : node->next_edges()) use(next);
         }
         for (size_t i = 0; i < tensor_count; ++i) {
-            counts[i] = 0;
             auto tensor = borrow(tensors[i]);
             if (!tensor.requires_grad()) continue;
             auto own = edge(tensor);

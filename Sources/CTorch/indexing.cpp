@@ -65,11 +65,23 @@ kt_status kt_triu(kt_tensor x, int64_t diagonal, kt_tensor *out) {
 }
 
 kt_status kt_flip(kt_tensor x, const int64_t *axes, size_t count, kt_tensor *out) {
-    return guarded([&] { *out = give(at::flip(borrow(x), list(axes, count))); });
+    return guarded([&] {
+        auto tensor = borrow(x);
+        *out = give(imagines() ? tensor.clone() : at::flip(tensor, list(axes, count)));
+    });
 }
 
 kt_status kt_index_select(kt_tensor x, int64_t axis, kt_tensor indices, kt_tensor *out) {
-    return guarded([&] { *out = give(at::index_select(borrow(x), axis, borrow(indices))); });
+    return guarded([&] {
+        auto tensor = borrow(x), positions = borrow(indices);
+        if (imagines()) {
+            auto shape = tensor.sizes().vec();
+            shape.at(axis < 0 ? axis + tensor.dim() : axis) = positions.numel();
+            *out = give(imagined(shape, tensor.scalar_type(), {tensor}));
+            return;
+        }
+        *out = give(at::index_select(tensor, axis, positions));
+    });
 }
 
 kt_status kt_index_add(kt_tensor x, int64_t axis, kt_tensor indices, kt_tensor source, kt_tensor *out) {
@@ -85,11 +97,19 @@ kt_status kt_one_hot(kt_tensor indices, int64_t classes, kt_tensor *out) {
 }
 
 kt_status kt_nonzero(kt_tensor x, kt_tensor *out) {
-    return guarded([&] { *out = give(at::nonzero(at::flatten(borrow(x))).squeeze(1)); });
+    return guarded([&] {
+        auto tensor = borrow(x);
+        // Without numbers, each may be one.
+        *out = give(
+            imagines() ? imagined({tensor.numel()}, at::kLong) : at::nonzero(at::flatten(tensor)).squeeze(1));
+    });
 }
 
 kt_status kt_bincount(kt_tensor indices, int64_t minimum_length, kt_tensor *out) {
-    return guarded([&] { *out = give(at::bincount(borrow(indices), {}, minimum_length)); });
+    return guarded([&] {
+        auto numbers = borrow(indices);
+        *out = give(imagines() ? imagined({minimum_length}, at::kLong) : at::bincount(numbers, {}, minimum_length));
+    });
 }
 
 kt_status kt_pad(kt_tensor x, const int64_t *padding, size_t count, double value, kt_tensor *out) {

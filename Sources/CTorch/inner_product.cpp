@@ -48,8 +48,12 @@ static double shared_inner_product(const float *a, const float *b, int64_t count
 kt_status kt_inner_product(kt_tensor a, kt_tensor b, kt_tensor *out) {
     return guarded([&] {
         auto x = borrow(a).detach(), y = borrow(b).detach();
+        if (imagines()) {
+            *out = give(imagined({}, at::kDouble));
+            return;
+        }
         if (!x.is_cpu() || !y.is_cpu() || x.scalar_type() != at::kFloat || y.scalar_type() != at::kFloat) {
-            *out = give(at::matmul(x.to(at::kDouble).reshape(-1), y.to(at::kDouble).reshape(-1)));
+            *out = give(x.to(at::kDouble).reshape(-1).matmul(y.to(at::kDouble).reshape(-1)));
             return;
         }
         // In which order the elements lie in memory does not matter, as long as both have the same.

@@ -78,9 +78,9 @@ template <class T> void multiply_triangle(const T *triangle, int64_t n, T *out) 
 
 template <class T> void damped_inverse(const at::Tensor &matrix, double damping, at::Tensor &out) {
     auto groups = matrix.size(0), n = matrix.size(1);
-    auto factor = at::empty(matrix.sizes(), out.options()).copy_(matrix);
-    if (damping != 0) at::diagonal(factor, 0, 1, 2).add_(damping);
-    auto inverse = at::zeros(matrix.sizes(), out.options());
+    auto factor = empty(matrix.sizes(), out.options()).copy_(matrix);
+    if (damping != 0) factor.diagonal(0, 1, 2).add_(damping);
+    auto inverse = zeros(matrix.sizes(), out.options());
     std::vector<int64_t> failures(groups);
     T *factors = factor.mutable_data_ptr<T>(), *inverses = inverse.mutable_data_ptr<T>();
     T *results = out.mutable_data_ptr<T>();
@@ -130,8 +130,12 @@ using namespace ct;
 kt_status kt_damped_inverse(kt_tensor matrix, double damping, kt_tensor *out) {
     return guarded([&] {
         auto source = borrow(matrix);
+        if (imagines()) {
+            *out = give(source.clone());
+            return;
+        }
         auto batch = source.dim() == 2 ? source.unsqueeze(0) : source;
-        auto result = at::empty(batch.sizes(), source.options());
+        auto result = empty(batch.sizes(), source.options());
         AT_DISPATCH_FLOATING_TYPES(
             source.scalar_type(), "damped inverse", [&] { damped_inverse<scalar_t>(batch, damping, result); });
         *out = give(source.dim() == 2 ? result.squeeze(0) : result);
@@ -141,8 +145,12 @@ kt_status kt_damped_inverse(kt_tensor matrix, double damping, kt_tensor *out) {
 kt_status kt_damped_cholesky(kt_tensor matrix, double damping, kt_tensor *out) {
     return guarded([&] {
         auto source = borrow(matrix);
-        auto factor = at::empty(source.sizes(), source.options()).copy_(source);
-        if (damping != 0) at::diagonal(factor).add_(damping);
+        if (imagines()) {
+            *out = give(source.clone());
+            return;
+        }
+        auto factor = empty(source.sizes(), source.options()).copy_(source);
+        if (damping != 0) factor.diagonal().add_(damping);
         AT_DISPATCH_FLOATING_TYPES(source.scalar_type(), "damped Cholesky factor", [&] {
             auto failure = factorize(factor.mutable_data_ptr<scalar_t>(), factor.size(0));
             TORCH_CHECK_LINALG(
@@ -155,12 +163,16 @@ kt_status kt_damped_cholesky(kt_tensor matrix, double damping, kt_tensor *out) {
 kt_status kt_cholesky_solve(kt_tensor right, kt_tensor factor, kt_tensor *out) {
     return guarded([&] {
         auto b = borrow(right), lower = borrow(factor);
+        if (imagines()) {
+            *out = give(lower.matmul(b));
+            return;
+        }
         bool is_simple = has_gemm() && b.dim() == 2 && lower.dim() == 2 && lower.is_contiguous() && b.device().is_cpu()
             && lower.device().is_cpu() && lower.size(0) == lower.size(1) && lower.size(0) == b.size(0)
             && b.numel() > 0 && b.scalar_type() == lower.scalar_type() && at::isFloatingType(b.scalar_type())
             && !b.requires_grad() && !lower.requires_grad();
         if (!is_simple) {
-            *out = give(at::cholesky_solve(b, lower));
+            *out = give(b.cholesky_solve(lower));
             return;
         }
         bool are_rows = b.t().is_contiguous() && !b.is_contiguous();

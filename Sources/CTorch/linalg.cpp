@@ -9,7 +9,10 @@ kt_status kt_cholesky(kt_tensor matrix, kt_tensor *out) {
 }
 
 kt_status kt_cholesky_inverse(kt_tensor factor, kt_tensor *out) {
-    return guarded([&] { *out = give(at::cholesky_inverse(borrow(factor))); });
+    return guarded([&] {
+        auto lower = borrow(factor);
+        *out = give(imagines() ? lower.clone() : at::cholesky_inverse(lower));
+    });
 }
 
 kt_status kt_solve(kt_tensor matrix, kt_tensor right, kt_tensor *out) {
@@ -17,7 +20,10 @@ kt_status kt_solve(kt_tensor matrix, kt_tensor right, kt_tensor *out) {
 }
 
 kt_status kt_solve_triangular(kt_tensor matrix, kt_tensor right, bool upper, kt_tensor *out) {
-    return guarded([&] { *out = give(at::linalg_solve_triangular(borrow(matrix), borrow(right), upper)); });
+    return guarded([&] {
+        auto triangle = borrow(matrix), b = borrow(right);
+        *out = give(imagines() ? at::matmul(triangle, b) : at::linalg_solve_triangular(triangle, b, upper));
+    });
 }
 
 kt_status kt_inverse(kt_tensor matrix, kt_tensor *out) {

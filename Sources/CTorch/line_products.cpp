@@ -211,8 +211,8 @@ void by_shares(const LineProducts<T> &plan, const Images<T> &source, int64_t bat
     auto at_a_time = std::min(
         plan.images_in(std::max<int64_t>((512 << 10) / int64_t(sizeof(T)), 2 * sum_count)), quotient_up(batch, threads));
     auto chunks = quotient_up(batch, at_a_time), shares = std::min(threads, chunks);
-    auto sums = at::zeros({shares, sum_count}, options);
-    auto packed = at::zeros({shares, plan.packed_count(at_a_time)}, options);
+    auto sums = zeros({shares, sum_count}, options);
+    auto packed = zeros({shares, plan.packed_count(at_a_time)}, options);
     T *sum_start = sums.template mutable_data_ptr<T>(), *packed_start = packed.template mutable_data_ptr<T>();
     for_each_task(shares, [&](int64_t share) {
         auto memory = packed_start + share * packed.size(1);
@@ -248,7 +248,7 @@ void by_products(const LineProducts<T> &plan, const Images<T> &source, int64_t b
     std::stable_sort(tasks.begin(), tasks.end(), [&](const Task &a, const Task &b) { return lines(a) > lines(b); });
     // What the threads share should stay in the cache that they share.
     auto at_a_time = std::min(batch, plan.images_in((16 << 20) / int64_t(sizeof(T))));
-    auto packed = at::zeros({plan.packed_count(at_a_time)}, options);
+    auto packed = zeros({plan.packed_count(at_a_time)}, options);
     auto memory = packed.template mutable_data_ptr<T>();
     for (int64_t first = 0; first < batch; first += at_a_time) {
         auto count = std::min(at_a_time, batch - first);
@@ -326,7 +326,7 @@ kt_status kt_product_rate(int64_t rows, int64_t columns, int64_t depth, double *
 kt_status kt_line_products(
     kt_tensor images, int64_t groups, const kt_line_layout *layout, const kt_line_product *products,
     size_t product_count, kt_tensor out, int64_t register_bytes) {
-    return guarded([&] {
+    return writing(out, [&] {
         auto source = borrow(images), target = borrow(out);
         TORCH_CHECK(
             source.dim() >= 2 && target.dim() == 2 && target.size(0) == groups && groups > 0

@@ -12,7 +12,6 @@ using namespace ct;
         return guarded([&] { *out = give(at::name(borrow(x))); }); \
     }
 KT_UNARY(neg)
-KT_UNARY(abs)
 KT_UNARY(sign)
 KT_UNARY(exp)
 KT_UNARY(log)
@@ -28,12 +27,22 @@ KT_UNARY(floor)
 KT_UNARY(round)
 KT_UNARY(tanh)
 KT_UNARY(sigmoid)
-KT_UNARY(relu)
 KT_UNARY(gelu)
 KT_UNARY(silu)
 KT_UNARY(softplus)
-KT_UNARY(logical_not)
-KT_UNARY(isfinite)
+
+// Those that libtorch does not know the shapes of, beside others with the same.
+#define KT_UNARY_LIKE(name, shape) \
+    kt_status kt_##name(kt_tensor operand, kt_tensor *out) { \
+        return guarded([&] { \
+            auto x = borrow(operand); \
+            *out = give(imagines() ? shape : at::name(x)); \
+        }); \
+    }
+KT_UNARY_LIKE(abs, at::neg(x))
+KT_UNARY_LIKE(relu, at::clamp_min(x, 0))
+KT_UNARY_LIKE(logical_not, at::eq(x, x))
+KT_UNARY_LIKE(isfinite, at::eq(x, x))
 
 #define KT_BINARY(name) \
     kt_status kt_##name(kt_tensor a, kt_tensor b, kt_tensor *out) { \
@@ -52,8 +61,16 @@ KT_BINARY(lt)
 KT_BINARY(le)
 KT_BINARY(gt)
 KT_BINARY(ge)
-KT_BINARY(logical_and)
-KT_BINARY(logical_or)
+
+#define KT_LOGICAL(name) \
+    kt_status kt_##name(kt_tensor a, kt_tensor b, kt_tensor *out) { \
+        return guarded([&] { \
+            auto x = borrow(a), y = borrow(b); \
+            *out = give(imagines() ? at::eq(x, y) : at::name(x, y)); \
+        }); \
+    }
+KT_LOGICAL(logical_and)
+KT_LOGICAL(logical_or)
 
 #define KT_SCALAR(name) \
     kt_status kt_##name##_scalar(kt_tensor x, double value, kt_tensor *out) { \
@@ -79,16 +96,23 @@ kt_status kt_div_scalar(kt_tensor x, double value, kt_tensor *out) {
 }
 
 kt_status kt_where(kt_tensor condition, kt_tensor a, kt_tensor b, kt_tensor *out) {
-    return guarded([&] { *out = give(at::where(borrow(condition), borrow(a), borrow(b))); });
+    return guarded([&] {
+        auto chosen = borrow(condition), x = borrow(a), y = borrow(b);
+        *out = give(imagines() ? at::add(at::add(x, y), chosen) : at::where(chosen, x, y));
+    });
 }
 
 /// Runs `body` with a tensor that it writes.
-template <class Body> static kt_status in_place(kt_tensor target, Body &&body) {
-    return guarded([&] {
-        auto tensor = borrow(target);
-        check_destination(tensor);
-        body(tensor);
-    });
+template <class Body>
+static kt_status in_place(kt_tensor target, Body &&body, const char *operation = __builtin_FUNCTION()) {
+    return writing(
+        target,
+        [&] {
+            auto tensor = borrow(target);
+            check_destination(tensor);
+            body(tensor);
+        },
+        operation);
 }
 
 kt_status kt_add_in_place(kt_tensor target, kt_tensor source, double alpha) {
@@ -143,10 +167,13 @@ static at::DimVector axes_or_all(const at::Tensor &x, const int64_t *axes, size_
     }
 KT_REDUCTION(sum, at::sum(tensor, over, keep))
 KT_REDUCTION(mean, at::mean(tensor, over, keep))
-KT_REDUCTION(var, at::var(tensor, at::OptionalIntArrayRef(over), std::optional<at::Scalar>(0), keep))
+KT_REDUCTION(
+    var,
+    imagines() ? at::mean(tensor, over, keep)
+               : at::var(tensor, at::OptionalIntArrayRef(over), std::optional<at::Scalar>(0), keep))
 KT_REDUCTION(amax, at::amax(tensor, over, keep))
 KT_REDUCTION(amin, at::amin(tensor, over, keep))
-KT_REDUCTION(logsumexp, at::logsumexp(tensor, over, keep))
+KT_REDUCTION(logsumexp, imagines() ? at::amax(tensor, over, keep) : at::logsumexp(tensor, over, keep))
 
 kt_status kt_greatest_magnitude(kt_tensor x, kt_tensor *out) {
     return guarded([&] {
@@ -176,7 +203,12 @@ kt_status kt_argsort(kt_tensor x, int64_t axis, bool descending, kt_tensor *out)
 }
 
 kt_status kt_matmul(kt_tensor a, kt_tensor b, kt_tensor *out) {
-    return guarded([&] { *out = give(at::matmul(borrow(a), borrow(b))); });
+    return guarded([&] {
+        auto x = borrow(a), y = borrow(b);
+        // Libtorch does not know the shape of an inner product.
+        bool is_inner = imagines() && x.dim() == 1 && y.dim() == 1;
+        *out = give(is_inner ? imagined({}, x.scalar_type(), {x, y}) : at::matmul(x, y));
+    });
 }
 
 kt_status kt_addmm(kt_tensor c, kt_tensor a, kt_tensor b, double beta, double alpha, kt_tensor *out) {

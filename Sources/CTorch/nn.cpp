@@ -9,13 +9,31 @@ kt_status kt_linear(kt_tensor input, kt_tensor weight, kt_tensor bias, kt_tensor
     return guarded([&] { *out = give(at::linear(borrow(input), borrow(weight), borrow_optional(bias))); });
 }
 
+/// The positions along an axis that a window of a kernel's extent takes.
+static int64_t positions(int64_t extent, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
+    return (extent + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
 kt_status kt_convolution(
     kt_tensor input, kt_tensor weight, kt_tensor bias, size_t spatial_rank, const int64_t *stride,
     const int64_t *padding, const int64_t *dilation, bool transposed, const int64_t *output_padding, int64_t groups,
     kt_tensor *out) {
     return guarded([&] {
+        auto x = borrow(input), w = borrow(weight);
+        if (imagines()) {
+            std::vector<int64_t> shape{x.size(0), transposed ? w.size(1) * groups : w.size(0)};
+            for (size_t i = 0; i < spatial_rank; ++i) {
+                auto extent = x.size(2 + i), kernel = w.size(2 + i);
+                shape.push_back(
+                    transposed ? (extent - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel - 1)
+                            + output_padding[i] + 1
+                               : positions(extent, kernel, stride[i], padding[i], dilation[i]));
+            }
+            *out = give(imagined(shape, x.scalar_type(), {x, w}));
+            return;
+        }
         *out = give(at::convolution(
-            borrow(input), borrow(weight), borrow_optional(bias), list(stride, spatial_rank),
+            x, w, borrow_optional(bias), list(stride, spatial_rank),
             list(padding, spatial_rank), list(dilation, spatial_rank), transposed, list(output_padding, spatial_rank),
             groups));
     });
@@ -25,7 +43,16 @@ kt_status kt_im2col(
     kt_tensor input, const int64_t kernel[2], const int64_t dilation[2], const int64_t padding[2],
     const int64_t stride[2], kt_tensor *out) {
     return guarded([&] {
-        *out = give(at::im2col(borrow(input), list(kernel, 2), list(dilation, 2), list(padding, 2), list(stride, 2)));
+        auto x = borrow(input);
+        if (imagines()) {
+            auto count = [&](int64_t i) {
+                return positions(x.size(2 + i), kernel[i], stride[i], padding[i], dilation[i]);
+            };
+            *out = give(imagined(
+                {x.size(0), x.size(1) * kernel[0] * kernel[1], count(0) * count(1)}, x.scalar_type(), {x}));
+            return;
+        }
+        *out = give(at::im2col(x, list(kernel, 2), list(dilation, 2), list(padding, 2), list(stride, 2)));
     });
 }
 
@@ -48,6 +75,10 @@ kt_status kt_batch_norm(
     double momentum, double epsilon, kt_tensor *out) {
     return guarded([&] {
         auto x = borrow(input);
+        if (imagines()) {
+            *out = give(x.clone());
+            return;
+        }
         auto mean = borrow_optional(running_mean), variance = borrow_optional(running_variance);
         if (training) {
             for (const auto &statistics : {mean, variance}) {
@@ -63,10 +94,21 @@ kt_status kt_batch_norm(
 
 kt_status kt_layer_norm(kt_tensor input, const int64_t *shape, size_t rank, double epsilon, kt_tensor *out) {
     return guarded([&] {
-        *out = give(at::layer_norm(borrow(input), list(shape, rank), std::nullopt, std::nullopt, epsilon));
+        auto x = borrow(input);
+        *out = give(
+            imagines() ? x.clone() : at::layer_norm(x, list(shape, rank), std::nullopt, std::nullopt, epsilon));
     });
 }
 
 kt_status kt_embedding(kt_tensor weight, kt_tensor indices, kt_tensor *out) {
-    return guarded([&] { *out = give(at::embedding(borrow(weight), borrow(indices))); });
+    return guarded([&] {
+        auto w = borrow(weight), positions = borrow(indices);
+        if (imagines()) {
+            auto shape = positions.sizes().vec();
+            shape.push_back(w.size(1));
+            *out = give(imagined(shape, w.scalar_type(), {w}));
+            return;
+        }
+        *out = give(at::embedding(w, positions));
+    });
 }

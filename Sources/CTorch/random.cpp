@@ -89,11 +89,12 @@ void kt_generator_release(kt_generator generator) {
 }
 
 kt_status kt_generator_state(kt_generator generator, kt_tensor *out) {
-    return guarded([&] { *out = give(borrow_generator(generator).get_state()); });
+    return guarded([&] { *out = give(imagines() ? imagined({sizeof(CPUState)}, at::kByte) : borrow_generator(generator).get_state()); });
 }
 
 kt_status kt_generator_set_state(kt_generator generator, kt_tensor state) {
     return guarded([&] {
+        if (imagines()) return;
         auto target = borrow_generator(generator);
         if (target.device().is_cpu()) check_cpu_state(borrow(state));
         target.set_state(borrow(state));
@@ -105,6 +106,10 @@ kt_status kt_uniform(
     kt_tensor *out) {
     return guarded([&] {
         auto source = borrow_generator(generator);
+        if (imagines()) {
+            *out = give(imagined(list(shape, rank), scalar_type(dtype)));
+            return;
+        }
         *out = give(at::empty(list(shape, rank), options(source, dtype)).uniform_(low, high, source));
     });
 }
@@ -114,6 +119,10 @@ kt_status kt_normal(
     kt_tensor *out) {
     return guarded([&] {
         auto source = borrow_generator(generator);
+        if (imagines()) {
+            *out = give(imagined(list(shape, rank), scalar_type(dtype)));
+            return;
+        }
         *out = give(at::empty(list(shape, rank), options(source, dtype)).normal_(mean, deviation, source));
     });
 }
@@ -122,6 +131,10 @@ kt_status kt_random_integers(
     kt_generator generator, const int64_t *shape, size_t rank, int64_t low, int64_t high, kt_tensor *out) {
     return guarded([&] {
         auto source = borrow_generator(generator);
+        if (imagines()) {
+            *out = give(imagined(list(shape, rank), at::kLong));
+            return;
+        }
         *out = give(at::randint(low, high, list(shape, rank), source, options(source, KT_INT64)));
     });
 }
@@ -129,17 +142,30 @@ kt_status kt_random_integers(
 kt_status kt_permutation(kt_generator generator, int64_t count, kt_tensor *out) {
     return guarded([&] {
         auto source = borrow_generator(generator);
+        if (imagines()) {
+            *out = give(imagined({count}, at::kLong));
+            return;
+        }
         *out = give(at::randperm(count, source, options(source, KT_INT64)));
     });
 }
 
 kt_status kt_bernoulli(kt_generator generator, kt_tensor probabilities, kt_tensor *out) {
-    return guarded([&] { *out = give(at::bernoulli(borrow(probabilities).detach(), borrow_generator(generator))); });
+    return guarded([&] {
+        auto p = borrow(probabilities).detach();
+        *out = give(imagines() ? p : at::bernoulli(p, borrow_generator(generator)));
+    });
 }
 
 kt_status kt_multinomial(kt_generator generator, kt_tensor probabilities, int64_t draws, kt_tensor *out) {
     return guarded([&] {
-        *out = give(
-            at::multinomial(borrow(probabilities), draws, /*replacement=*/true, borrow_generator(generator)));
+        auto p = borrow(probabilities);
+        if (imagines()) {
+            auto shape = p.sizes().vec();
+            shape.back() = draws;
+            *out = give(imagined(shape, at::kLong));
+            return;
+        }
+        *out = give(at::multinomial(p, draws, /*replacement=*/true, borrow_generator(generator)));
     });
 }

@@ -123,7 +123,7 @@ void by_tiles(
     const Target<T> &target, const Vectors<T> &vectors, const PanelKernel<T> &kernel, const at::TensorOptions &options) {
     Panels<T> panels(kernel, vectors.n);
     auto count = panels.count, width = panels.width, depth = vectors.count();
-    auto memory = at::empty({count * depth * width}, options);
+    auto memory = empty({count * depth * width}, options);
     auto start = memory.template mutable_data_ptr<T>();
     if (vectors.are_rows()) {
         // A vector's part of each panel in turn: what is read lies in one piece.
@@ -148,7 +148,7 @@ void by_tiles(
         // The last rows, which are the longest, first.
         int64_t row = sides - 1, column = task;
         for (; column > row; --row) column -= row + 1;
-        auto sums = at::zeros({step, step}, options);
+        auto sums = zeros({step, step}, options);
         auto out = sums.template mutable_data_ptr<T>();
         auto last_row = std::min(count, (row + 1) * side), last_column = std::min(count, (column + 1) * side);
         for (int64_t first = 0; first < depth; first += depth_at_a_time) {
@@ -176,7 +176,7 @@ void by_shares(
     auto count = panels.count, width = panels.width, tile = width * width, tiles = count * (count + 1) / 2;
     auto at_a_time = std::clamp<int64_t>((256 << 10) / int64_t(sizeof(T)) / (count * width), 64, 2048);
     auto chunks = quotient_up(vectors.count(), at_a_time), shares = std::min(task_threads(), chunks);
-    auto sums = at::zeros({shares, tiles * tile}, options), packed = at::empty({shares, count * at_a_time * width}, options);
+    auto sums = zeros({shares, tiles * tile}, options), packed = empty({shares, count * at_a_time * width}, options);
     T *start = sums.template mutable_data_ptr<T>(), *memory = packed.template mutable_data_ptr<T>();
     // Which share sums up what does not depend on time: the same result every time.
     for_each_task(shares, [&](int64_t share) {
@@ -226,8 +226,8 @@ template <class T> void by_shares(const Target<T> &target, const Vectors<T> &vec
     auto at_a_time = std::clamp<int64_t>((512 << 10) / int64_t(sizeof(T)) / n, std::min<int64_t>(256, count), count);
     auto chunks = quotient_up(count, at_a_time);
     auto shares = std::min(task_threads(), chunks);
-    auto sums = at::zeros({shares, n, n}, options);
-    auto packed = at::empty({vectors.are_rows() ? 0 : shares, at_a_time * n}, options);
+    auto sums = zeros({shares, n, n}, options);
+    auto packed = empty({vectors.are_rows() ? 0 : shares, at_a_time * n}, options);
     auto parts = lower_tiles(n, strip_height(n), 1024);
     T *start = sums.template mutable_data_ptr<T>(), *memory = packed.template mutable_data_ptr<T>();
     // Which share sums up what does not depend on time: the same result every time.
@@ -294,7 +294,7 @@ void symmetric_product(at::Tensor &target, const at::Tensor &vectors, T beta, T 
 using namespace ct;
 
 kt_status kt_symmetric_product(kt_tensor target, kt_tensor vectors, double beta, double alpha, int64_t register_bytes) {
-    return guarded([&] {
+    return writing(target, [&] {
         auto matrix = borrow(target), source = borrow(vectors);
         TORCH_CHECK(
             matrix.dim() == 3 && source.dim() == 3 && matrix.size(1) == matrix.size(2)

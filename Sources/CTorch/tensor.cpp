@@ -20,6 +20,9 @@ kt_status fail(kt_status status, const char *message) noexcept {
     return status;
 }
 
+at::Tensor empty(at::IntArrayRef shape, const at::TensorOptions &options) { return at::empty(shape, options); }
+at::Tensor zeros(at::IntArrayRef shape, const at::TensorOptions &options) { return at::zeros(shape, options); }
+
 at::ScalarType scalar_type(kt_dtype dtype) {
     switch (dtype) {
     case KT_FLOAT32: return at::kFloat;
@@ -40,7 +43,10 @@ c10::DeviceIndex device_index(kt_device device) {
 }
 
 c10::Device device(kt_device device) {
-    return device.type == KT_CUDA ? c10::Device(c10::kCUDA, device_index(device)) : c10::Device(c10::kCPU);
+    auto result = device.type == KT_CUDA ? c10::Device(c10::kCUDA, device_index(device)) : c10::Device(c10::kCPU);
+    if (!imagines()) return result;
+    if (result.is_cuda()) memory_state.scope->device = result;
+    return c10::Device(c10::kMeta);
 }
 
 /// The least element of a type and the first number beyond its greatest one.
@@ -77,28 +83,28 @@ void kt_release(kt_tensor tensor) {
         reinterpret_cast<c10::TensorImpl *>(tensor));
 }
 
-int64_t kt_rank(kt_tensor tensor) { return borrow(tensor).dim(); }
-int64_t kt_count(kt_tensor tensor) { return borrow(tensor).numel(); }
-bool kt_is_contiguous(kt_tensor tensor) { return borrow(tensor).is_contiguous(); }
-bool kt_shares_memory(kt_tensor a, kt_tensor b) { return share_memory(borrow(a), borrow(b)); }
-const void *kt_memory(kt_tensor tensor) { return borrow(tensor).storage().unsafeGetStorageImpl(); }
+int64_t kt_rank(kt_tensor tensor) { return borrow_real(tensor).dim(); }
+int64_t kt_count(kt_tensor tensor) { return borrow_real(tensor).numel(); }
+bool kt_is_contiguous(kt_tensor tensor) { return borrow_real(tensor).is_contiguous(); }
+bool kt_shares_memory(kt_tensor a, kt_tensor b) { return share_memory(borrow_real(a), borrow_real(b)); }
+const void *kt_memory(kt_tensor tensor) { return borrow_real(tensor).storage().unsafeGetStorageImpl(); }
 
 kt_status kt_overlap(kt_tensor a, kt_tensor b, bool *out) {
-    return guarded([&] { *out = overlap(borrow(a), borrow(b)); });
+    return guarded([&] { *out = !imagines() && overlap(borrow(a), borrow(b)); });
 }
 
 void kt_shape(kt_tensor tensor, int64_t *shape) {
-    auto sizes = borrow(tensor).sizes();
+    auto sizes = borrow_real(tensor).sizes();
     std::copy(sizes.begin(), sizes.end(), shape);
 }
 
 void kt_strides(kt_tensor tensor, int64_t *strides) {
-    auto values = borrow(tensor).strides();
+    auto values = borrow_real(tensor).strides();
     std::copy(values.begin(), values.end(), strides);
 }
 
 kt_dtype kt_get_dtype(kt_tensor tensor) {
-    switch (borrow(tensor).scalar_type()) {
+    switch (borrow_real(tensor).scalar_type()) {
     case at::kFloat: return KT_FLOAT32;
     case at::kDouble: return KT_FLOAT64;
     case at::kLong: return KT_INT64;
@@ -110,14 +116,16 @@ kt_dtype kt_get_dtype(kt_tensor tensor) {
 }
 
 kt_device kt_get_device(kt_tensor tensor) {
-    auto where = borrow(tensor).device();
+    auto where = borrow_real(tensor).device();
+    // What has no memory lies where the numbers would have.
+    if (where.is_meta() && memory_state.scope) where = memory_state.scope->device;
     return where.is_cuda() ? kt_device{KT_CUDA, where.index()} : kt_device{KT_CPU, 0};
 }
 
 kt_status kt_from_bytes(const void *bytes, kt_dtype dtype, const int64_t *shape, size_t rank, kt_tensor *out) {
     return guarded([&] {
         auto result = at::empty(list(shape, rank), options(dtype, {KT_CPU, 0}));
-        if (result.nbytes() > 0) std::memcpy(result.mutable_data_ptr(), bytes, result.nbytes());
+        if (result.nbytes() > 0 && !imagines()) std::memcpy(result.mutable_data_ptr(), bytes, result.nbytes());
         // Any byte may come from outside, but a truth value is 0 or 1.
         if (dtype == KT_BOOL) result = result.view(at::kByte).ne(0);
         *out = give(result);
@@ -144,9 +152,28 @@ kt_status kt_eye(int64_t size, kt_dtype dtype, kt_device where, kt_tensor *out) 
     return guarded([&] { *out = give(at::eye(size, options(dtype, where))); });
 }
 
+/// Ones of a tensor's type: numbers that can be divided by, and that no loop goes on for.
+static void write_ones(const at::Tensor &tensor, void *bytes, size_t capacity) {
+    auto fill = [&](auto one) {
+        for (size_t place = 0; place + sizeof(one) <= capacity; place += sizeof(one))
+            std::memcpy(static_cast<char *>(bytes) + place, &one, sizeof(one));
+    };
+    switch (tensor.scalar_type()) {
+    case at::kFloat: return fill(1.0f);
+    case at::kDouble: return fill(1.0);
+    // Positions and counts: the first of any.
+    case at::kLong: return fill(int64_t(0));
+    case at::kInt: return fill(int32_t(0));
+    case at::kBool: return fill(true);
+    default: std::memset(bytes, 0, capacity);
+    }
+}
+
 kt_status kt_to_bytes(kt_tensor tensor, void *bytes, size_t capacity) {
     return guarded([&] {
-        auto source = borrow(tensor).detach().to(at::kCPU).contiguous();
+        auto operand = borrow(tensor);
+        if (imagines()) return write_ones(operand, bytes, capacity);
+        auto source = operand.detach().to(at::kCPU).contiguous();
         TORCH_CHECK(source.nbytes() == capacity, "holds ", source.nbytes(), " bytes, not ", capacity);
         if (capacity > 0) std::memcpy(bytes, source.const_data_ptr(), capacity);
     });
@@ -169,7 +196,7 @@ kt_status kt_clone(kt_tensor tensor, kt_tensor *out) {
 }
 
 kt_status kt_assign(kt_tensor target, kt_tensor source) {
-    return guarded([&] {
+    return writing(target, [&] {
         auto tensor = borrow(target);
         check_destination(tensor);
         tensor.copy_(apart_elementwise(tensor, borrow(source)));
@@ -177,7 +204,7 @@ kt_status kt_assign(kt_tensor target, kt_tensor source) {
 }
 
 kt_status kt_fill(kt_tensor target, double value) {
-    return guarded([&] {
+    return writing(target, [&] {
         auto tensor = borrow(target);
         check_destination(tensor);
         tensor.fill_(scalar_like(tensor, value));

@@ -47,7 +47,11 @@ public class FirstOrderOptimizer: Optimizer {
 
     @discardableResult
     public func step(_ loss: () throws -> Loss) throws -> StepReport {
-        try gate.run("\(type(of: self)).step") { try guardedStep { try attemptStep(loss) } }
+        try gate.run("\(type(of: self)).step") {
+            try checkingMemory(ofStep: stepCount, remedies: [.smallerBatch], restore: replacePoint()) {
+                try guardedStep { try attemptStep(loss) }
+            }
+        }
     }
 
     /// Does one step with gradients that were computed elsewhere, such as preconditioned ones.
@@ -69,17 +73,28 @@ public class FirstOrderOptimizer: Optimizer {
                     + "shapes \(shapes)")
         }
         return try gate.run("\(type(of: self)).step", recordsGradients: false) {
-            try guardedStep {
-                var report = StepReport(
-                    step: stepCount, lossTensor: Tensor(loss), learningRate: rule.learningRate(stepCount),
-                    momentum: rule.momentum)
-                var all = [Tensor?](repeating: nil, count: parameters.count)
-                for (index, gradient) in zip(active, gradients) where parameters[index].tensor.requiresGradient {
-                    all[index] = gradient?.detached()
+            try checkingMemory(ofStep: stepCount, remedies: [.smallerBatch], restore: replacePoint()) {
+                try guardedStep {
+                    var report = StepReport(
+                        step: stepCount, lossTensor: Tensor(loss), learningRate: rule.learningRate(stepCount),
+                        momentum: rule.momentum)
+                    var all = [Tensor?](repeating: nil, count: parameters.count)
+                    for (index, gradient) in zip(active, gradients) where parameters[index].tensor.requiresGradient {
+                        all[index] = gradient?.detached()
+                    }
+                    try update(by: all, loss: nil, &report)
+                    return report
                 }
-                try update(by: all, loss: nil, &report)
-                return report
             }
+        }
+    }
+
+    /// What puts back all that a step replaces; not what it writes in place.
+    private func replacePoint() -> () -> Void {
+        let (stepCount, watch, roles, restoreRule) = (stepCount, watch, roles, rule.replacePoint())
+        return { [self] in
+            (self.stepCount, self.watch, self.roles) = (stepCount, watch, roles)
+            restoreRule()
         }
     }
 
@@ -101,6 +116,10 @@ public class FirstOrderOptimizer: Optimizer {
     }
 
     public func state() -> Snapshot {
+        gate.run("\(type(of: self)).state", recordsGradients: false) { currentState() }
+    }
+
+    private func currentState() -> Snapshot {
         var snapshot = Snapshot()
         snapshot.set("stepCount", stepCount)
         snapshot.set("guards", watch.state)
@@ -109,6 +128,10 @@ public class FirstOrderOptimizer: Optimizer {
     }
 
     public func load(_ state: Snapshot) throws(SnapshotError) {
+        try gate.run("\(type(of: self)).load", recordsGradients: false) { () throws(SnapshotError) in try take(state) }
+    }
+
+    private func take(_ state: Snapshot) throws(SnapshotError) {
         let reader = SnapshotReader(state, of: "the optimizer")
         reader.integer("stepCount") { self.stepCount = $0 }
         reader.guardState("guards") { self.watch.state = $0 }
@@ -132,6 +155,7 @@ public class FirstOrderOptimizer: Optimizer {
         report.messages = roles.update(parameters) { moved.contains($0.tensor.id) }
         try withoutGradients {
             try requireFinite(gradients, loss, report)
+            try MemoryFault.check()
             try rule.update(gradients, of: parameters, step: stepCount, report: &report, guards: guards)
         }
     }

@@ -19,15 +19,20 @@ extension GradientRule {
         let restore = isBounded(atStep: step) ? nil : restorePoint()
         let values = moved.map(\.tensor)
         let copies = restore.map { _ in values.map { $0.detached().copy() } }
-        do { try update(gradients, step: step, report: &report) } catch {
+        try MemoryFault.check()
+        func putBack() {
+            for (value, copy) in zip(values, copies ?? []) { value.assign(copy) }
+            restore?()
+        }
+        do {
+            guard restore != nil else { return try update(gradients, step: step, report: &report) }
+            try restoringWithoutMemory(putBack) { try update(gradients, step: step, report: &report) }
+        } catch let error as OptimizerError {
             guard let reason = RejectionReason(error) else { throw error }
             throw StepRejection(reason: reason, report: report)
         }
-        guard let restore, let copies, let names = unusable(values.map { $0.detached() }, of: moved) else {
-            return
-        }
-        for (value, copy) in zip(values, copies) { value.assign(copy) }
-        restore()
+        guard let names = unusable(values.map { $0.detached() }, of: moved) else { return }
+        putBack()
         throw StepRejection(reason: .updateNotFinite(layers: names), report: report)
     }
 }

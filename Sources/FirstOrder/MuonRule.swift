@@ -108,6 +108,14 @@ extension MuonRule {
         adam.restore(from: reader.under("adam"))
     }
 
+    func replacePoint() -> () -> Void {
+        let (memory, restoreAdam) = (memory, adam.replacePoint())
+        return { [self] in
+            self.memory = memory
+            restoreAdam()
+        }
+    }
+
     func restorePoint() -> () -> Void {
         let (memory, restore, restoreAdam) = (memory, memory.restorePoint(), adam.restorePoint())
         return { [self] in

@@ -84,6 +84,8 @@ extension RememberingRule {
 
     func restore(from reader: SnapshotReader) { memory.restore(from: reader) { self.memory = $0 } }
 
+    func replacePoint() -> () -> Void { { [self, memory] in self.memory = memory } }
+
     func restorePoint() -> () -> Void {
         let (memory, restore) = (memory, memory.restorePoint())
         return { [self] in

@@ -15,6 +15,12 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case noCurvature([String])
     /// Choices for layers name what is not there.
     case unknownNames([String])
+    /// There was not enough memory for an operation of the step; what makes it need less.
+    ///
+    /// The parameters are as before, unless ``/Torch/MemoryFault/hasWritten`` says that some had been moved. Running
+    /// averages and what a method remembers may have taken the batch in for some layers: to go on as if the step had
+    /// not been, load a state and the parameters.
+    case memoryRanOut(step: Int, fault: MemoryFault, remedies: [MemoryRemedy])
     /// A factor could not be inverted.
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)
     /// The quadratic model has no finite minimum.
@@ -46,6 +52,10 @@ public enum OptimizerError: Error, CustomStringConvertible {
         case .unknownNames(let names):
             "no parameter has a name that is or begins with \(names.joined(separator: ", ")): choices for layers need "
                 + "names of the model's parameters or of what contains them"
+        case .memoryRanOut(let step, let fault, let remedies):
+            "there is not enough memory for step \(step): \(fault)"
+                + (fault.hasWritten ? ", after some parameters had been moved: go on from a checkpoint, and " : "; ")
+                + remedies.map(\.description).joined(separator: ", ")
         case .inversionFailed(let layer, let step, let error):
             "the curvature of \(layer) could not be inverted at step \(step): \(error); raise the damping"
         case .quadraticModelFailed(let step):

@@ -49,7 +49,7 @@ extension Schedule {
             (0...1).contains(factor) ? [from, from * factor] : [from, factor > 1 ? from * .infinity : .nan]
         case .inverseSquareRoot(let from, _): [from]
         case .piecewise(let from, let changes): [from] + changes.map(\.value)
-        case .warmUp(let steps, let rest): (steps > 0 ? [rest(0) / Double(steps + 1)] : []) + rest.extremes
+        case .warmUp(let steps, let rest): (steps > 0 ? [rest(0) / (Double(steps) + 1)] : []) + rest.extremes
         }
     }
 }

@@ -55,7 +55,8 @@ public enum Schedule: Sendable, Hashable, Codable, ExpressibleByFloatLiteral, Ex
         case .inverseSquareRoot(let from, let steps): from / (1 + Double(step) / Double(max(1, steps))).squareRoot()
         case .piecewise(let from, let changes): changes.last { $0.step <= step }?.value ?? from
         case .warmUp(let steps, let rest):
-            step < steps ? rest(0) * Double(step + 1) / Double(steps + 1) : rest(step - steps)
+            step < steps
+                ? rest(0) * (Double(step) + 1) / (Double(steps) + 1) : rest(steps < 0 ? step : step - steps)
         }
     }
 

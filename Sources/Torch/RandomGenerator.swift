@@ -59,7 +59,8 @@ public struct RandomGenerator: @unchecked Sendable {
     public mutating func uniform(
         _ shape: [Int], in range: Range<Double> = 0..<1, dtype: DType = .float32
     ) -> Tensor {
-        draw("uniform") { generator, output in
+        Tensor.requireCount(shape, "uniform")
+        return draw("uniform") { generator, output in
             shape.withInt64 {
                 kt_uniform(generator, $0, $1, range.lowerBound, range.upperBound, dtype.code, output)
             }
@@ -70,14 +71,16 @@ public struct RandomGenerator: @unchecked Sendable {
     public mutating func normal(
         _ shape: [Int], mean: Double = 0, standardDeviation: Double = 1, dtype: DType = .float32
     ) -> Tensor {
-        draw("normal") { generator, output in
+        Tensor.requireCount(shape, "normal")
+        return draw("normal") { generator, output in
             shape.withInt64 { kt_normal(generator, $0, $1, mean, standardDeviation, dtype.code, output) }
         }
     }
 
     /// Draws integers uniformly from a range, as int64.
     public mutating func integers(_ shape: [Int], in range: Range<Int>) -> Tensor {
-        draw("integers") { generator, output in
+        Tensor.requireCount(shape, "integers")
+        return draw("integers") { generator, output in
             shape.withInt64 {
                 kt_random_integers(generator, $0, $1, Int64(range.lowerBound), Int64(range.upperBound), output)
             }

@@ -1,7 +1,6 @@
 import ArgumentParser
 
 /// The command `kfac`.
-@main
 struct KFACTool: ParsableCommand {
     static let version = "0.1.0"
 
@@ -10,11 +9,6 @@ struct KFACTool: ParsableCommand {
         abstract: "Train neural networks with Kronecker-factored curvature (K-FAC).",
         version: version,
         subcommands: [Train.self, Compare.self, Bench.self])
-
-    static func main() {
-        StandardStreams.open()
-        main(nil)
-    }
 }
 
 /// Why a command could not be carried out, in one sentence for the user.

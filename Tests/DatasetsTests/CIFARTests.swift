@@ -26,7 +26,7 @@ import Torch
     static let faults: [(bytes: [UInt8], message: String)] = [
         ([], "FILE is empty: a file of CIFAR-10 holds records of 3073 bytes: get the file anew"),
         (
-            cifarBytes(labels: [1, 2]).dropLast(),
+            Array(cifarBytes(labels: [1, 2]).dropLast()),
             "FILE has 6145 bytes, which is no multiple of the 3073 of a record of CIFAR-10: get the binary version of "
                 + "the data set, or the file anew if it is cut off"
         ),
@@ -44,7 +44,7 @@ import Torch
             cifarBytes(labels: [3, 10, 2]),
             "FILE has the label 10 at position 1: labels are from 0 to 9: use a data set of 10 classes"
         ),
-    ].map { (Array($0.0), $0.1) }
+    ]
 
     @Test(arguments: faults.indices)
     func saysWhatIsWrong(index: Int) throws {

@@ -16,11 +16,13 @@ struct FuzzRun {
     }
 
     init(_ name: String) throws {
-        target = FuzzTarget.all.first { $0.name == name }!
+        let target = FuzzTarget.all.first { $0.name == name }!
         let folder = "\(Self.corpus)/\(name)"
-        inputs = try FileManager.default.contentsOfDirectory(atPath: folder).sorted().map {
+        let stored = try FileManager.default.contentsOfDirectory(atPath: folder).sorted().map {
             [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\($0)")))
         }
+        inputs = try stored + target.examples()
+        self.target = target
     }
 
     func run() throws {

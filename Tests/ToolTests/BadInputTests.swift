@@ -112,13 +112,23 @@ import Torch
     ]
 
     @Test(arguments: values.indices)
-    func badValuesAreTold(index: Int) throws {
+    func badValuesAreTold(index: Int) {
         let (arguments, message) = Self.values[index]
+        Tool.expectBadUsage(["train"] + arguments, message)
+    }
+
+    /// What the parser refuses, the command tells on the standard error, and does nothing else.
+    @Test(arguments: [
+        ["train", "--epochs", "0"], ["train", "--staleness", "0.1"], ["train", "more"],
+        ["compare", "--data", ".", "--search", "sgd"], ["bench", "--csv", "a.csv"],
+    ])
+    func refusalsAreWrittenToTheStandardError(arguments: [String]) throws {
         let before = folder.names
-        let result = try Tool.run(["train"] + arguments, in: folder)
-        #expect(result.status == 64)
+        let refusal = try #require(Tool.refusal(of: arguments))
+        let result = try Tool.run(arguments, in: folder)
+        #expect(result.status == refusal.status)
         #expect(result.output == "")
-        #expect(result.errors.split(separator: "\n").first.map(String.init) == "Error: \(message)")
+        #expect(result.errors.hasPrefix("Error: \(refusal.message)\n"))
         #expect(folder.names == before)
     }
 

@@ -83,11 +83,8 @@ import Testing
         (["--json", ""], "--json needs the path of a file; an empty text was given."),
         (["--csv", "a.csv"], "--csv is for --scaling only."),
         (["--page", "a.html"], "--page is for --scaling only."),
-    ]) func badValuesAreTold(arguments: [String], message: String) throws {
-        let result = try Tool.run(["bench"] + arguments, in: folder)
-        #expect(result.status == 64)
-        #expect(result.output == "")
-        #expect(result.errors.split(separator: "\n").first.map(String.init) == "Error: \(message)")
+    ]) func badValuesAreTold(arguments: [String], message: String) {
+        Tool.expectBadUsage(["bench"] + arguments, message)
     }
 
     @Test func anUnknownCaseIsToldWithTheKnownOnes() throws {

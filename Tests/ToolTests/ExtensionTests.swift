@@ -199,8 +199,8 @@ import Training
         #expect(result.status == 1)
         #expect(
             result.errors == """
-                Error: the checkpoint run/checkpoints is of another run: --damping is 0.01 there and 0.3 here: leave \
-                those options out, or start a new run
+                Error: the checkpoint run/checkpoints/step-00000004 is of another run: --damping is 0.01 there and 0.3 here: \
+                use the run's own options, or start a new run
 
                 """)
         #expect(try configuration("run")["epochs"] as? Int == 2)

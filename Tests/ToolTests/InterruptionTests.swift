@@ -144,8 +144,8 @@ import Testing
         #expect(result.status == 1)
         #expect(
             result.errors
-                == "Error: run/metrics.jsonl cannot be written: a line could not be added: File too large: give "
-                + "another folder for the output\n")
+                == "Error: run/metrics.jsonl cannot be written: a line could not be added: File too large: make room or "
+                + "make it writable, then resume the run from its last checkpoint, if it has one\n")
         // Whole lines only; the shorter one of the end may still have its place.
         #expect(try Metric.read(folder("run/metrics.jsonl")).count { $0.event == "step" } > 10)
     }

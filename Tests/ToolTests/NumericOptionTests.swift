@@ -22,7 +22,7 @@ import Testing
             [
                 "learning-rate", "momentum", "weight-decay", "inverse-period", "damping", "damping-interval",
                 "damping-decay", "minimum-damping", "norm-constraint", "statistics-period", "statistics-fraction",
-                "model-fraction", "staleness", "burn-in", "l2",
+                "model-fraction", "staleness", "burn-in", "dimension-limit", "l2",
             ]
         ),
         (
@@ -58,7 +58,8 @@ import Testing
         End(name: "staleness", values: ["0", "1e308"], with: ["--inverse-schedule", "when-stale"]),
         End(name: "inverse-period", values: ["1000000"], with: ["--inverse-schedule", "round-robin"]),
         End(name: "inverse-period", values: ["1000000"], with: ["--inverse-schedule", "background"]),
-        End(name: "burn-in", values: ["0", "1"]), End(name: "l2", values: ["1e308"]),
+        End(name: "burn-in", values: ["0", "1"]), End(name: "dimension-limit", values: ["1", "\(Int.max)"]),
+        End(name: "l2", values: ["1e308"]),
         End(name: "batch-size", values: ["1000000000"]), End(name: "batch-growth", values: ["1000000"]),
         End(name: "test-period", values: ["1000000000"]), End(name: "test-limit", values: ["1000000000"]),
         End(name: "average", values: ["0", "0.9999999"]), End(name: "seed", values: ["\(UInt64.max)"]),
@@ -106,16 +107,6 @@ import Testing
         #expect(try Self.names(of: command) == Set(numeric).union(Self.others[command]!))
     }
 
-    /// What is said of a command line; nil where it is understood.
-    private static func refusal(of arguments: [String]) -> (any Error)? {
-        do {
-            _ = try KFACTool.parseAsRoot(arguments)
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     @Test(arguments: groups.indices, values) func numbersOutOfBoundsAreToldInOneSentence(index: Int, value: String) {
         let (_, group, names) = Self.groups[index]
         for name in names {
@@ -160,9 +151,7 @@ import Testing
         let words = Self.sentences[index].0
         let joined = Array(words.dropLast(2)) + [words.suffix(2).joined(separator: "=")]
         for arguments in index == 0 ? [words, joined] : [words] {
-            let refusal = Self.refusal(of: arguments)
-            #expect(refusal.map { KFACTool.message(for: $0) } == Self.sentences[index].1)
-            #expect(refusal.map { KFACTool.exitCode(for: $0).rawValue } == 64)
+            Tool.expectBadUsage(arguments, Self.sentences[index].1)
         }
     }
 

@@ -86,11 +86,7 @@ import Testing
 
     @Test(arguments: refused.indices) func optionsWithoutEffectAreRefused(index: Int) {
         let (line, message) = Self.refused[index]
-        let error = #expect(throws: (any Error).self) {
-            _ = try KFACTool.parseAsRoot(line.split(separator: " ").map(String.init))
-        }
-        #expect(error.map { KFACTool.message(for: $0) } == message)
-        #expect(error.map { KFACTool.exitCode(for: $0).rawValue } == 64)
+        Tool.expectBadUsage(line.split(separator: " ").map(String.init), message)
     }
 
     /// Command lines whose options all have an effect, some by the problem's defaults.

@@ -38,7 +38,8 @@ import Testing
                 "norm-constraint",
                 "estimation", "statistics-period", "statistics-fraction", "model-fraction", "inverse-schedule",
                 "staleness",
-                "burn-in", "l2", "epochs", "steps", "batch-size", "batch-growth", "test-period", "test-limit",
+                "burn-in", "dimension-limit", "l2", "epochs", "steps", "batch-size", "batch-growth", "test-period",
+                "test-limit",
                 "average",
                 "seed", "output", "quiet", "device", "threads",
             ]
@@ -75,38 +76,23 @@ import Testing
                     default: arguments.append("--\(name)=\(value)")
                     }
                 }
-                let message = Self.message(of: arguments)
-                precondition(message != "", "nothing is said of \(arguments)")
+                precondition(
+                    Tool.refusal(of: arguments)?.message != "", "nothing is said of \(arguments)")
             }
         }
     }
 
     @Test(arguments: ["kfac.damping=1e-320:1e300", "kfac.l2=--damping=1", "x\0.y=1"])
     func whatCannotBeSearchedIsTold(search: String) throws {
-        let error = #expect(throws: (any Error).self) {
-            _ = try KFACTool.parseAsRoot(["compare", "--method", "kfac", "--search", search])
-        }
-        #expect(error.map { KFACTool.message(for: $0).hasPrefix("--search ") } == true)
-    }
-
-    /// What is said of a command line; nil where it is understood.
-    private static func message(of arguments: [String]) -> String? {
-        do {
-            _ = try KFACTool.parseAsRoot(arguments)
-            return nil
-        } catch {
-            return KFACTool.message(for: error)
-        }
+        let refusal = try #require(Tool.refusal(of: ["compare", "--method", "kfac", "--search", search]))
+        #expect(refusal.message.hasPrefix("--search "))
     }
 
     /// A text that asks for help or for another command line is no value of an option of a method.
     @Test(arguments: ["kfac.help=on", "kfac.version=on"])
     func helpIsNoOptionOfAMethod(search: String) throws {
-        let error = #expect(throws: (any Error).self) {
-            _ = try KFACTool.parseAsRoot(["compare", "--method", "kfac", "--search", search])
-        }
-        let message = error.map { KFACTool.message(for: $0) } ?? ""
-        #expect(message.hasPrefix("--search \(search): "))
-        #expect(!message.contains("\n"))
+        let refusal = try #require(Tool.refusal(of: ["compare", "--method", "kfac", "--search", search]))
+        #expect(refusal.message.hasPrefix("--search \(search): "))
+        #expect(!refusal.message.contains("\n"))
     }
 }

@@ -46,6 +46,18 @@ import Training
         try folder.write(bytes, to: file)
     }
 
+    /// A writer would be waited for without end.
+    @Test func aPipeForTheOptionsIsNotWaitedFor() throws {
+        try run(Self.points)
+        let configuration = folder("run/config.json")
+        try FileManager.default.removeItem(atPath: configuration)
+        try #require(mkfifo(configuration, 0o600) == 0)
+        let result = try resume()
+        #expect(
+            result.errors.contains(
+                "run/config.json is missing or damaged: using the options in the checkpoint"))
+    }
+
     /// As many images, the same mean, and yet other data.
     @Test(arguments: [
         ("train-labels-idx1-ubyte", 8, 9), ("t10k-labels-idx1-ubyte", 8, 9),
@@ -60,8 +72,8 @@ import Training
         let result = try resume()
         #expect(result.status == 1)
         let beginning =
-            "Error: the data of fashion-mnist-rows on \(folder.name) are not those of the checkpoint run/checkpoints: "
-            + "\(file) is \(stored) there and "
+            "Error: the data of fashion-mnist-rows on \(folder.name) are not those of the checkpoint "
+            + "run/checkpoints/step-00000003: \(file) is \(stored) there and "
         #expect(result.errors.hasPrefix(beginning), "\(result.errors)")
         #expect(result.errors.hasSuffix(" here: resume with the original data, or start a new run\n"))
         try swap(first, second, in: file)
@@ -134,8 +146,8 @@ import Training
         try FileManager.default.removeItem(atPath: folder("run/checkpoints/step-00000006"))
         chmod(folder("run/checkpoints"), 0o555)
         try expectRefusal(
-            "the checkpoint run/checkpoints cannot be written: Permission denied: the last one stands; make room, then "
-                + "resume from it")
+            "the checkpoint run/checkpoints cannot be written: Permission denied: the last one stands; make room or "
+                + "make it writable, then resume from it")
         chmod(folder("run/checkpoints"), 0o755)
         #expect(try resume().status == 0)
     }
@@ -184,5 +196,62 @@ import Training
         // The same file is the same, however it is named.
         let again = try resume(["--initial-weights", "w.safetensors"])
         #expect(again.status == 0, "\(again.errors)")
+    }
+
+    /// What the newest checkpoints of the earlier continuation say is not taken for the run's.
+    @Test func anOlderCheckpointIsGoneOnFromForGood() throws {
+        try run(Self.points + ["--checkpoint-period", "2", "--keep-checkpoints", "9"])
+        let checkpoints = folder("run/checkpoints")
+        let longer = try Tool.run(
+            ["train", "--resume", "run/checkpoints/step-00000002", "--steps", "5"], in: folder)
+        #expect(longer.status == 0, "\(longer.errors)")
+        let notes = longer.errors.split(separator: "\n")
+        #expect(notes.count == 2)
+        #expect(
+            notes.first?.hasSuffix("run/checkpoints/step-00000006.set-aside now") == true, "\(longer.errors)")
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: checkpoints).sorted() == [
+                "step-00000002", "step-00000004", "step-00000004.set-aside", "step-00000005",
+                "step-00000006.set-aside",
+            ])
+        let again = try resume()
+        #expect(again.status == 0)
+        #expect(again.lines.contains { $0.hasPrefix("completed: 2 epochs, 5 steps") }, "\(again.output)")
+    }
+
+    @Test func foldersThatAreNotTheRunsAreNamed() throws {
+        try run(Self.points + ["--checkpoint-period", "2"])
+        func refusal(_ path: String) throws -> String {
+            let result = try Tool.run(["train", "--resume", path], in: folder)
+            #expect(result.status == 1)
+            return result.errors
+        }
+        #expect(
+            try refusal("run/checkpoints/")
+                == "Error: run/checkpoints holds the checkpoints of a run: give the run's folder, or one of them\n")
+        #expect(
+            try refusal("run/config.json")
+                == "Error: run/config.json is no folder: give the folder of a run, or of a checkpoint in it\n")
+        #expect(
+            try refusal("nowhere")
+                == "Error: nowhere does not exist: give the folder of a run, or of a checkpoint in it\n")
+        try FileManager.default.createSymbolicLink(
+            atPath: folder("link"), withDestinationPath: "run/checkpoints/step-00000006")
+        let result = try Tool.run(["train", "--resume", "link"], in: folder)
+        #expect(result.status == 0, "\(result.errors)")
+    }
+
+    /// The run knows its data by what is in it.
+    @Test func dataInAFolderOfAnotherNameAreTheSame() throws {
+        try FileManager.default.createDirectory(atPath: folder("data"), withIntermediateDirectories: false)
+        try folder.writeImages(training: 30, test: 10)
+        for name in folder.names where name.hasSuffix("ubyte") {
+            try FileManager.default.moveItem(atPath: folder(name), toPath: folder("data/\(name)"))
+        }
+        try run(Self.images + ["--data", "data"])
+        try FileManager.default.moveItem(atPath: folder("data"), toPath: folder("moved"))
+        let result = try resume(["--data", "moved", "--steps", "4"])
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(try Metric.read(folder("run/metrics.jsonl")).allSatisfy { $0.problem?.hasSuffix(" on data") ?? true })
     }
 }

@@ -188,25 +188,25 @@ import Training
         try runOnce()
         let folder = CheckpointFolder(path: folder("run/checkpoints"))
         var checkpoint = try folder.readLatest().checkpoint
-        checkpoint.manifest.format = 2
+        checkpoint.manifest.format = CheckpointManifest.currentFormat + 1
         checkpoint.manifest.progress.summary.steps = 23
         try folder.write(checkpoint)
         let result = try Tool.run(["train", "--resume", "run/checkpoints/step-00000023"], in: self.folder)
         #expect(result.status == 1)
         #expect(
             result.errors == """
-                Error: the checkpoint run/checkpoints/step-00000023 has the format 2, this version reads 1: use the \
+                Error: the checkpoint run/checkpoints/step-00000023 has the format 3, this version reads 2: use the \
                 version that wrote it
 
                 """)
     }
 
     static let differences: [([String], String)] = [
-        (["--learning-rate", "0.3"], "another run: --learning-rate is 0.1 there and 0.3 here: leave"),
-        (["--seed", "3"], "another run: --seed is 0 there and 3 here: leave"),
-        (["--optimizer", "adam"], "another run: --optimizer is kfac there and adam here: leave"),
-        (["--batch-size", "10"], "another run: --batch-size is 20 there and 10 here: leave"),
-        (["--train-limit", "41"], "another run: --train-limit is 40 there and 41 here: leave"),
+        (["--learning-rate", "0.3"], "another run: --learning-rate is 0.1 there and 0.3 here: use"),
+        (["--seed", "3"], "another run: --seed is 0 there and 3 here: use"),
+        (["--optimizer", "adam"], "another run: --optimizer is kfac there and adam here: use"),
+        (["--batch-size", "10"], "another run: --batch-size is 20 there and 10 here: use"),
+        (["--train-limit", "41"], "another run: --train-limit is 40 there and 41 here: use"),
     ]
 
     @Test(arguments: differences.indices) func otherOptionsAreRefused(index: Int) throws {
@@ -216,7 +216,8 @@ import Training
         let result = try resume(options)
         #expect(result.status == 1)
         #expect(
-            result.errors.hasPrefix("Error: the checkpoint run/checkpoints is of another run: "), "\(result.errors)")
+            result.errors.hasPrefix("Error: the checkpoint run/checkpoints/step-00000024 is of another run: "),
+            "\(result.errors)")
         #expect(result.errors.contains(difference), "\(result.errors)")
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder("run/metrics.jsonl"))) == before)
     }
@@ -269,7 +270,7 @@ import Training
         #expect(
             full.errors == """
                 Error: the checkpoint run/checkpoints/step-00000021 cannot be written: File too large: the last one \
-                stands; make room, then resume from it
+                stands; make room or make it writable, then resume from it
 
                 """)
         #expect(full.lines.contains { $0.hasPrefix("failed: ") })
@@ -290,8 +291,8 @@ import Training
         #expect(result.status == 1)
         #expect(
             result.errors == """
-                Error: the checkpoint run/checkpoints/step-00000001 cannot be written: File too large: there is none before \
-                it; make room, then start the run again
+                Error: the checkpoint run/checkpoints/step-00000001 cannot be written: File too large: there is none \
+                before it; make room or make it writable, then resume the run, which begins again
 
                 """)
     }
@@ -323,7 +324,7 @@ import Training
         #expect(result.status == 1)
         #expect(
             result.errors
-                == "Error: there is no checkpoint in nothing: give the folder of a run, or of a checkpoint in it\n")
+                == "Error: nothing does not exist: give the folder of a run, or of a checkpoint in it\n")
         try runOnce()
         let output = try resume(["--output", "other"])
         #expect(output.status == 64)

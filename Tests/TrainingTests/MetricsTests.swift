@@ -107,6 +107,26 @@ import Torch
         #expect(FileManager.default.fileExists(atPath: folder("a/b/run/metrics.jsonl")))
     }
 
+    /// Lines that are added later begin where one ended, whatever happened to the file.
+    @Test(arguments: [("{}\n{}\n{}\n", 6, 6), ("{}\n{\"ev", 20, 3), ("{}\n{\"event\":1}\n", 8, 3), ("", 5, 0)])
+    func goesOnAfterAWholeLine(content: String, kept: Int, size: Int) throws {
+        let path = try folder.write(content.utf8, to: "metrics.jsonl")
+        let file = try MetricsFile(path: path, keptByteCount: kept)
+        #expect(file.byteCount == size)
+        try file.receive(.epochStart(TrainingEvent.EpochStart(epoch: 1, steps: 3)))
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        #expect(try lines.allSatisfy { try JSONSerialization.jsonObject(with: Data($0.utf8)) is [String: Any] })
+    }
+
+    /// To open a pipe would be to wait for a reader.
+    @Test func refusesAPipe() throws {
+        #expect(mkfifo(folder("metrics.jsonl"), 0o600) == 0)
+        #expect(
+            throws: RunFolderError.interrupted(
+                folder("metrics.jsonl"), reason: "it is a pipe or a device, and a regular file is needed")
+        ) { _ = try MetricsFile(path: folder("metrics.jsonl"), keptByteCount: 5) }
+    }
+
     @Test func takesAnEmptyFolder() throws {
         try FileManager.default.createDirectory(atPath: folder("run"), withIntermediateDirectories: false)
         _ = try RunFolder(path: folder("run"), settings: ["seed": 1])

@@ -2,7 +2,7 @@ import Foundation
 
 /// A parser of what others give, as a function of bytes that must come back, whatever they are.
 ///
-/// To have one more parser fuzzed, add it to ``all`` and some files to the folder of its name in `Fuzz/Corpus`.
+/// To have one more parser fuzzed, add it to ``ofLibraries`` and some files to the folder of its name in `Fuzz/Corpus`.
 public struct FuzzTarget: Sendable {
     /// What it is called, on the command line and in the corpus.
     public let name: String
@@ -14,23 +14,36 @@ public struct FuzzTarget: Sendable {
     let refusals: [any Error.Type]
     /// Brings an input that was changed back into a form that is not refused at once; done to half of them.
     let repair: (@Sendable (inout [UInt8]) -> Void)?
+    /// Makes another well-formed input out of one, where bytes that are changed at random are mostly refused at once;
+    /// done to three quarters of them.
+    let rewrite: (@Sendable (inout [UInt8], inout Chance) -> Void)?
+    /// Makes good inputs that a file in the corpus would not stay: those of the format that is written now.
+    let makeExamples: @Sendable () throws -> [[UInt8]]
     /// Feeds bytes to the parser.
     let body: @Sendable ([UInt8]) throws -> Void
 
-    init(
+    package init(
         _ name: String, executions: Int, isText: Bool = false, refusals: [any Error.Type],
-        repair: (@Sendable (inout [UInt8]) -> Void)? = nil, body: @escaping @Sendable ([UInt8]) throws -> Void
+        repair: (@Sendable (inout [UInt8]) -> Void)? = nil,
+        rewrite: (@Sendable (inout [UInt8], inout Chance) -> Void)? = nil,
+        examples: @escaping @Sendable () throws -> [[UInt8]] = { [] },
+        body: @escaping @Sendable ([UInt8]) throws -> Void
     ) {
         self.name = name
         self.executions = executions
         self.isText = isText
         self.refusals = refusals
         self.repair = repair
+        self.rewrite = rewrite
+        makeExamples = examples
         self.body = body
     }
 
-    /// All parsers.
-    public static let all: [FuzzTarget] = files + states + comparisons + [names]
+    /// All parsers of the libraries.
+    public static let ofLibraries: [FuzzTarget] = files + states + checkpoints + comparisons + [names]
+
+    /// Good inputs besides those of the corpus.
+    public func examples() throws -> [[UInt8]] { try makeExamples() }
 
     /// Feeds bytes to the parser, and tells whether it took them.
     ///
@@ -56,20 +69,20 @@ public struct FuzzFault: Error, CustomStringConvertible {
     /// In words.
     public let description: String
 
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
 /// Throws where something does not hold.
-func require(_ condition: Bool, _ description: @autoclosure () -> String) throws {
+package func require(_ condition: Bool, _ description: @autoclosure () -> String) throws {
     guard condition else { throw FuzzFault(description()) }
 }
 
 /// A file of this process's own, written anew for each input.
-final class ScratchFile: Sendable {
-    let path: String
-    let folder: String
+package final class ScratchFile: Sendable {
+    package let path: String
+    package let folder: String
 
-    init(_ name: String) {
+    package init(_ name: String) {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("kfac-fuzz-\(UUID().uuidString)").path
         path = "\(folder)/\(name)"
         let parent = URL(fileURLWithPath: path).deletingLastPathComponent()
@@ -78,7 +91,7 @@ final class ScratchFile: Sendable {
     }
 
     /// Writes the file and returns its path.
-    func callAsFunction(_ bytes: [UInt8]) throws -> String {
+    package func callAsFunction(_ bytes: [UInt8]) throws -> String {
         try Data(bytes).write(to: URL(fileURLWithPath: path))
         return path
     }

@@ -6,7 +6,8 @@ public struct Mutator {
     private let corpus: [[UInt8]]
     private let isText: Bool
     private let repair: (@Sendable (inout [UInt8]) -> Void)?
-    private var state: UInt64
+    private let rewrite: (@Sendable (inout [UInt8], inout Chance) -> Void)?
+    private var chance: Chance
 
     /// Creates a mutator.
     ///
@@ -15,12 +16,17 @@ public struct Mutator {
         self.corpus = corpus
         isText = target.isText
         repair = target.repair
-        state = seed
+        rewrite = target.rewrite
+        chance = Chance(seed: seed)
     }
 
     /// The next input.
     public mutating func next() -> [UInt8] {
         var bytes = corpus[below(corpus.count)]
+        if let rewrite, below(4) != 0 {
+            for _ in 0...[0, 0, 0, 1, 2, 5][below(6)] { rewrite(&bytes, &chance) }
+            return bytes
+        }
         // Mostly one change: more seldom get past the first check.
         for _ in 0...[0, 0, 0, 1, 2, 5][below(6)] { change(&bytes) }
         if let repair, below(2) == 0 { repair(&bytes) }
@@ -90,7 +96,8 @@ public struct Mutator {
 
     // MARK: Texts
 
-    private static let numbers = [
+    /// Numbers at the ends of what types hold, and what is none.
+    package static let numbers = [
         "0", "-1", "-0", "+1", "01", "1.5", "1e0", "1e400", "-1e400", "1e-400", "5e-324", "1.7976931348623157e308",
         "2147483648", "4294967296", "4611686018427387904", "9007199254740993", "9223372036854775807",
         "9223372036854775808", "-9223372036854775808", "18446744073709551616", "1" + String(repeating: "0", count: 400),
@@ -147,12 +154,5 @@ public struct Mutator {
         return start..<start + length
     }
 
-    /// SplitMix64 (Steele, Lea & Flood 2014).
-    private mutating func below(_ bound: Int) -> Int {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return Int((z ^ (z >> 31)) % UInt64(bound))
-    }
+    private mutating func below(_ bound: Int) -> Int { chance.below(bound) }
 }

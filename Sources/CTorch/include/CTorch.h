@@ -16,6 +16,7 @@
 #include "ct_indexing.h"
 #include "ct_linalg.h"
 #include "ct_math.h"
+#include "ct_memory.h"
 #include "ct_moments.h"
 #include "ct_nn.h"
 #include "ct_random.h"

@@ -52,8 +52,16 @@ public final class KroneckerBlock: CurvatureBlock {
         self.update = update
     }
 
+    /// Whether a product has the sides of this block's factors.
+    package func fits(_ product: KroneckerOperator) -> Bool {
+        guard groups == 1 else { return true }
+        let sides = order == .outputsFirst ? (output.dimension, input.dimension) : (input.dimension, output.dimension)
+        return (product.left.dimension, product.right.dimension) == sides
+    }
+
     public func updateStatistics(_ statistics: BlockStatistics) {
         let count = update(statistics)
+        guard !MemoryFault.hasOccurred else { return }
         locationCount.update(count, decay: statistics.decay, weight: statistics.normalizer)
     }
 

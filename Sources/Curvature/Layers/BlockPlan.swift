@@ -17,6 +17,12 @@ struct BlockPlan {
     /// Why the generic block takes the place of a better one; nil where it does not.
     var fallback: FallbackReason?
 
+    /// What later batches need not find again; nil where nothing is settled.
+    var settledAxis: SettledAxis? {
+        if fallback == .examplesNotFound { return .notFound }
+        return approximation.needsExamples && isAxisSettled ? .axis(batchAxis) : nil
+    }
+
     /// Whether two plans are the same but for the uses.
     func isAlike(_ other: BlockPlan) -> Bool {
         parameters == other.parameters && kind == other.kind && approximation == other.approximation

@@ -102,18 +102,30 @@ struct BlockPlanner {
             parameters: members, uses: own, operations: kind == .bias ? [] : operations(of: number), kind: kind,
             approximation: choice)
         guard choice.needsExamples else { return plan }
-        let stated =
-            choices.batchAxis(for: parameters[number].name)
-            ?? known.first { $0.parameters == members && $0.approximation == choice && $0.isAxisSettled }?.batchAxis
+        // By default scales and biases need them.
+        let fallback = BlockPlan(
+            parameters: members, kind: kind, approximation: .genericDiagonal, fallback: .examplesNotFound)
+        var stated = choices.batchAxis(for: parameters[number].name)
+        if stated == nil {
+            switch settledAxis(of: members) {
+            case .axis(let axis): stated = axis
+            // What a batch left open, one with another number of examples might not: the average goes on as it began.
+            case .notFound where !isExplicit: return fallback
+            default: break
+            }
+        }
         guard let axis = axes.axis(of: own, stated: stated) else {
             if isExplicit { throw CurvatureError.examplesNotFound(name(number), choice) }
-            // By default scales and biases need them.
-            return BlockPlan(
-                parameters: members, kind: kind, approximation: .genericDiagonal, fallback: .examplesNotFound)
+            return fallback
         }
         plan.batchAxis = axis
         plan.isAxisSettled = stated != nil || axes.isSettled
         return plan
+    }
+
+    /// What earlier batches settled for a layer.
+    private func settledAxis(of members: [Int]) -> SettledAxis? {
+        known.first { $0.parameters == members }?.settledAxis
     }
 
     /// The kind of a parameter, with the reason where it is ``LayerKind/other``.

@@ -18,6 +18,8 @@ public enum CurvatureError: Error, CustomStringConvertible {
     case lossNotFinite
     /// There are no statistics of any batch.
     case noStatistics
+    /// There was not enough memory for an operation.
+    case memoryRanOut(MemoryFault)
     /// The damped curvature of a layer could not be inverted.
     case inversionFailed(layer: String, LinearAlgebraError)
 
@@ -43,6 +45,9 @@ public enum CurvatureError: Error, CustomStringConvertible {
                 + "blockSize, or choose diagonal structures or first-order rules for these layers (LayerChoices)"
         case .lossNotFinite: "the loss of the batch is not finite, and says nothing about the curvature: look at the data"
         case .noStatistics: "the curvature has seen no batch: call update first"
+        case .memoryRanOut(let fault):
+            "there is not enough memory for the curvature: \(fault); make the batch smaller, or lower "
+                + "FactorSettings.dimensionLimit or blockSize"
         case .inversionFailed(let layer, let error):
             "the curvature of \(layer) could not be inverted: \(error); raise the damping"
         }

@@ -73,6 +73,13 @@ final class ExampleAxes {
     }
 }
 
+/// What is settled of a layer's axis of the examples, for all later batches.
+enum SettledAxis: Hashable {
+    case axis(Int)
+    /// It could not be found, and the layer has the generic diagonal.
+    case notFound
+}
+
 extension LayerUse {
     /// The same use with the axis of the examples first.
     func movingExamplesFirst(from axis: Int) -> LayerUse {

@@ -27,6 +27,8 @@ package struct LayerCollection {
     package internal(set) var memory: MemoryEstimate?
     /// The bytes that the blocks may take; nil where nothing is known of that, as on other devices than the CPU.
     package var memoryLimit: Int?
+    /// Is told what blocks will take before they are made.
+    package var onMemory: ((MemoryEstimate) -> Void)?
     /// Whether inverses are computed in the background, which takes more memory.
     package var isInvertedInBackground = false
 
@@ -188,6 +190,7 @@ package struct LayerCollection {
             let memory = memory(of: merged.map(\.plan))
             try memory.requireFitting(memoryLimit)
             self.memory = memory
+            onMemory?(memory)
         }
         layers = try merged.sorted { $0.plan.parameters[0] < $1.plan.parameters[0] }.map { plan, block in
             (plan, try block ?? plan.block(

@@ -1,21 +1,23 @@
 import Synchronization
 import Torch
 
-/// Lets in one step of an optimiser at a time, from one thread, and none inside of another.
+/// Lets in one step of an optimiser at a time, from one thread, and none inside of another; nor is its state copied or
+/// loaded meanwhile.
 package final class StepGate: Sendable {
     /// The thread whose step is in progress.
     private let thread = Mutex<OwnThread?>(nil)
 
     package init() {}
 
-    /// Runs a step; misuse stops the program.
+    /// Runs a step, or what there may be no step beside; misuse stops the program.
     ///
     /// - Parameters:
-    ///   - operation: The step's name, for messages: "SGD.step".
+    ///   - operation: The name, for messages: "SGD.step".
     ///   - recordsGradients: Whether the step needs operations to be recorded for differentiation.
     ///   - body: The step.
-    package func run<Result>(_ operation: String, recordsGradients: Bool = true, _ body: () throws -> Result) rethrows -> Result
-    {
+    package func run<Result, Failure: Error>(
+        _ operation: String, recordsGradients: Bool = true, _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         guard !recordsGradients || gradientsAreRecorded else {
             fatalError(
                 "\(operation): called inside of withoutGradients, where no gradients are recorded; call it outside, or "
@@ -25,7 +27,7 @@ package final class StepGate: Sendable {
             if let thread {
                 fatalError(
                     thread.isCurrent
-                        ? "\(operation): called inside of its own closure, whose step is not done yet"
+                        ? "\(operation): called inside of a step's own closure, whose step is not done yet"
                         : "\(operation): called while another thread is inside of a step; an optimizer is for one thread "
                             + "at a time")
             }

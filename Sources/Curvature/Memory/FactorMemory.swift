@@ -36,6 +36,8 @@ public struct FactorMemory: Sendable, Hashable {
     public let workBytes: Int
     /// The bytes of the running average if it were kept with all its entries.
     public let denseBytes: Int
+    /// About how many floating-point operations computing its inverse takes.
+    public let inversionOperations: Double
 
     /// - Parameters:
     ///   - isDiagonalised: Whether inverses come from eigendecompositions.
@@ -56,6 +58,8 @@ public struct FactorMemory: Sendable, Hashable {
         // A Cholesky factor and its inverse, or a copy and what LAPACK works with.
         workBytes = byteCount(shape.matrixEntries * (isDiagonalised ? 4 : 2), elementBytes)
         denseBytes = byteCount(shape.denseEntries, elementBytes)
+        // A Cholesky factorisation and the inverse of it, or an eigendecomposition.
+        inversionOperations = shape.inversionCubes * (isDiagonalised ? 9 : 1)
     }
 }
 
@@ -104,6 +108,19 @@ extension FactorShape {
         case .repeated(let channels, _, _, let isExact): return square(isExact ? dimension : channels)
         case .blocks(let layout):
             return Double(layout.groups) * (Double(layout.count) * square(layout.size) + square(layout.lastSize))
+        }
+    }
+
+    /// The sum of n³ over the matrices of n rows that are inverted.
+    fileprivate var inversionCubes: Double {
+        func cube(_ number: Int) -> Double { square(number) * Double(number) }
+        switch self {
+        case .diagonal, .unitwise: return 0
+        case .dense(let dimension, let groups): return Double(groups) * cube(dimension)
+        case .series(let dimension, _): return cube(dimension)
+        case .repeated(let channels, _, _, let isExact): return cube(isExact ? dimension : channels)
+        case .blocks(let layout):
+            return Double(layout.groups) * (Double(layout.count) * cube(layout.size) + cube(layout.lastSize))
         }
     }
 

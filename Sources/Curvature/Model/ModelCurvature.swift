@@ -112,23 +112,27 @@ public final class ModelCurvature {
     /// - Parameter loss: Runs the model on a batch, with gradients recorded; called once.
     /// - Returns: The mean loss of the batch, without its graph.
     /// - Throws: What `loss` throws, ``CurvatureError``, ``/Torch/DataFault``, and what ``synchronize`` throws. Before
-    ///   that, nothing has changed.
+    ///   that, nothing has changed; but for ``CurvatureError/memoryRanOut(_:)``, which some averages may have been
+    ///   moved before.
     @discardableResult
     public func update(_ loss: () throws -> Loss) throws -> Tensor {
-        try gate.run("ModelCurvature.update") {
-            let (loss, uses) = try recordingLayerUses { try checkingData(loss) }
-            let mean = loss.mean.detached()
-            guard mean.scalar.isFinite else { throw CurvatureError.lossNotFinite }
-            var (layers, generator) = (layers, generator)
-            let statistics = try layers.statistics(
-                of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
-                decay: configuration.statisticsDecay, using: &generator)
-            (self.layers, self.generator) = (layers, generator)
-            withoutGradients { for (block, batch) in statistics { block.updateStatistics(batch) } }
-            updateCount += 1
-            try synchronize?(statistics.map(\.block))
-            return mean
-        }
+        try gate.run("ModelCurvature.update") { try checkingMemoryOfCurvature { try moveAverages(loss) } }
+    }
+
+    private func moveAverages(_ loss: () throws -> Loss) throws -> Tensor {
+        let (loss, uses) = try recordingLayerUses { try checkingData(loss) }
+        let mean = loss.mean.detached()
+        guard mean.scalar.isFinite else { throw CurvatureError.lossNotFinite }
+        var (layers, generator) = (layers, generator)
+        let statistics = try layers.statistics(
+            of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
+            decay: configuration.statisticsDecay, using: &generator)
+        try MemoryFault.check()
+        (self.layers, self.generator) = (layers, generator)
+        withoutGradients { for (block, batch) in statistics { block.updateStatistics(batch) } }
+        updateCount += 1
+        try synchronize?(statistics.map(\.block))
+        return mean
     }
 
     /// The curvature of the running averages.
@@ -145,7 +149,8 @@ public final class ModelCurvature {
     /// Costs an inverse of each factor, which the result keeps; later updates do not change it.
     ///
     /// - Parameter damping: λ, in units of the mean loss's curvature, added in each block's way.
-    /// - Throws: ``CurvatureError/inversionFailed(layer:_:)`` and ``CurvatureError/noStatistics``.
+    /// - Throws: ``CurvatureError/inversionFailed(layer:_:)``, ``CurvatureError/memoryRanOut(_:)`` and
+    ///   ``CurvatureError/noStatistics``.
     public func inverse(damping: Double) throws(CurvatureError) -> ModelOperator {
         try operation { block throws(LinearAlgebraError) in try block.inverseCurvature(damping: damping) }
     }
@@ -154,36 +159,52 @@ public final class ModelCurvature {
         _ make: (any CurvatureBlock) throws(LinearAlgebraError) -> any SymmetricOperator
     ) throws(CurvatureError) -> ModelOperator {
         guard updateCount > 0 else { throw .noStatistics }
-        var parts: [ModelOperator.Part] = []
-        for block in blocks {
-            do throws(LinearAlgebraError) {
-                parts.append(ModelOperator.Part(block: block, matrix: try withoutGradients { () throws(LinearAlgebraError) in try make(block) }))
-            } catch { throw .inversionFailed(layer: block.name, error) }
+        do {
+            return try checkingMemoryOfCurvature {
+                ModelOperator(
+                    parts: try blocks.map { block in
+                        do throws(LinearAlgebraError) {
+                            let matrix = try withoutGradients { () throws(LinearAlgebraError) in try make(block) }
+                            return ModelOperator.Part(block: block, matrix: matrix)
+                        } catch { throw CurvatureError.inversionFailed(layer: block.name, error) }
+                    })
+            }
+        } catch let error as CurvatureError { throw error } catch {
+            // Nothing else is thrown above.
+            fatalError("ModelCurvature: \(error)")
         }
-        return ModelOperator(parts: parts)
+    }
+
+    /// Turns operations for which there is no memory into an error.
+    private func checkingMemoryOfCurvature<Result>(_ body: () throws -> Result) throws -> Result {
+        do { return try checkingMemory(body) } catch let fault as MemoryFault { throw CurvatureError.memoryRanOut(fault) }
     }
 
     // MARK: - State
 
     /// Copies everything that later updates and inverses depend on, but for the parameters and the configuration.
     public func state() -> Snapshot {
-        var snapshot = Snapshot()
-        snapshot.set("updateCount", updateCount)
-        snapshot.set("generator", generator.state)
-        snapshot.under("layers") { layers.save(to: &$0) }
-        return snapshot
+        gate.run("ModelCurvature.state", recordsGradients: false) {
+            var snapshot = Snapshot()
+            snapshot.set("updateCount", updateCount)
+            snapshot.set("generator", generator.state)
+            snapshot.under("layers") { layers.save(to: &$0) }
+            return snapshot
+        }
     }
 
     /// Takes over the state of the curvature of the same parameters with the same configuration.
     ///
     /// - Throws: ``/Torch/SnapshotError`` where the state does not fit; this curvature is then as before.
     public func load(_ state: Snapshot) throws(SnapshotError) {
-        let reader = SnapshotReader(state, of: "the curvature")
-        reader.integer("updateCount") { self.updateCount = $0 }
-        reader.generator("generator", like: generator) { self.generator = $0 }
-        let layers = layers.restored(from: reader.under("layers"))
-        try reader.finish()
-        self.layers = layers
+        try gate.run("ModelCurvature.load", recordsGradients: false) { () throws(SnapshotError) in
+            let reader = SnapshotReader(state, of: "the curvature")
+            reader.integer("updateCount") { self.updateCount = $0 }
+            reader.generator("generator", like: generator) { self.generator = $0 }
+            let layers = layers.restored(from: reader.under("layers"))
+            try reader.finish()
+            self.layers = layers
+        }
     }
 }
 

@@ -115,7 +115,7 @@ extension DirectSumOperator {
 extension DirectSumOperator: StoredOperator {
     static func restored(from reader: OperatorReader) -> DirectSumOperator? {
         let blocks = reader.names.indices.compactMap { reader.operation("\($0)") }
-        return blocks.count == reader.names.count ? DirectSumOperator(blocks) : nil
+        return reader.made(!blocks.isEmpty && blocks.count == reader.names.count) { DirectSumOperator(blocks) }
     }
 }
 

@@ -36,7 +36,11 @@ extension SnapshotReader {
             let reader = inner.under(kind)
             let count = reader.names.count
             let bases = (0..<count).compactMap { reader.basis("\($0)", like: like, depth: depth + 1) }
-            return bases.count == count ? .sum(bases) : nil
+            guard count > 0, bases.count == count else {
+                fault("the basis '\(name)' is not the sum of numbered ones")
+                return nil
+            }
+            return .sum(bases)
         default:
             fault("bases of the kind '\(kind)' are not known")
             return nil

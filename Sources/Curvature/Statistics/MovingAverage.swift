@@ -53,6 +53,7 @@ public struct MovingAverage: Sendable {
         guard (0...1).contains(decay), weight > 0 else {
             fatalError("MovingAverage.update: decay \(decay) (from 0 to 1) and weight \(weight) (positive)")
         }
+        let before = self
         let take: Double
         if rule == .exponential {
             take = 1 - decay
@@ -63,6 +64,8 @@ public struct MovingAverage: Sendable {
         }
         withoutGradients { form(value, 1 - take, take) }
         updateCount += 1
+        // Where there was no memory to form the moment, the batch does not count.
+        if MemoryFault.hasOccurred { self = before }
     }
 
     /// Lets the batches so far fade by one more that says nothing.
@@ -94,9 +97,9 @@ public struct MovingAverage: Sendable {
     /// Moves the average by one batch whose value is known.
     mutating func update(with new: Tensor, decay: Double, weight: Double) {
         update(decay: decay, weight: weight) { value, keep, take in
-            let new = new.apart(from: [value])
+            let new = new.apart(from: [value]).reshaped(value.shape)
             value.multiply(inPlace: keep)
-            value.add(inPlace: new.reshaped(value.shape), scale: take)
+            value.add(inPlace: new, scale: take)
         }
     }
 }

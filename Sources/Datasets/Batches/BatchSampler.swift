@@ -67,7 +67,11 @@ public struct BatchSampler: Sendable {
             epochs -= 1
             // From an epoch like this one on, all are alike.
             if first.dealt == 0, batchSize.isConstant || batchSize(first.step, of: count) == count {
-                return batches + epochs * (batches - before)
+                let (others, overflows) = epochs.multipliedReportingOverflow(by: batches - before)
+                guard !overflows, others <= .max - batches else {
+                    fatalError("BatchSampler.batchesLeft: \(epochs) epochs have more batches than an integer counts")
+                }
+                return batches + others
             }
         }
         return batches

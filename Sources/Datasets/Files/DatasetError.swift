@@ -1,3 +1,5 @@
+import Torch
+
 /// Why data could not be read: which file, what was found, what was expected, and what to do.
 public enum DatasetError: Error, Hashable, CustomStringConvertible {
     /// There is no such folder.
@@ -104,13 +106,16 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(path) has \(found) bytes, which is no multiple of the \(CIFARFile.recordSize) of a record of CIFAR-10: "
                 + "get the binary version of the data set, or the file anew if it is cut off"
         case .unequalParts(let first, let firstCount, let path, let count):
-            "\(path) holds \(count) images and \(first) \(firstCount): all parts of CIFAR-10 have the same number: "
-                + "get the files anew"
+            "\(path) holds \(count == 1 ? "1 image" : "\(count) images") and \(first) \(firstCount): all parts of CIFAR-10 have "
+                + "the same number: get the files anew"
         case .checksum(let path, let found, let expected):
             "\(path) is not the file that is expected: its SHA-256 is \(found) instead of \(expected): remove it and "
                 + "get it anew"
         }
     }
+
+    /// What the system refuses.
+    init(_ error: FileError) { self = .unreadable(error.path, reason: error.reason) }
 
     private static func hex(_ bytes: [UInt8]) -> String {
         guard !bytes.isEmpty else { return "nothing" }

@@ -9,20 +9,14 @@ extension ImageTask {
     /// - Parameter folder: The folder of the files, or one with the folder `cifar-10-batches-bin` in it.
     /// - Throws: ``DatasetError`` where a file is missing or not what it must be.
     public init(cifarFolder folder: String) throws(DatasetError) {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
-            throw .missingCIFARFolder(folder)
-        }
-        guard isFolder.boolValue else { throw .notFolder(folder) }
+        try Self.requireFolder(folder, missing: .missingCIFARFolder(folder))
         let base = URL(fileURLWithPath: folder)
         let inner = base.appendingPathComponent("cifar-10-batches-bin")
-        let place = FileManager.default.fileExists(atPath: inner.path) ? inner : base
+        let place = try Self.isThere(inner.path) ? inner : base
         let trainingPaths = (1...5).map { place.appendingPathComponent("data_batch_\($0).bin").path }
         let testPath = place.appendingPathComponent("test_batch.bin").path
         // A missing file is reported before anything large is read.
-        for path in trainingPaths + [testPath] where !FileManager.default.fileExists(atPath: path) {
-            throw .missingCIFARFile(path)
-        }
+        for path in trainingPaths + [testPath] where try !Self.isThere(path) { throw .missingCIFARFile(path) }
         let test = try CIFARFile(path: testPath)
         var parts: [CIFARFile] = []
         for path in trainingPaths {

@@ -52,11 +52,7 @@ public struct ImageTask: Sendable {
     public init(
         folder: String, classes: Int = 10, verification: Verification = .recognize
     ) throws(DatasetError) {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
-            throw .missingFolder(folder)
-        }
-        guard isFolder.boolValue else { throw .notFolder(folder) }
+        try Self.requireFolder(folder, missing: .missingFolder(folder))
         var paths: [MNISTFile: String] = [:]
         for file in MNISTFile.allCases { paths[file] = try Self.path(of: file, in: folder) }
 
@@ -104,8 +100,24 @@ public struct ImageTask: Sendable {
 
     private static func path(of file: MNISTFile, in folder: String) throws(DatasetError) -> String {
         let plain = URL(fileURLWithPath: folder).appendingPathComponent(file.rawValue).path
-        for path in [plain, plain + ".gz"] where FileManager.default.fileExists(atPath: path) { return path }
+        for path in [plain, plain + ".gz"] where try isThere(path) { return path }
         throw .missingFile(plain)
+    }
+
+    /// Makes sure that data can be looked for in a folder.
+    static func requireFolder(_ path: String, missing: DatasetError) throws(DatasetError) {
+        switch try target(path) {
+        case .nothing: throw missing
+        case .file: throw .notFolder(path)
+        case .folder: break
+        }
+    }
+
+    /// Whether there is a file; one that may not be looked at is an error.
+    static func isThere(_ path: String) throws(DatasetError) -> Bool { try target(path) != .nothing }
+
+    private static func target(_ path: String) throws(DatasetError) -> PathTarget {
+        do { return try PathTarget(path) } catch { throw DatasetError(error) }
     }
 }
 

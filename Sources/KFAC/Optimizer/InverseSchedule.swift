@@ -40,6 +40,22 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
         }
     }
 
+    /// The numbers of the blocks to update at one or more of some steps.
+    ///
+    /// Takes no longer for many steps.
+    func due(atSteps steps: ClosedRange<Int>, count: Int) -> Set<Int> {
+        let first = Set(due(atStep: steps.lowerBound, count: count))
+        switch self {
+        case .together(let period, _), .background(let period, _, _):
+            let isDue = steps.upperBound / period > (steps.lowerBound + period - 1) / period - 1
+            return isDue ? Set(0..<count) : first
+        case .roundRobin:
+            // In so many steps each has its turn.
+            return first.union(steps.suffix(count).flatMap { due(atStep: $0, count: count) })
+        case .whenStale: return first
+        }
+    }
+
     /// How many steps use the inverses of a step, as far as can be told before.
     func applications(atStep step: Int) -> Int {
         switch self {

@@ -6,6 +6,13 @@ extension KFACOptimizer {
     /// are.
     public var memoryEstimate: MemoryEstimate? { layers.memory }
 
+    /// Is told what the curvature will take as soon as that is known: in the first step, before any of it is computed;
+    /// and again where new layers come in.
+    public var onMemoryEstimate: ((MemoryEstimate) -> Void)? {
+        get { layers.onMemory }
+        set { layers.onMemory = newValue }
+    }
+
     /// The memory that the layers' curvature will take, from one run of the model; nothing is allocated for it.
     ///
     /// To be told before the first step, which ends with

@@ -256,7 +256,10 @@ extension KFACOptimizer {
         try report.time(.statistics) {
             let admitted = try admitted(statistics, soFar)
             self.layers = layers
-            for (block, batch) in admitted { block.updateStatistics(batch) }
+            for (block, batch) in admitted {
+                try MemoryFault.check()
+                block.updateStatistics(batch)
+            }
         }
     }
 

@@ -4,7 +4,14 @@ import Optimization
 public import Torch
 
 extension KFACOptimizer {
-    public func state() -> Snapshot {
+    public func state() -> Snapshot { state(as: "KFACOptimizer.state") }
+
+    /// - Parameter operation: What misuse is told of.
+    func state(as operation: String) -> Snapshot {
+        gate.run(operation, recordsGradients: false) { currentState() }
+    }
+
+    private func currentState() -> Snapshot {
         var snapshot = Snapshot()
         snapshot.set("stepCount", stepCount)
         snapshot.set("generator", generator.state)
@@ -26,7 +33,14 @@ extension KFACOptimizer {
     ///
     /// - Throws: ``/Torch/SnapshotError`` where the state is that of another method, of other parameters or layers, or
     ///   of another configuration; this optimiser is then as before.
-    public func load(_ state: Snapshot) throws(SnapshotError) {
+    public func load(_ state: Snapshot) throws(SnapshotError) { try load(state, as: "KFACOptimizer.load") }
+
+    /// - Parameter operation: What misuse is told of.
+    func load(_ state: Snapshot, as operation: String) throws(SnapshotError) {
+        try gate.run(operation, recordsGradients: false) { () throws(SnapshotError) in try take(state) }
+    }
+
+    private func take(_ state: Snapshot) throws(SnapshotError) {
         let reader = SnapshotReader(state, of: "the optimizer")
         reader.integer("stepCount") { self.stepCount = $0 }
         reader.generator("generator", like: generator) { self.generator = $0 }

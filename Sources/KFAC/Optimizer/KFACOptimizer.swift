@@ -130,10 +130,12 @@ public final class KFACOptimizer: Optimizer {
             fatalError("KFACOptimizer.step: \(count) examples in parts of \(partSize)")
         }
         let partSize = min(partSize, count)
-        return try step(parts: (count + partSize - 1) / partSize, canRunShares: true) { part in
+        return try step(parts: (count - 1) / partSize + 1, canRunShares: true) { part in
             switch part {
-            case .part(let index): try loss((index * partSize)..<min(count, (index + 1) * partSize))
-            case .share(let share): try loss(0..<max(1, Int((share * Double(count)).rounded(.up))))
+            case .part(let index):
+                try loss(index * partSize..<index * partSize + min(partSize, count - index * partSize))
+            case .share(let share):
+                try loss(0..<max(1, Int(exactly: (share * Double(count)).rounded(.up)).map { min($0, count) } ?? count))
             }
         }
     }
@@ -179,7 +181,27 @@ public final class KFACOptimizer: Optimizer {
     private func step(
         parts: Int, canRunShares: Bool, _ run: (BatchPart) throws -> Loss
     ) throws -> StepReport {
-        try gate.run("KFACOptimizer.step") { try guardedStep(parts: parts, canRunShares: canRunShares, run) }
+        try gate.run("KFACOptimizer.step") {
+            try checkingMemory(ofStep: stepCount, remedies: MemoryRemedy.ofCurvature, restore: replacePoint()) {
+                try guardedStep(parts: parts, canRunShares: canRunShares, run)
+            }
+        }
+    }
+
+    /// What puts back all that a step replaces; averages and parameters, which it writes in place, stay as they are.
+    func replacePoint() -> () -> Void {
+        let (stepCount, parameters, layers, generator) = (stepCount, parameters, layers, generator)
+        let (velocities, hasVelocity, roles) = (velocityByParameter, hasVelocity, roles)
+        let (preconditioner, watch) = (preconditioner, watch)
+        let (adaptedDamping, searchedDamping) = (adaptedDamping, searchedDamping)
+        let restoreRule = firstOrder?.rule.replacePoint()
+        return { [self] in
+            (self.stepCount, self.parameters, self.layers, self.generator) = (stepCount, parameters, layers, generator)
+            (velocityByParameter, self.hasVelocity, self.roles) = (velocities, hasVelocity, roles)
+            (self.preconditioner, self.watch) = (preconditioner, watch)
+            (self.adaptedDamping, self.searchedDamping) = (adaptedDamping, searchedDamping)
+            restoreRule?()
+        }
     }
 
     private func guardedStep(
@@ -187,7 +209,11 @@ public final class KFACOptimizer: Optimizer {
     ) throws -> StepReport {
         watch.begin()
         let replay = RandomReplay()
-        func repeatable(_ part: BatchPart) throws -> Loss { try replay.run(part.number) { try run(part) } }
+        func repeatable(_ part: BatchPart) throws -> Loss {
+            let loss = try replay.run(part.number) { try run(part) }
+            try MemoryFault.check()
+            return loss
+        }
         var report: StepReport
         let generator = self.generator
         do {
@@ -223,18 +249,22 @@ public final class KFACOptimizer: Optimizer {
         }
         pass.report.inverses = preconditioner.status(of: layers.blocks, atStep: updateCount)
         pass.report.refreshedInverses = pass.report.inverses.count { $0.isNew }
+        try MemoryFault.check()
         try apply(move, &pass.report)
+        func restore() { backup?.restore(self) }
         do {
-            try withoutGradients { try adaptDamping(&pass.report, losses: pass.losses, backup: backup, batch, run) }
-            if let firstOrder, !pass.report.isRejected {
-                try withoutGradients {
-                    try firstOrder.rule.update(
-                        pass.firstOrderGradient, of: firstOrder.parameters, step: stepCount, report: &pass.report,
-                        guards: configuration.guards)
+            try restoringWithoutMemory(restore) {
+                try withoutGradients { try adaptDamping(&pass.report, losses: pass.losses, backup: backup, batch, run) }
+                if let firstOrder, !pass.report.isRejected {
+                    try withoutGradients {
+                        try firstOrder.rule.update(
+                            pass.firstOrderGradient, of: firstOrder.parameters, step: stepCount, report: &pass.report,
+                            guards: configuration.guards)
+                    }
                 }
             }
         } catch {
-            backup?.restore(self)
+            restore()
             throw error
         }
         return pass.report

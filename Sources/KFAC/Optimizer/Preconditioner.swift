@@ -70,7 +70,7 @@ struct Preconditioner {
         if let pending, step >= pending.useAt {
             self.pending = nil
             didWork = true
-            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), try pending.update.results()) {
                 guard let index else { continue }
                 if guards.isOn {
                     let failed = fault?(blocks[index].name, nil) == true
@@ -89,14 +89,17 @@ struct Preconditioner {
         func dueBlocks(atStep step: Int) -> [Int] {
             schedule.due(atStep: step, count: moved.count).map { moved[$0] }
         }
+        func dueBlocks(atSteps steps: ClosedRange<Int>) -> Set<Int> {
+            Set(schedule.due(atSteps: steps, count: moved.count).map { moved[$0] })
+        }
         var due = dueBlocks(atStep: step)
         let isComplete = moved.allSatisfy { inverses[$0] != nil }
         let returning = moved.filter { idle.contains(ObjectIdentifier(blocks[$0])) }
         if missed || !isComplete || !returning.isEmpty {
-            let all = Set(due).union(missed ? steps.flatMap(dueBlocks) : [])
+            let all = Set(due).union(missed ? dueBlocks(atSteps: steps) : [])
             let late = returning.filter { index in
                 guard let stored = inverses[index], stored.step < step else { return false }
-                return (stored.step + 1...step).contains { dueBlocks(atStep: $0).contains(index) }
+                return dueBlocks(atSteps: stored.step + 1...step).contains(index)
             }
             due = all.union(moved.filter { inverses[$0] == nil }).union(late).sorted()
         }
@@ -282,11 +285,12 @@ extension Preconditioner {
                 if idle.contains(ObjectIdentifier(block)) { snapshot.set("isIdle", 1) }
             }
         }
-        guard let pending else { return }
+        // Where there was no memory for what is pending, the run ends when it is due.
+        guard let pending, let results = try? pending.update.results() else { return }
         snapshot.under("pending") { snapshot in
             snapshot.set("step", pending.step)
             snapshot.set("useAt", pending.useAt)
-            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), pending.update.results()) {
+            for ((index, damping), result) in zip(zip(pending.blocks, pending.dampings), results) {
                 guard let index else { continue }
                 snapshot.set("dampings.\(blocks[index].name)", damping)
                 snapshot.under("results.\(blocks[index].name)") { snapshot in
@@ -336,6 +340,9 @@ extension Preconditioner {
                 dampings.append(damping)
             }
             if let step = reader.integer("step"), let useAt = reader.integer("useAt") {
+                if !SettingBounds.period.contains(useAt - step) {
+                    reader.fault("the inverses of step \(step) are to be used at step \(useAt)")
+                }
                 restored.pending = Pending(
                     update: InverseUpdate(results), blocks: numbers, step: step, useAt: useAt, dampings: dampings)
             }
@@ -355,7 +362,13 @@ extension Preconditioner {
 
     private func matrix(of block: any CurvatureBlock, in reader: SnapshotReader) -> (any SymmetricOperator)? {
         let dimension = block.parameters.reduce(0) { $0 + $1.tensor.count }
-        return reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
+        let matrix = reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
+        guard let block = block as? KroneckerBlock, let product = matrix as? KroneckerOperator, !block.fits(product)
+        else { return matrix }
+        reader.fault(
+            "the inverse of \(block.name) is a product of matrices of \(product.left.dimension) and "
+                + "\(product.right.dimension) rows")
+        return nil
     }
 }
 
@@ -365,6 +378,8 @@ typealias InverseTask = @Sendable () throws(LinearAlgebraError) -> any Symmetric
 /// Inverses that another thread computes.
 private final class InverseUpdate: Sendable {
     private let values: Mutex<[Result<any SymmetricOperator, LinearAlgebraError>]> = Mutex([])
+    /// Why there are no results.
+    private let fault = Mutex<MemoryFault?>(nil)
     private let group = DispatchGroup()
 
     /// Takes results that another one computed.
@@ -372,14 +387,21 @@ private final class InverseUpdate: Sendable {
 
     init(_ tasks: [InverseTask]) {
         DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in
-            let results = withoutGradients { tasks.map { attempt($0) } }
-            values.withLock { $0 = results }
+            do {
+                let results = try checkingMemory { withoutGradients { tasks.map { attempt($0) } } }
+                values.withLock { $0 = results }
+            } catch {
+                fault.withLock { $0 = error as? MemoryFault }
+            }
         }
     }
 
     /// Waits for the results, in the order of the tasks.
-    func results() -> [Result<any SymmetricOperator, LinearAlgebraError>] {
+    ///
+    /// - Throws: ``MemoryFault`` where there was no memory for them.
+    func results() throws(MemoryFault) -> [Result<any SymmetricOperator, LinearAlgebraError>] {
         group.wait()
+        if let fault = fault.withLock({ $0 }) { throw fault }
         return values.withLock { $0 }
     }
 }

@@ -6,7 +6,11 @@ extension KFACOptimizer {
     ///
     /// - Returns: What is known of the step, and the gradients of the objective; none where a guard rejected the batch.
     func updateCurvature(_ loss: () throws -> Loss) throws -> (StepReport, gradients: [Tensor.ID: Tensor]?) {
-        try gate.run("KFACPreconditioner.update") { try attemptUpdate(loss) }
+        try gate.run("KFACPreconditioner.update") {
+            try checkingMemory(ofStep: stepCount, remedies: [.smallerBatch, .dimensionLimit], restore: replacePoint()) {
+                try attemptUpdate(loss)
+            }
+        }
     }
 
     private func attemptUpdate(_ loss: () throws -> Loss) throws -> (StepReport, gradients: [Tensor.ID: Tensor]?) {

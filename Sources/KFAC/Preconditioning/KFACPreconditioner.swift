@@ -109,10 +109,12 @@ public final class KFACPreconditioner {
     }
 
     /// Copies everything that later updates depend on, but for the parameters and the configuration.
-    public func state() -> Snapshot { optimizer.state() }
+    public func state() -> Snapshot { optimizer.state(as: "KFACPreconditioner.state") }
 
     /// Takes over the state of another preconditioner of the same parameters and configuration.
     ///
     /// - Throws: ``/Torch/SnapshotError`` where the state does not fit; this preconditioner is then as before.
-    public func load(_ state: Snapshot) throws(SnapshotError) { try optimizer.load(state) }
+    public func load(_ state: Snapshot) throws(SnapshotError) {
+        try optimizer.load(state, as: "KFACPreconditioner.load")
+    }
 }

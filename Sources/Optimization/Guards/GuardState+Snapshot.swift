@@ -28,7 +28,7 @@ extension SnapshotReader {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        guard let stored = try? decoder.decode(StoredGuardState.self, from: Data(bytes)) else {
+        guard let stored = try? decoder.decode(StoredGuardState.self, from: Data(bytes)), stored.isPossible else {
             return fault("'\(name)' does not tell the state of guards")
         }
         whenFitting { take(stored.state) }
@@ -55,6 +55,11 @@ private struct StoredGuardState: Codable {
         lasting = state.lasting.sorted { ($0.layer, $0.kind.rawValue) < ($1.layer, $1.kind.rawValue) }
         scales = state.scales
         restarts = state.restarts.sorted()
+    }
+
+    /// Whether guards can have counted so far.
+    var isPossible: Bool {
+        ([consecutiveRejections] + scales.values.map(\.outliers)).allSatisfy(SnapshotReader.counts.contains)
     }
 
     var state: GuardState {

@@ -90,6 +90,9 @@ package final class InputFile {
     package static func readPiece(
         _ count: Int, from descriptor: Int32, path: String
     ) throws(FileError) -> [UInt8] {
+        do throws(MemoryFault) { try MemoryFault.require(count, for: "read") } catch {
+            throw FileError(path: path, reason: "there is not enough memory for its \(count) bytes")
+        }
         var result = 0
         var number: Int32 = 0
         let piece = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in

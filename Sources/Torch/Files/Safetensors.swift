@@ -87,10 +87,23 @@ public struct Safetensors: Sendable {
         return length + json + body
     }
 
-    /// Writes a file; an existing one is replaced only when the new one is complete.
-    public func write(to file: URL) throws {
-        try encoded().write(to: file, options: .atomic)
+    /// The contents of a file, once it is known that there is memory for them.
+    ///
+    /// - Throws: ``MemoryFault``.
+    package func encodedInMemory() throws(MemoryFault) -> Data {
+        let size = tensors.values.reduce(0) { $0 + $1.count * $1.dtype.byteCount }
+        // The body while it grows, and once more behind the header.
+        try MemoryFault.require(3 * size, for: "Safetensors.encoded")
+        let data = encoded()
+        try MemoryFault.check()
+        return data
     }
+
+    /// Writes a file; an existing one is replaced only when the new one is complete.
+    ///
+    /// - Throws: ``MemoryFault`` where there is not enough memory for a copy; ``FileWriteError`` where the system
+    ///   refuses.
+    public func write(to file: URL) throws { try OutputFile.replace(file.path, with: encodedInMemory()) }
 
     /// The format's names of the element types.
     static let codes: [DType: String] = [

@@ -22,7 +22,8 @@ public struct ConvolutionGeometry: Sendable, Hashable, Codable {
     ) {
         func spread(_ values: [Int], _ name: String, atLeast bound: Int) -> [Int] {
             let spread = values.count == 1 ? Array(repeating: values[0], count: kernel.count) : values
-            guard spread.count == kernel.count, spread.allSatisfy({ $0 >= bound }) else {
+            // More than any axis has, and few enough for products of two of them.
+            guard spread.count == kernel.count, spread.allSatisfy({ (bound..<1 << 31).contains($0) }) else {
                 fatalError("ConvolutionGeometry: \(name) \(values) for a kernel \(kernel)")
             }
             return spread

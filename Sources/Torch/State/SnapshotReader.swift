@@ -102,15 +102,20 @@ public final class SnapshotReader {
         one(name, .float64).map { $0.array(of: Double.self)[0] }
     }
 
-    /// A stored whole number, not negative; nil, and a fault, where there is none.
+    /// A stored whole number from 0 to 2⁵³; nil, and a fault, where there is none.
+    ///
+    /// Nothing counts beyond that, and whoever goes on counting from there stays far from where integers end.
     public func integer(_ name: String) -> Int? {
         guard let number = one(name, .int64).map({ $0.array(of: Int.self)[0] }) else { return nil }
-        guard number >= 0 else {
-            fault("'\(path(name))' is \(number), a number from 0 was expected")
+        guard Self.counts.contains(number) else {
+            fault("'\(path(name))' is \(number), a number from 0 to \(Self.counts.upperBound) was expected")
             return nil
         }
         return number
     }
+
+    /// The whole numbers that a state may hold.
+    package static let counts = 0...1 << 53
 
     /// Stored bytes; nil, and a fault, where there are none.
     public func bytes(_ name: String) -> [UInt8]? {

@@ -30,7 +30,8 @@ extension Tensor {
     public static func full(
         _ shape: [Int], _ value: Double, dtype: DType = .float32, device: Device = .cpu
     ) -> Tensor {
-        make("full") { output in
+        requireCount(shape, "full")
+        return make("full") { output in
             shape.withInt64 { kt_full($0, $1, value, dtype.code, device.code, output) }
         }
     }
@@ -61,9 +62,13 @@ extension Tensor {
         make("identity") { kt_eye(Int64(size), dtype.code, device.code, $0) }
     }
 
-    /// Creates the numbers of a range as a tensor of one axis.
+    /// Creates the numbers of a range, which are at most 2⁵³, as a tensor of one axis.
     public static func range(_ range: Range<Int>, dtype: DType = .int64, device: Device = .cpu) -> Tensor {
-        make("range") {
+        // Beyond, not all integers are numbers that libtorch counts with.
+        guard range.lowerBound >= -(1 << 53), range.upperBound <= 1 << 53 else {
+            trap("range", [], "\(range) has numbers beyond 2⁵³")
+        }
+        return make("range") {
             kt_arange(Double(range.lowerBound), Double(range.upperBound), 1, dtype.code, device.code, $0)
         }
     }
@@ -115,6 +120,17 @@ extension Tensor {
             reach = product
         }
         return shape.reduce(1, *)
+    }
+
+    /// Stops the program where a shape has negative extents, or more elements than can be addressed.
+    ///
+    /// - Parameter allowsInferred: Whether −1 stands for an extent that follows.
+    static func requireCount(
+        _ shape: [Int], _ operation: StaticString, of operands: [Tensor] = [], allowsInferred: Bool = false
+    ) {
+        let known = allowsInferred ? shape.filter { $0 != -1 } : shape
+        guard elementCount(known) == nil else { return }
+        trap(operation, operands, "there are no tensors of the shape \(shape)")
     }
 
     /// Copies the elements' raw memory, in row-major order.

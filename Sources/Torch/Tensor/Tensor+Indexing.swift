@@ -47,7 +47,7 @@ extension Range<Int>: TensorIndexing {
 
 extension ClosedRange<Int>: TensorIndexing {
     /// The choice along an axis.
-    public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: upperBound + 1, step: 1) }
+    public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: after(upperBound), step: 1) }
 }
 
 extension PartialRangeFrom<Int>: TensorIndexing {
@@ -62,8 +62,11 @@ extension PartialRangeUpTo<Int>: TensorIndexing {
 
 extension PartialRangeThrough<Int>: TensorIndexing {
     /// The choice along an axis.
-    public var tensorIndex: TensorIndex { .slice(start: 0, end: upperBound + 1, step: 1) }
+    public var tensorIndex: TensorIndex { .slice(start: 0, end: after(upperBound), step: 1) }
 }
+
+/// The next position; of the last integer that one, which no axis has either.
+private func after(_ position: Int) -> Int { position == .max ? position : position + 1 }
 
 extension Tensor {
     /// The picked part: a view of the same memory when read, written in place when set.
@@ -132,6 +135,8 @@ extension Tensor {
                     Tensor.trap("subscript", [self], "positions \(start)..<\(end) by \(step) of an axis of \(extent)")
                 }
                 if start != 0 || end != extent || step != 1 {
+                    // Steps beyond the axis all pick its first position.
+                    let step = Swift.min(step, Swift.max(1, extent))
                     result = result.make("subscript") {
                         kt_slice($0, Int64(axis), Int64(start), Int64(end), Int64(step), $1)
                     }

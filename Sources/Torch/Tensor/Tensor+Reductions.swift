@@ -41,7 +41,11 @@ extension Tensor {
     public func all() -> Bool { make("all", kt_all).scalar != 0 }
 
     /// Whether any element is true (or not zero).
-    public func any() -> Bool { make("any", kt_any).scalar != 0 }
+    public func any() -> Bool {
+        let found = make("any", kt_any).scalar != 0
+        // What is looked for is not found in results without numbers, which would read as true.
+        return found && !MemoryFault.hasOccurred
+    }
 
     /// The index of the greatest element along an axis.
     public func argmax(axis: Int = -1) -> Tensor { make("argmax") { kt_argmax($0, Int64(axis), $1) } }

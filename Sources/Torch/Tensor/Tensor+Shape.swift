@@ -3,7 +3,8 @@ import CTorch
 extension Tensor {
     /// The same elements in another shape; one extent may be −1 and is then worked out.
     public func reshaped(_ shape: [Int]) -> Tensor {
-        make("reshaped") { x, output in shape.withInt64 { kt_reshape(x, $0, $1, output) } }
+        Tensor.requireCount(shape, "reshaped", of: [self], allowsInferred: true)
+        return make("reshaped") { x, output in shape.withInt64 { kt_reshape(x, $0, $1, output) } }
     }
 
     /// The same elements along one axis, or along the axes before `axis` and one more.
@@ -29,7 +30,8 @@ extension Tensor {
 
     /// Axes of extent 1 repeated to fill `shape`, without a copy; −1 leaves an extent as it is.
     public func broadcast(to shape: [Int]) -> Tensor {
-        make("broadcast") { x, output in shape.withInt64 { kt_expand(x, $0, $1, output) } }
+        Tensor.requireCount(shape, "broadcast", of: [self], allowsInferred: true)
+        return make("broadcast") { x, output in shape.withInt64 { kt_expand(x, $0, $1, output) } }
     }
 
     /// One more axis, of extent 1.

@@ -30,15 +30,16 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
             "the checkpoint \(path) has the format \(found), this version reads "
                 + "\(CheckpointManifest.currentFormat): use the version that wrote it"
         case .otherSettings(let path, let difference):
-            "the checkpoint \(path) is of another run: \(difference): leave those options out, or start a new run"
+            "the checkpoint \(path) is of another run: \(difference): use the run's own options, or start a new run"
         case .otherData(let path, let problem, let difference):
             "the data of \(problem) are not those of the checkpoint \(path): \(difference): resume with the original "
                 + "data, or start a new run"
         case .notWritable(let path, let reason):
-            "the checkpoint \(path) cannot be written: \(reason): the last one stands; make room, then resume from it"
+            "the checkpoint \(path) cannot be written: \(reason): the last one stands; make room or make it "
+                + "writable, then resume from it"
         case .firstNotWritable(let path, let reason):
-            "the checkpoint \(path) cannot be written: \(reason): there is none before it; make room, then start the run "
-                + "again"
+            "the checkpoint \(path) cannot be written: \(reason): there is none before it; make room or make it "
+                + "writable, then resume the run, which begins again"
         }
     }
 }

@@ -56,6 +56,7 @@ public struct CheckpointFolder: Sendable {
             guard case .notWritable(_, let reason) = error else { throw refusal(of: path, reason: "\(error)") }
             throw refusal(of: path, reason: reason)
         }
+        removeAbandoned()
         do {
             let trial = try DurableFolder(path: "\(path)/trial")
             defer { trial.discard() }
@@ -65,6 +66,40 @@ public struct CheckpointFolder: Sendable {
             guard case .notWritable(_, let reason) = error else { throw error }
             throw refusal(of: path, reason: reason)
         }
+    }
+
+    /// Sets the checkpoints aside that come after one, which a run goes on from: another continuation wrote them.
+    ///
+    /// They get names that are no checkpoints', and are never removed.
+    ///
+    /// - Parameter steps: The number of steps of that one, whose name need not be that of a checkpoint.
+    /// - Returns: The new paths.
+    /// - Throws: ``CheckpointError/notWritable(_:reason:)``; the newest ones are set aside first, so that the newest
+    ///   that is left is always of the run.
+    public func setAside(after path: String, of steps: Int) throws(CheckpointError) -> [String] {
+        let first = Self.order(of: Self.name(path)) ?? Order(step: steps, number: .max)
+        var asides: [String] = []
+        for newer in paths.reversed() {
+            guard let order = Self.order(of: Self.name(newer)), first < order else { break }
+            let aside = Self.unused("\(newer).set-aside")
+            guard rename(newer, aside) == 0 else {
+                throw .notWritable(aside, reason: String(cString: strerror(errno)))
+            }
+            asides.append(aside)
+        }
+        return asides
+    }
+
+    private static func name(_ path: String) -> String { (path as NSString).lastPathComponent }
+
+    /// The path, with a number at its end where something is there.
+    private static func unused(_ path: String) -> String {
+        var (number, unused) = (1, path)
+        while FileManager.default.fileExists(atPath: unused) {
+            number += 1
+            unused = "\(path)-\(number)"
+        }
+        return unused
     }
 
     /// The error if the system refuses to write: whether there is a checkpoint to resume from.
@@ -108,8 +143,8 @@ public struct CheckpointFolder: Sendable {
             let contents = [
                 try JSONEncoder.forFiles([.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
                     .encode(checkpoint.manifest) + Data("\n".utf8),
-                Safetensors(tensors: checkpoint.model).encoded(),
-                Safetensors(tensors: checkpoint.state.tensors).encoded(),
+                try Safetensors(tensors: checkpoint.model).encodedInMemory(),
+                try Safetensors(tensors: checkpoint.state.tensors).encodedInMemory(),
             ]
             for (name, content) in zip(Self.files, contents) {
                 try folder.write(content, to: name)
@@ -188,15 +223,12 @@ public struct CheckpointFolder: Sendable {
     }
 
     private static func content(of name: String, in path: String) throws(CheckpointError) -> Data {
-        let file = "\(path)/\(name)"
-        var status = stat()
-        // Reading a pipe would wait for ever.
-        guard stat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw .damaged(path, reason: "there is no file \(name)")
+        let content: [UInt8]?
+        do { content = try InputFile.contents(of: "\(path)/\(name)", limit: .max - 1) } catch {
+            throw .damaged(path, reason: "\(name) cannot be read: \(error.reason)")
         }
-        do { return try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
-            throw .damaged(path, reason: "\(name) cannot be read")
-        }
+        guard let content else { throw .damaged(path, reason: "there is no file \(name)") }
+        return Data(content)
     }
 
     private static func hash(of content: Data) -> String {
@@ -233,13 +265,7 @@ extension CheckpointFolder {
 
     private func unusedPath(step: Int) -> String {
         let digits = String(step)
-        let name = "\(path)/step-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits)"
-        var (number, unused) = (1, name)
-        while FileManager.default.fileExists(atPath: unused) {
-            number += 1
-            unused = "\(name)-\(number)"
-        }
-        return unused
+        return Self.unused("\(path)/step-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits)")
     }
 
     /// Removes what processes that were killed left half-written.

@@ -1,4 +1,5 @@
 import Foundation
+import Torch
 
 /// Writes a folder of files so that it appears under its name with all of them on the disk, or not at all.
 struct DurableFolder {
@@ -22,24 +23,8 @@ struct DurableFolder {
         let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw .notWritable(path, reason: Self.reason) }
         defer { close(descriptor) }
-        guard Self.write(data, to: descriptor), fsync(descriptor) == 0 else {
+        guard OutputFile.write(data, to: descriptor), fsync(descriptor) == 0 else {
             throw .notWritable(path, reason: Self.reason)
-        }
-    }
-
-    /// Writes all of the bytes to an open file; false, with the reason in `errno`, where the system refuses.
-    static func write(_ data: Data, to descriptor: Int32) -> Bool {
-        data.withUnsafeBytes { bytes in
-            var written = 0
-            while written < bytes.count {
-                // At most 1 GiB at once, which every system takes.
-                let rest = min(bytes.count - written, 1 << 30)
-                let count = Foundation.write(descriptor, bytes.baseAddress! + written, rest)
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { return false }
-                written += count
-            }
-            return true
         }
     }
 

@@ -1,4 +1,5 @@
 public import KFAC
+import Torch
 
 /// How far a run is.
 public struct TrainingProgress: Sendable, Hashable, Codable {
@@ -38,11 +39,12 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
 
     /// Whether a run can be there: what is read from a file must not make it count beyond all numbers.
     var isPossible: Bool {
-        let counts = [
-            summary.steps, summary.epochs, summary.examples, epoch, epochSteps, epochStepsDone, epochExamples,
-            metricsByteCount ?? 0, best?.steps ?? 0, summary.lastEvaluation?.steps ?? 0,
-        ]
-        return counts.allSatisfy { (0...(1 << 53)).contains($0) } && epochStepsDone <= epochSteps
+        let counts =
+            [
+                summary.steps, summary.epochs, summary.examples, epoch, epochSteps, epochStepsDone, epochExamples,
+                metricsByteCount ?? 0, best?.steps ?? 0, summary.lastEvaluation?.steps ?? 0,
+            ] + (summary.guards ?? [:]).values
+        return counts.allSatisfy(SnapshotReader.counts.contains) && epochStepsDone <= epochSteps
     }
 
     /// The message about a loss that has grown beyond all measure; nil for nothing, or where it was said before.

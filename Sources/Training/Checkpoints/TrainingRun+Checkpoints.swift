@@ -16,11 +16,11 @@ extension TrainingRun {
     mutating func writeCheckpoint() throws {
         guard let plan = trainer.checkpoints else { return }
         let start = clock.now
-        let checkpoint = checkpoint(plan)
+        let checkpoint = try during(.checkpoint) { self.checkpoint(plan) }
         // Somebody else's folder may have the name of the run's by now.
         try requirePlace(of: plan.folder)
         let (path, byteCount): (String, Int)
-        do { (path, byteCount) = try plan.folder.add(checkpoint) } catch {
+        do { (path, byteCount) = try during(.checkpoint) { try plan.folder.add(checkpoint) } } catch {
             // Where the folder was moved meanwhile, that is the reason.
             try requirePlace(of: plan.folder)
             throw error
@@ -58,8 +58,15 @@ extension TrainingRun {
         return Checkpoint(manifest: manifest, model: problem.state(), state: state)
     }
 
+    /// Puts everything to where a checkpoint was written; operations for which there is not enough memory are an error.
+    mutating func resume(from checkpoint: Checkpoint) throws {
+        var run = self
+        try during(.resumption) { try run.restore(checkpoint) }
+        self = run
+    }
+
     /// Puts everything to where a checkpoint was written.
-    mutating func restore(_ checkpoint: Checkpoint) throws {
+    private mutating func restore(_ checkpoint: Checkpoint) throws {
         try trainer.check(checkpoint, problem: problem)
         let manifest = checkpoint.manifest
         let reader = SnapshotReader(checkpoint.state, of: "the run")
@@ -94,11 +101,12 @@ extension Trainer {
     ///
     /// Data that the checkpoint or the problem tells nothing of are not compared.
     ///
+    /// - Parameter path: Where the checkpoint is, for the error; nil for where the run's own are.
     /// - Throws: ``CheckpointError/otherData(_:problem:difference:)`` or
     ///   ``CheckpointError/otherSettings(_:difference:)``, which name the differences.
-    public func check(_ checkpoint: Checkpoint, problem: some Problem) throws {
+    public func check(_ checkpoint: Checkpoint, at path: String? = nil, problem: some Problem) throws {
         let manifest = checkpoint.manifest
-        let path = checkpoints?.folder.path ?? "that was given"
+        let path = path ?? checkpoints?.folder.path ?? "that was given"
         // Other data may have other settings, too, a mean for one: what they follow from is told.
         if let difference = DataFingerprint.difference(stored: manifest.data, current: problem.dataFingerprint) {
             throw CheckpointError.otherData(path, problem: problem.name, difference: difference)

@@ -75,9 +75,10 @@ public struct Trainer {
     ///   - checkpoint: Where an earlier run of the same settings stood: this one ends in the same bits as that one
     ///     would have.
     /// - Throws: What the optimiser throws, ``/Optimization/OptimizerError/lossNotFinite(step:)`` where the loss of a
-    ///   step that was taken is infinite or NaN, ``TrainingDataError`` where a batch cannot be used, what a sink
-    ///   throws, what does not fit in a checkpoint, and ``CheckpointError`` where one cannot be written. The sinks get
-    ///   the end of the run before, where it has begun.
+    ///   step that was taken is infinite or NaN, ``TrainingDataError`` where a batch cannot be used,
+    ///   ``TrainingMemoryError`` where there is not enough memory beside a step, what a sink throws, what does not fit
+    ///   in a checkpoint, and ``CheckpointError`` where one cannot be written. The sinks get the end of the run before,
+    ///   where it has begun.
     @discardableResult
     public func run(
         _ problem: some Problem, with optimizer: any Optimizer, from checkpoint: Checkpoint? = nil
@@ -86,7 +87,7 @@ public struct Trainer {
             fatalError("Trainer: a sampler of \(sampler.count) for \(problem.trainingCount) training examples")
         }
         var run = TrainingRun(trainer: self, problem: problem, optimizer: optimizer)
-        if let checkpoint { try run.restore(checkpoint) }
+        if let checkpoint { try run.resume(from: checkpoint) }
         do {
             run.progress.summary.outcome = try run.run()
         } catch {

@@ -38,6 +38,13 @@ struct TrainingRun<P: Problem> {
         for sink in trainer.sinks { try sink.receive(event) }
     }
 
+    /// Does something beside the steps; operations for which there is not enough memory are its error.
+    func during<Result>(_ activity: TrainingMemoryError.Activity, _ body: () throws -> Result) throws -> Result {
+        do { return try checkingMemory(body) } catch let fault as MemoryFault {
+            throw TrainingMemoryError(activity: activity, steps: summary.steps, fault: fault)
+        }
+    }
+
     private var start: TrainingEvent.RunStart {
         // The whole run's, wherever this part of it begins.
         let sampler = trainer.sampler
@@ -75,9 +82,11 @@ struct TrainingRun<P: Problem> {
             try writeCheckpoint()
         }
         if outcome == .completed, let file = trainer.weightsFile {
-            let weights = average?.withAverages { problem.weights() } ?? problem.weights()
-            do { try Safetensors(tensors: weights, metadata: ["format": "pt"]).write(to: file) } catch {
-                throw RunFolderError.notWritable(file.path, reason: RunFolder.reason(error))
+            let weights = try during(.weights) { try withAverages { problem.weights() } }
+            do {
+                try during(.weights) { try Safetensors(tensors: weights, metadata: ["format": "pt"]).write(to: file) }
+            } catch let error as FileWriteError {
+                throw RunFolderError.interrupted(file.path, reason: error.reason)
             }
         }
         return outcome
@@ -150,8 +159,12 @@ struct TrainingRun<P: Problem> {
 
     private mutating func step() throws {
         let start = clock.now
-        let indices = sampler.next()
-        let batch = problem.trainingBatch(at: indices)
+        var sampler = sampler
+        let (indices, batch) = try during(.batch) {
+            let indices = sampler.next()
+            return (indices, problem.trainingBatch(at: indices))
+        }
+        self.sampler = sampler
         let dataSeconds = start.duration(to: clock.now) / .seconds(1)
         let report: StepReport
         do {
@@ -162,7 +175,7 @@ struct TrainingRun<P: Problem> {
             throw TrainingDataError(
                 step: step, epoch: progress.epoch, example: fault.example.map { Int(indices[$0].scalar) }, fault: fault)
         }
-        average?.update()
+        if let average { try during(.average) { average.update() } }
         let loss = report.loss
         let seconds = start.duration(to: clock.now) / .seconds(1)
 
@@ -193,10 +206,17 @@ struct TrainingRun<P: Problem> {
         guard loss.isFinite || result.isRejected else { throw OptimizerError.lossNotFinite(step: report.step) }
     }
 
+    /// Runs `body` with the averages in the parameters' place, where there are any.
+    private func withAverages<Result>(_ body: () throws -> Result) throws -> Result {
+        guard let average else { return try body() }
+        // Where memory runs out within, the parameters are put back all the same.
+        return try average.withAverages { try checkingMemory(body) }
+    }
+
     private mutating func evaluate() throws {
         let start = clock.now
         let limit = trainer.evaluationLimit
-        let score = average?.withAverages { problem.evaluate(limit: limit) } ?? problem.evaluate(limit: limit)
+        let score = try during(.evaluation) { try withAverages { problem.evaluate(limit: limit) } }
         let seconds = start.duration(to: clock.now) / .seconds(1)
         let evaluation = TrainingEvent.Evaluation(
             epoch: progress.epoch, steps: summary.steps, score: score, seconds: seconds)

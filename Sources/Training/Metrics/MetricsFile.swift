@@ -1,4 +1,5 @@
 import Foundation
+import Torch
 
 /// Writes the events of a run to a file, one JSON object a line.
 ///
@@ -32,17 +33,38 @@ public final class MetricsFile: EventSink {
     public init(path: String, keptByteCount: Int? = nil, in place: OwnedFolder? = nil) throws(RunFolderError) {
         self.path = path
         self.place = place
-        let exclusive = keptByteCount == nil ? O_EXCL : 0
-        let descriptor = open(path, O_WRONLY | O_CREAT | exclusive | O_APPEND | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw .notWritable(path) }
-        file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { throw .busy(path) }
-        var size = Int(lseek(descriptor, 0, SEEK_END))
-        if let keptByteCount, keptByteCount < size {
-            guard ftruncate(descriptor, keptByteCount) == 0 else { throw .notWritable(path) }
-            size = keptByteCount
+        guard let keptByteCount else {
+            let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o666)
+            guard descriptor >= 0 else { throw .notWritable(path) }
+            file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { throw .busy(path) }
+            byteCount = 0
+            return
         }
-        byteCount = size
+        // Without waiting, as one does for a reader who may never come to a pipe.
+        let descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o666)
+        guard descriptor >= 0 else { throw .interrupted(path, reason: String(cString: strerror(errno))) }
+        file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw .interrupted(path, reason: "it is a pipe or a device, and a regular file is needed")
+        }
+        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { throw .busy(path) }
+        let kept = Self.endOfLine(in: descriptor, upTo: min(keptByteCount, Int(status.st_size)))
+        guard kept == Int(status.st_size) || ftruncate(descriptor, off_t(kept)) == 0 else {
+            throw .interrupted(path, reason: String(cString: strerror(errno)))
+        }
+        byteCount = kept
+    }
+
+    /// Where the last whole line ends within the first bytes of a file.
+    ///
+    /// It is at their end unless somebody else changed the file: no half of a line stays before the next one.
+    private static func endOfLine(in descriptor: Int32, upTo count: Int) -> Int {
+        var end = count
+        var byte: UInt8 = 0
+        while end > 0, pread(descriptor, &byte, 1, off_t(end - 1)) == 1, byte != UInt8(ascii: "\n") { end -= 1 }
+        return end
     }
 
     /// Adds a line.
@@ -69,11 +91,11 @@ public final class MetricsFile: EventSink {
         var line = Data(#"{"event":"\#(event)","#.utf8)
         line += try encoder.encode(payload).dropFirst()
         line.append(UInt8(ascii: "\n"))
-        guard DurableFolder.write(line, to: file.fileDescriptor) else {
+        guard OutputFile.write(line, to: file.fileDescriptor) else {
             let reason = String(cString: strerror(errno))
             // No half of a line stays.
             ftruncate(file.fileDescriptor, off_t(byteCount ?? 0))
-            throw RunFolderError.notWritable(path, reason: "a line could not be added: \(reason)")
+            throw RunFolderError.interrupted(path, reason: "a line could not be added: \(reason)")
         }
         byteCount = (byteCount ?? 0) + line.count
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Torch
 
 /// The folder that a run leaves behind: its settings in `config.json`, its events in `metrics.jsonl`.
 public struct RunFolder {
@@ -50,15 +51,16 @@ public struct RunFolder {
         self.place = place
         if let settings {
             let file = "\(place.path)/config.json"
-            do { try Self.encoded(settings).write(to: URL(fileURLWithPath: file), options: .atomic) } catch {
-                throw RunFolderError.notWritable(file, reason: Self.reason(error))
+            do { try OutputFile.replace(file, with: Self.encoded(settings)) } catch let error as FileWriteError {
+                throw RunFolderError.interrupted(file, reason: error.reason)
             }
         }
         metrics = try MetricsFile(path: "\(place.path)/metrics.jsonl", keptByteCount: keptByteCount, in: place)
     }
 
     private static func checkThatNothingIsThere(_ path: String) throws(RunFolderError) {
-        for name in ["config.json", "metrics.jsonl", "weights.safetensors", "plan.json"]
+        // What is in a checkpoint goes with it.
+        for name in ["config.json", "metrics.jsonl", "weights.safetensors", "plan.json", "manifest.json"]
         where FileManager.default.fileExists(atPath: "\(path)/\(name)") {
             throw .holdsRun(path)
         }
@@ -80,24 +82,10 @@ public struct RunFolder {
             throw errno == EEXIST ? .holdsRun((path as NSString).deletingLastPathComponent) : .notWritable(path)
         }
         defer { close(descriptor) }
-        guard DurableFolder.write(content, to: descriptor), fsync(descriptor) == 0 else {
+        guard OutputFile.write(content, to: descriptor), fsync(descriptor) == 0 else {
             let error = RunFolderError.notWritable(path)
             unlink(path)
             throw error
-        }
-    }
-
-    /// The system's reason why a file could not be written.
-    static func reason(_ error: any Error) -> String {
-        let error = error as NSError
-        if error.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(error.code))) }
-        if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError { return reason(underlying) }
-        return switch CocoaError.Code(rawValue: error.code) {
-        case .fileWriteOutOfSpace: String(cString: strerror(ENOSPC))
-        case .fileWriteVolumeReadOnly: String(cString: strerror(EROFS))
-        case .fileWriteNoPermission: String(cString: strerror(EACCES))
-        case .fileNoSuchFile: String(cString: strerror(ENOENT))
-        default: "the system gives no reason (error \(error.code) of \(error.domain))"
         }
     }
 }
@@ -110,6 +98,8 @@ public enum RunFolderError: Error, Hashable, CustomStringConvertible {
     case busy(String)
     /// The system refuses to create or write something.
     case notWritable(String, reason: String)
+    /// The system refuses to write what a run that has begun goes on with.
+    case interrupted(String, reason: String)
     /// The folder, or a file in it, was moved, removed or replaced while a run wrote to it.
     case moved(String)
 
@@ -125,6 +115,9 @@ public enum RunFolderError: Error, Hashable, CustomStringConvertible {
         case .busy(let path): "\(path) is being written by another process: wait for its end, or stop it"
         case .notWritable(let path, let reason):
             "\(path) cannot be written: \(reason): give another folder for the output"
+        case .interrupted(let path, let reason):
+            "\(path) cannot be written: \(reason): make room or make it writable, then resume the run "
+                + "from its last checkpoint, if it has one"
         case .moved(let path):
             "\(path) was moved, removed or replaced during the run: resume the run from its folder's new place"
         }

@@ -29,6 +29,9 @@ public final class ProgressReport: EventSink {
         bar = RedrawnLine(terminal)
     }
 
+    /// Tells a line that is about no event.
+    public func note(_ line: String) { tell([line]) }
+
     /// Tells what is to be told of an event.
     public func receive(_ event: TrainingEvent) {
         switch event {

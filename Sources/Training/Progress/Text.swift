@@ -136,6 +136,9 @@ extension Double {
     /// The number with a fixed number of decimals.
     func fixed(_ decimals: Int) -> String { String(format: "%.\(decimals)f", self) }
 
-    /// The number with four decimals, or with four digits and an exponent where those decimals say too little.
-    var readable: String { abs(self) < 0.01 && self != 0 ? String(format: "%.3e", self) : fixed(4) }
+    /// The number with four decimals, or with four digits and an exponent where those decimals say too little or too
+    /// much.
+    var readable: String {
+        isFinite && self != 0 && !(0.01..<1e7).contains(abs(self)) ? String(format: "%.3e", self) : fixed(4)
+    }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FirstOrder
+import Foundation
 import KFAC
 import Torch
 import Training
@@ -70,6 +71,10 @@ struct Bench: ParsableCommand {
     func validate() throws {
         for (option, path) in [("--json", json), ("--csv", csv), ("--page", page)] where path == "" {
             throw ValidationError("\(option) needs the path of a file; an empty text was given.")
+        }
+        let files = [json, csv, page].compactMap(\.self).map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+        guard Set(files).count == files.count else {
+            throw ValidationError("--json, --csv and --page need a file each; one was given twice.")
         }
         for (option, path) in [("--csv", csv), ("--page", page)] where path != nil && !scaling {
             throw ValidationError("\(option) is for --scaling only.")

@@ -47,17 +47,25 @@ struct Compare: ParsableCommand {
     }
 
     func run() throws {
+        try explainingMemory(
+            options: ["--train-limit", "--batch-size"], ending: { "; the runs that were done stand" }, compare)
+    }
+
+    private func compare() throws {
         try machineOptions.prepareRuntime()
-        let source = try ProblemSource(problemOptions, device: machineOptions.device)
+        let source = try checkingMemory { try ProblemSource(problemOptions, device: machineOptions.device) }
         let plan = try plan(of: source)
+        let memory = MemoryLines()
         let comparison = Comparison(plan: plan, device: source.device) { generator in
             source.problem(using: &generator)
         } optimizer: { run, problem, generator in
             let optimizer = plan.methods.first { $0.label == run.method }?.optimizer ?? run.method
             let options = try OptimizerOptions(optimizer: optimizer, run.settings)
             try options.check(on: source.name, steps: run.steps)
-            return options.setup(steps: run.steps, problem: source.name, layers: problem.layerChoices)
+            let made = options.setup(steps: run.steps, problem: source.name, layers: problem.layerChoices)
                 .make(problem.parameters, generator: generator)
+            made.tellMemory { memory.tell("\(run.method): \($0)") }
+            return made
         }
 
         // From here on there is something to lose.
@@ -74,6 +82,7 @@ struct Compare: ParsableCommand {
         }
         let progress = ComparisonProgress(
             to: .standardOutput(), isQuiet: runOptions.quiet, folder: path, continuation: continuation(path))
+        memory.note = progress.note
         let outcome = try comparison.run(
             in: folder, cancellation: .bySignals(), onEvent: progress.receive)
         if case .interrupted(let signal) = outcome { throw ExitCode(128 + (signal ?? 0)) }
@@ -91,5 +100,15 @@ struct Compare: ParsableCommand {
             word.wholeMatch(of: /[-A-Za-z0-9_.\/:=,+@%]+/) != nil
                 ? word : "'\(word.replacing("'", with: "'\\''"))'"
         }.joined(separator: " ")
+    }
+}
+
+/// Tells what methods' curvature takes, each line once.
+private final class MemoryLines {
+    var note: (String) -> Void = { _ in }
+    private var told: Set<String> = []
+
+    func tell(_ line: String) {
+        if told.insert(line).inserted { note(line) }
     }
 }

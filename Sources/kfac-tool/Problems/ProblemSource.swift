@@ -20,14 +20,21 @@ struct ProblemSource {
     }
 
     /// Reads the data that the options name, and makes sure that it fits.
-    init(_ options: ProblemOptions, device: Device) throws {
+    ///
+    /// - Parameter checkpoint: Of the run that goes on, whose data keep their name where their folder has another one
+    ///   by now.
+    init(_ options: ProblemOptions, device: Device, resuming checkpoint: CheckpointManifest? = nil) throws {
         name = options.problem
         self.device = device
         augments = options.augment
         initialization = options.initialization ?? .xavier
         switch name.dataKind {
         case .mnist, .cifar:
-            let task = try options.imageTask()
+            var task = try options.imageTask()
+            if let name = checkpoint?.settings["dataset"], checkpoint?.data == task.fingerprint {
+                task = ImageTask(
+                    name: name, training: task.training, test: task.test, fingerprint: task.fingerprint)
+            }
             try name.check(task)
             // Pixels are probabilities for the autoencoder.
             let normalization = name == .autoencoder ? Normalization() : Normalization(of: task.training)

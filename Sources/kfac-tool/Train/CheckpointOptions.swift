@@ -36,6 +36,9 @@ struct CheckpointOptions: ParsableArguments {
     @Flag(help: "Write no checkpoints: the run cannot be resumed.")
     var noCheckpoints = false
 
+    /// The options that have no effect without checkpoints.
+    static let options = ["--checkpoint-interval", "--checkpoint-period", "--keep-checkpoints"]
+
     private static let defaultInterval = 5.0
     private static let defaultCount = 2
 

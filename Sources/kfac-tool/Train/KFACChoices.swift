@@ -62,6 +62,7 @@ struct KFACDefaults {
     static let inverseSchedule = InverseScheduleName.together
     static let staleness = 0.25
     static let burnIn = 0
+    static let dimensionLimit = FactorSettings().dimensionLimit
 
     var rule = StepRuleName.fixed
     var learningRate = 0.1

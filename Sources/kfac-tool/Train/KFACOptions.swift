@@ -120,6 +120,15 @@ struct KFACOptions: ParsableArguments {
     var burnIn: Int?
 
     @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The largest number of rows of a layer's factor that is kept with all its entries; larger ones are kept as "
+                + "dense blocks along the diagonal, which takes less memory and time. (default: \(KFACDefaults.dimensionLimit))",
+            valueName: "rows"),
+        transform: SettingBounds.dimension.count)
+    var dimensionLimit: Int?
+
+    @Option(
         name: .customLong("l2"),
         parsing: .unconditional,
         help: ArgumentHelp(
@@ -171,6 +180,7 @@ struct KFACOptions: ParsableArguments {
             ChosenOption("--inverse-schedule", inverseSchedule, default: KFACDefaults.inverseSchedule),
             ChosenOption("--staleness", staleness, default: KFACDefaults.staleness),
             ChosenOption("--burn-in", burnIn, default: KFACDefaults.burnIn),
+            ChosenOption("--dimension-limit", dimensionLimit, default: KFACDefaults.dimensionLimit),
             ChosenOption("--l2", l2, default: defaults.l2),
         ]
     }
@@ -225,6 +235,15 @@ struct KFACOptions: ParsableArguments {
             burnIn: burnIn ?? KFACDefaults.burnIn,
             inverses: inverses, clipping: .norm(normConstraint ?? defaults.normConstraint),
             regularization: Regularization(l2: l2 ?? defaults.l2),
-            factors: FactorSettings(dampingSplit: (dampingSplit ?? KFACDefaults.dampingSplit).split), layers: layers)
+            factors: factors, layers: layers)
+    }
+
+    private var factors: FactorSettings {
+        let limit = dimensionLimit ?? KFACDefaults.dimensionLimit
+        var factors = FactorSettings(
+            dampingSplit: (dampingSplit ?? KFACDefaults.dampingSplit).split, dimensionLimit: limit)
+        // Blocks are no larger than what is kept whole.
+        factors.blockSize = min(factors.blockSize, limit)
+        return factors
     }
 }

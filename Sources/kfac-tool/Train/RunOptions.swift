@@ -107,9 +107,14 @@ struct RunOptions: ParsableArguments {
 
     /// Deals out the training examples, in batches that a generator draws.
     func sampler(of source: ProblemSource, generator: RandomGenerator) -> BatchSampler {
-        let first = batchSize ?? source.name.batchSize
+        sampler(of: source.name, trainingCount: source.trainingCount, generator: generator)
+    }
+
+    /// Deals out so many training examples.
+    func sampler(of problem: ProblemName, trainingCount: Int, generator: RandomGenerator) -> BatchSampler {
+        let first = batchSize ?? problem.batchSize
         return BatchSampler(
-            count: source.trainingCount,
+            count: trainingCount,
             batchSize: batchGrowth.map { .growing(from: first, steps: $0) } ?? .constant(first),
             // A batch that grows is to have its full size, not what happens to be left.
             partialBatch: batchGrowth == nil ? .keep : .drop, generator: generator)

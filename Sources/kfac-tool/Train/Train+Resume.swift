@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Torch
 import Training
 
 extension Train {
@@ -8,7 +9,7 @@ extension Train {
         guard runOptions.output == nil else {
             throw ValidationError("--resume continues in the run's own folder: leave --output out.")
         }
-        let point = try ResumePoint(path)
+        let point = try checkingMemory { try ResumePoint(path) }
         point.notes.forEach(StandardStreams.note)
         let own = try Self.stored(point)
         // A length that is given takes the place of the run's own.
@@ -19,17 +20,26 @@ extension Train {
             if let steps = runOptions.steps { arguments.append("--steps=\(steps)") }
         }
         let rest = Self.removing(["--resume"] + RunOptions.lengthOptions, from: given)
-        let command = try Train.parse(arguments + rest)
+        let command = try Self.continued(arguments, rest)
         if let difference = ChosenOption.difference(stored: own.chosen, current: command.chosen) {
-            throw CheckpointError.otherSettings("\(point.place.path)/checkpoints", difference: difference)
+            throw CheckpointError.otherSettings(
+                point.checkpointPath ?? "\(point.place.path)/checkpoints", difference: difference)
         }
         let problem = own.problemOptions.problem
         let isAsLong = command.runOptions.length(of: problem) == own.runOptions.length(of: problem)
         try command.train(arguments: isAsLong ? point.arguments : arguments, from: point)
     }
 
+    /// The run's own options with those that were given besides.
+    private static func continued(_ arguments: [String], _ rest: [String]) throws -> Train {
+        var own = arguments
+        if rest.contains("--no-checkpoints") { own = removing(CheckpointOptions.options, from: own) }
+        // Its own message would name another command.
+        do { return try Train.parse(own + rest) } catch { throw ValidationError(Train.message(for: error)) }
+    }
+
     /// The options of a run; help that is asked for in there is no reason to end well.
-    private static func stored(_ point: ResumePoint) throws -> Train {
+    static func stored(_ point: ResumePoint) throws -> Train {
         do { return try Train.parse(point.arguments) } catch {
             let isRefusal = !Train.exitCode(for: error).isSuccess
             let reason = isRefusal ? Train.message(for: error) : "they ask for help"
@@ -75,11 +85,16 @@ extension Train {
     static func noteMetrics(of point: ResumePoint) {
         guard let expected = point.checkpoint?.manifest.progress.metricsByteCount else { return }
         let path = "\(point.place.path)/metrics.jsonl"
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-        let size = (attributes?[.size] as? Int) ?? 0
-        guard size < expected else { return }
-        StandardStreams.note(
-            "\(path) has \(size) bytes, and had \(expected) when the checkpoint was written: lines of steps before it "
-                + "are missing")
+        let file = try? InputFile(path: path)
+        let size = file?.byteCount ?? 0
+        var end: UInt8 = 0
+        if size < expected {
+            StandardStreams.note(
+                "\(path) has \(size) bytes, and had \(expected) when the checkpoint was written: lines of steps before it "
+                    + "are missing")
+        } else if let file, pread(file.descriptor, &end, 1, off_t(expected - 1)) == 1, end != UInt8(ascii: "\n") {
+            StandardStreams.note(
+                "\(path) was changed after the checkpoint was written: its lines are not all of this run")
+        }
     }
 }

@@ -63,10 +63,12 @@ struct Train: ParsableCommand {
     func run() throws {
         // Options of the process, without the names of program and command.
         let given = StoredArguments.absolute(Array(CommandLine.arguments.dropFirst(2)))
-        if let path = checkpointOptions.resume {
-            try resume(path, given: given)
-        } else {
-            try train(arguments: given)
+        try explainingMemory(options: ["--train-limit", "--batch-size"]) {
+            if let path = checkpointOptions.resume {
+                try resume(path, given: given)
+            } else {
+                try train(arguments: given)
+            }
         }
     }
 
@@ -74,11 +76,15 @@ struct Train: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         try machineOptions.prepareRuntime()
-        let source = try ProblemSource(problemOptions, device: machineOptions.device)
         var generators = RunGenerators(seed: runOptions.seed, device: machineOptions.device)
-        let problem = source.problem(using: &generators.parameters)
-        // A checkpoint has weights of its own.
-        if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
+        let (source, problem) = try checkingMemory {
+            let source = try ProblemSource(
+                problemOptions, device: machineOptions.device, resuming: point?.checkpoint?.manifest)
+            let problem = source.problem(using: &generators.parameters)
+            // A checkpoint has weights of its own.
+            if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
+            return (source, problem)
+        }
         let sampler = runOptions.sampler(of: source, generator: generators.batches)
         let length = runOptions.length(of: source.name)
         let steps = length.steps(of: sampler)
@@ -108,7 +114,7 @@ struct Train: ParsableCommand {
             averaging: runOptions.average.map { .exponential(decay: $0) }, checkpoints: plan)
         if let checkpoint {
             try requireLength(steps, from: checkpoint)
-            try trainer.check(checkpoint, problem: problem)
+            try trainer.check(checkpoint, at: point?.checkpointPath, problem: problem)
         }
         if let point { Self.noteMetrics(of: point) }
         let folder = try runFolder(in: place, settings, from: point, plan)
@@ -118,8 +124,14 @@ struct Train: ParsableCommand {
         var recorded = trainer
         recorded.sinks = [folder.metrics, progress]
         recorded.weightsFile = URL(fileURLWithPath: "\(path)/weights.safetensors")
-        let summary = try recorded.run(
-            problem, with: setup.make(problem.parameters, generator: generators.optimizer), from: checkpoint)
+        let optimizer = try checkingMemory { setup.make(problem.parameters, generator: generators.optimizer) }
+        optimizer.tellMemory { progress.note($0) }
+        let summary = try explainingMemory(options: ["--batch-size"]) {
+            let last = plan?.folder.paths.last
+            return last.map { "; the last checkpoint, \($0), stands" } ?? ""
+        } _: {
+            try recorded.run(problem, with: optimizer, from: checkpoint)
+        }
         guard case .interrupted(let signal) = summary.outcome else { return }
         guard plan != nil else { throw ExitCode(128 + (signal ?? 0)) }
         print("resume with: kfac train --resume \(path)")
@@ -141,6 +153,15 @@ struct Train: ParsableCommand {
         guard let point else { return try RunFolder(place, settings: settings) }
         // Metrics are not dropped before they can be written again.
         try plan?.folder.prepare()
+        if point.isChosen, let path = point.checkpointPath,
+            let steps = point.checkpoint?.manifest.progress.summary.steps
+        {
+            // Else, the run would go on from them once it is stopped.
+            let newer = try CheckpointFolder(path: "\(place.path)/checkpoints").setAside(after: path, of: steps)
+            for path in newer {
+                StandardStreams.note("a newer checkpoint, which the run does not go on from, is called \(path) now")
+            }
+        }
         return try RunFolder(
             resuming: place, keptByteCount: point.checkpoint?.manifest.progress.metricsByteCount ?? 0,
             settings: point.isConfigurationLost || point.arguments != settings.arguments ? settings : nil)
@@ -154,9 +175,10 @@ struct Train: ParsableCommand {
             )
         }
         if manifest.threads != Runtime.threadCount {
+            let threads = manifest.threads == 1 ? "1 thread" : "\(manifest.threads) threads"
             StandardStreams.note(
-                "the checkpoint was written with \(manifest.threads) threads, this is run with "
-                    + "\(Runtime.threadCount): results may differ in their last bits")
+                "the checkpoint was written with \(threads), this is run with \(Runtime.threadCount): results may differ in "
+                    + "their last bits")
         }
         if manifest.libtorch != Runtime.version {
             StandardStreams.note(

@@ -248,6 +248,23 @@ import Torch
         }
     }
 
+    /// What is due at some of several steps is what is due at each.
+    @Test(arguments: [
+        InverseSchedule.together(every: 4), .together(every: 3, initially: 0), .roundRobin(every: 3),
+        .roundRobin(every: 7, initially: 2), .background(every: 5, after: 2, initially: 4),
+        .whenStale(beyond: 0.1, atMost: 4),
+    ])
+    func dueAtSeveralSteps(schedule: InverseSchedule) {
+        for count in [0, 1, 2, 5] {
+            for first in 0..<12 {
+                for last in first..<25 {
+                    let all = (first...last).flatMap { schedule.due(atStep: $0, count: count) }
+                    #expect(schedule.due(atSteps: first...last, count: count) == Set(all), "\(first)...\(last)")
+                }
+            }
+        }
+    }
+
     /// An inverse for one application is that for many, in another form where one factor outweighs the other.
     @Test(arguments: [true, false]) func inversesForFewApplications(hasBias: Bool) throws {
         let layer = TestLayer([5, 30], hasBias: hasBias, seed: 11)

@@ -137,7 +137,7 @@ import Torch
                         try step(loss)
                         return try loss()
                     }
-                }, "called inside of its own closure, whose step is not done yet"
+                }, "called inside of a step's own closure, whose step is not done yet"
             ),
             (
                 { step, loss in

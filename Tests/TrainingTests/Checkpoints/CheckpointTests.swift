@@ -86,6 +86,16 @@ import Training
         try run.run(from: old)
     }
 
+    /// One event more would be beyond all integers.
+    @Test(arguments: [Int.max, -1]) func guardsCountNothingThatCannotBe(count: Int) throws {
+        let run = SmallRun(folder: folder)
+        try run.run()
+        var checkpoint = try run.checkpoints.readLatest().checkpoint
+        checkpoint.manifest.progress.summary.guards = ["stepRejected": count]
+        let error = #expect(throws: SnapshotError.self) { try run.run(from: checkpoint) }
+        #expect("\(error!)".contains("it counts what cannot be"))
+    }
+
     /// Written by a version that knew of neither data nor arguments.
     @Test func olderManifestsCanBeRead() throws {
         let run = SmallRun(folder: folder)
@@ -213,7 +223,10 @@ import Training
         #expect(error == .damaged(path, reason: "there is no file \(name)"))
         // A pipe would keep the reader waiting.
         mkfifo(file.path, 0o600)
-        #expect(throws: CheckpointError.damaged(path, reason: "there is no file \(name)")) {
+        #expect(
+            throws: CheckpointError.damaged(
+                path, reason: "\(name) cannot be read: it is a pipe, and a regular file is needed")
+        ) {
             try CheckpointFolder.read(path)
         }
         #expect(try run.checkpoints.readLatest().damaged.count == 1)

@@ -1,4 +1,5 @@
 import Foundation
+import Torch
 
 /// A file that a report goes to, whole or not at all.
 public struct ReportFile {
@@ -12,8 +13,12 @@ public struct ReportFile {
     /// - Throws: ``BenchmarkError/notWritable(_:reason:)``.
     public init(path: String) throws(BenchmarkError) {
         self.path = path
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         if isFolder(path) { throw .notWritable(path, reason: "it is a folder") }
+        if path.hasSuffix("/") { throw .notWritable(path, reason: "it has the name of a folder") }
+        if FileManager.default.fileExists(atPath: path), !isRegularFile(path) {
+            throw .notWritable(path, reason: "it is a pipe or a device")
+        }
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         guard isFolder(folder) else {
             throw .notWritable(path, reason: "there is no folder \(folder)")
         }
@@ -26,10 +31,15 @@ public struct ReportFile {
     ///
     /// - Throws: ``BenchmarkError/notWritable(_:reason:)``.
     public func write(_ text: String) throws(BenchmarkError) {
-        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-            throw .notWritable(path, reason: RunFolder.reason(error))
+        do { try OutputFile.replace(path, with: Data(text.utf8)) } catch {
+            throw .notWritable(path, reason: error.reason)
         }
     }
+}
+
+private func isRegularFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
 }
 
 private func isFolder(_ path: String) -> Bool {

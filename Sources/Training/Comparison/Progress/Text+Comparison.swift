@@ -44,7 +44,10 @@ extension Text {
         let runs = "\(results.records.count) of \(count(results.runCount, "run"))"
         var lines = ["\(Text.outcome(outcome, terminal)): \(runs)"]
         for method in results.plan.methods {
-            guard let final = results.finalValue(of: method) else { continue }
+            guard let final = results.finalValue(of: method) else {
+                if case .completed = outcome { lines.append("\(method.label): no run got to its end") }
+                continue
+            }
             lines.append("\(method.label): \(metric.title) \(NumberText.spread(final))")
             for target in results.plan.targets {
                 guard let value = results.value(of: target),

@@ -46,7 +46,8 @@ public struct Comparison {
     ///   - onEvent: Is told what happens.
     /// - Returns: Whether all was done, or a signal came.
     /// - Throws: What the making of problems and optimisers throws, errors of the optimiser that are the caller's
-    ///   fault, ``ComparisonError``, ``RunFolderError``.
+    ///   fault, ``/Torch/MemoryFault`` and ``TrainingMemoryError`` where there is not enough memory,
+    ///   ``ComparisonError``, ``RunFolderError``.
     @discardableResult
     public func run(
         in folder: ComparisonFolder, cancellation: Cancellation = Cancellation(),
@@ -66,15 +67,17 @@ public struct Comparison {
         onPoint: @escaping (RunPoint) throws -> Void
     ) throws -> (record: RunRecord, failure: String?)? {
         var generators = RunGenerators(seed: run.seed, device: device)
-        let problem = try makeProblem(&generators.parameters)
-        let optimizer = try makeOptimizer(run, problem, generators.optimizer)
+        let (problem, optimizer) = try checkingMemory {
+            let problem = try makeProblem(&generators.parameters)
+            return (problem, try makeOptimizer(run, problem, generators.optimizer))
+        }
         let recorder = PointRecorder(
             device: device, onStep: { onEvent(.step($0)) },
             onPoint: { point in
                 try onPoint(point)
                 onEvent(.point(point))
             })
-        try recorder.note(problem.evaluate(limit: plan.evaluationLimit))
+        try recorder.note(checkingMemory { problem.evaluate(limit: plan.evaluationLimit) })
         let trainer = Trainer(
             length: .steps(run.steps),
             sampler: BatchSampler(
@@ -100,7 +103,7 @@ extension OptimizerError {
     var isNumerical: Bool {
         switch self {
         case .lossNotFinite, .inversionFailed, .preconditionerFailed, .quadraticModelFailed, .stepsRejected: true
-        case .invalidBatch, .nothingToMove, .unreachedParameters, .noCurvature, .unknownNames: false
+        case .invalidBatch, .nothingToMove, .unreachedParameters, .noCurvature, .unknownNames, .memoryRanOut: false
         }
     }
 }

@@ -156,8 +156,8 @@ public final class ComparisonFolder {
     /// Writes a file, whole or not at all.
     func write(_ text: String, to name: String) throws(RunFolderError) {
         let file = "\(path)/\(name)"
-        do { try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .atomic) } catch {
-            throw .notWritable(file, reason: RunFolder.reason(error))
+        do { try OutputFile.replace(file, with: Data(text.utf8)) } catch {
+            throw .notWritable(file, reason: error.reason)
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Torch
 
 /// The file of a run in progress: it gets its name when the run is over, so that a name means a whole run.
 final class RunFile {
@@ -10,7 +11,9 @@ final class RunFile {
     /// Creates the file, with its header, over what an earlier attempt left behind.
     init(path: String) throws(RunFolderError) {
         self.path = path
-        let descriptor = open("\(path).partial", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        // Whatever is there, a pipe for one: nothing is written into it.
+        let isFree = unlink("\(path).partial") == 0 || errno == ENOENT
+        let descriptor = isFree ? open("\(path).partial", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) : -1
         guard descriptor >= 0 else { throw .notWritable(path, reason: String(cString: strerror(errno))) }
         file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         try write(RunTable.header)
@@ -35,7 +38,7 @@ final class RunFile {
     func discard() { if OwnedFolder.isAt(partialPath, file.fileDescriptor) { unlink(partialPath) } }
 
     private func write(_ line: String) throws(RunFolderError) {
-        guard DurableFolder.write(Data("\(line)\n".utf8), to: file.fileDescriptor) else {
+        guard OutputFile.write(Data("\(line)\n".utf8), to: file.fileDescriptor) else {
             throw .notWritable(path, reason: "a line could not be added: \(String(cString: strerror(errno)))")
         }
     }

@@ -1,0 +1,1 @@
+../../Fuzz/Sources/Program/FuzzTarget+StoredArguments.swift

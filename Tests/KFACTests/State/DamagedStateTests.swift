@@ -1,0 +1,96 @@
+import Foundation
+import TestSupport
+import Testing
+import Torch
+
+@testable import Curvature
+@testable import FirstOrder
+@testable import KFAC
+@testable import Optimization
+
+/// States whose numbers cannot be: refused, or harmless.
+@Suite struct DamagedStateTests {
+    private func kfac(
+        _ subject: ResumeSubject, _ inverses: InverseSchedule = .together(every: 10)
+    ) -> KFACOptimizer {
+        KFACOptimizer(subject.parameters, configuration: .init(inverses: inverses))
+    }
+
+    /// The state after some steps, with some of it replaced.
+    private func state(
+        of make: (ResumeSubject) -> any Optimizer, replacing tensors: [String: Tensor]
+    ) throws -> Snapshot {
+        let subject = ResumeNetwork.perceptron.make()
+        let optimizer = make(subject)
+        for step in 0..<4 { try optimizer.step { subject.loss(step) } }
+        return Snapshot(tensors: optimizer.state().tensors.merging(tensors) { $1 })
+    }
+
+    private func refusal(_ make: (ResumeSubject) -> any Optimizer, _ tensors: [String: Tensor]) throws -> String {
+        let damaged = try state(of: make, replacing: tensors)
+        let subject = ResumeNetwork.perceptron.make()
+        let other = make(subject)
+        let error = #expect(throws: SnapshotError.self) {
+            try other.load(damaged)
+            try other.step { subject.loss(4) }
+        }
+        return try #require(error).description
+    }
+
+    @Test(arguments: [true, false]) func countsBeyondAllStepsAreRefused(usesKFAC: Bool) throws {
+        let text = try refusal(
+            { usesKFAC ? kfac($0) : SGD($0.parameters) as any Optimizer }, ["stepCount": Tensor([Int.max])])
+        #expect(
+            text.contains("'stepCount' is 9223372036854775807, a number from 0 to 9007199254740992 was expected"))
+    }
+
+    @Test(arguments: [Int.max, -1]) func guardsCountNothingThatCannotBe(rejections: Int) throws {
+        let guards = #"{"consecutiveRejections":\#(rejections),"lasting":[],"restarts":[],"scales":{}}"#
+        let text = try refusal({ kfac($0) }, ["guards": Tensor(Array(guards.utf8))])
+        #expect(text.contains("'guards' does not tell the state of guards"))
+    }
+
+    /// They would be waited for, and no others computed meanwhile.
+    @Test(arguments: [1 << 40, 0]) func inversesThatAreNeverUsedAreRefused(useAt: Int) throws {
+        let tensors = ["inverses.pending.step": Tensor([3]), "inverses.pending.useAt": Tensor([useAt])]
+        let text = try refusal({ kfac($0, .background(every: 4, after: 3, initially: 2)) }, tensors)
+        #expect(text.contains("the inverses of step 3 are to be used at step \(useAt)"))
+    }
+
+    /// As many rows in all as the layer has, but not its sides.
+    @Test func inversesOfOtherSidesAreRefused() throws {
+        let subject = ResumeNetwork.perceptron.make()
+        let optimizer = kfac(subject)
+        for step in 0..<4 { try optimizer.step { subject.loss(step) } }
+        let stored = optimizer.state().tensors
+        let start = "inverses.stored.layers.0.matrix.kronecker."
+        let sides = stored.keys.filter { $0.hasPrefix(start) }
+        try #require(!sides.isEmpty)
+        var swapped = stored
+        for key in sides { swapped[key] = nil }
+        for key in sides {
+            let rest = key.dropFirst(start.count)
+            let other = rest.hasPrefix("left") ? "right\(rest.dropFirst(4))" : "left\(rest.dropFirst(5))"
+            swapped[start + other] = stored[key]
+        }
+        let again = ResumeNetwork.perceptron.make()
+        let other = kfac(again)
+        try other.load(Snapshot(tensors: swapped))
+        let error = #expect(throws: SnapshotError.self) { try other.step { again.loss(4) } }
+        #expect("\(error!)".contains("is a product of matrices of 13 and 96 rows"))
+    }
+
+    /// The time of a step does not depend on how many were missed.
+    @Test(arguments: [
+        InverseSchedule.together(every: 10), .roundRobin(every: 3), .whenStale(beyond: 9, atMost: 5),
+    ])
+    func manyMissedStepsAreNoLoop(inverses: InverseSchedule) throws {
+        let damaged = try state(of: { kfac($0, inverses) }, replacing: ["stepCount": Tensor([1 << 52])])
+        let subject = ResumeNetwork.perceptron.make()
+        let optimizer = kfac(subject, inverses)
+        try optimizer.load(damaged)
+        let report = try optimizer.step { subject.loss(4) }
+        #expect(report.step == 1 << 52)
+        #expect(report.inverses.map(\.age) == [0, 0, 0])
+    }
+}
