@@ -3,7 +3,7 @@
 PYTHON ?= python3
 # Arguments of the trainer, as in `make demo ARGUMENTS="--epochs 1"`.
 ARGUMENTS ?= --epochs 2
-SOURCES = Sources Tests Fuzz/Sources Package.swift
+SOURCES = Sources Tests Examples/Sources Examples/Package.swift Fuzz/Sources Package.swift
 # Seconds for each parser, and which ones, as in `make fuzz PARSERS="idx cifar"`.
 FUZZ_SECONDS ?= 60
 PARSERS ?=
@@ -12,7 +12,7 @@ SANITIZER ?= address
 TESTS ?= .
 export PYTHON FUZZ_SECONDS
 
-.PHONY: help setup demo test test-setup test-consumer fuzz sanitize format lint clean distclean
+.PHONY: help setup demo test test-setup test-examples docs fuzz sanitize format lint clean distclean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -26,17 +26,21 @@ demo: ## Set up, then train a convolutional network with K-FAC on Fashion-MNIST
 
 test: setup ## Set up, then run all tests
 	@# Side by side: the one's tests leave all cores but one idle, and the other compiles.
-	@$(MAKE) --no-print-directory --jobs=2 test-setup test-consumer
+	@$(MAKE) --no-print-directory --jobs=2 test-setup test-examples
 	swift test --disable-xctest
 
 test-setup: ## Test the set-up itself, without a network
 	@$(PYTHON) -B -m unittest discover --start-directory Tests/SetupTests
 
-test-consumer: ## Build and run a package that depends on this one
+test-examples: ## Build and run the examples, a package that depends on this one
 	@# SwiftPM keeps its plan of a dependency and misses files that are new there; what is compiled stays.
-	@rm -f .build/consumer/debug.yaml
-	@# Nobody debugs it or looks things up in it.
-	swift run --package-path Tests/Consumer --scratch-path .build/consumer --disable-index-store -debug-info-format none
+	@rm -f .build/examples/debug.yaml
+	@# Nobody debugs them or looks things up in them.
+	swift build --package-path Examples --scratch-path .build/examples --disable-index-store -debug-info-format none
+	@for example in $$(ls Examples/Sources); do echo "$$example:"; .build/examples/debug/$$example || exit 1; done
+
+docs: ## Build the documentation of all modules as a site in .build/docs
+	@$(PYTHON) -B Scripts/docs
 
 fuzz: setup ## Fuzz the parsers of files and texts, guided by coverage; FUZZ_SECONDS for each
 	@Fuzz/run $(PARSERS)
@@ -47,11 +51,13 @@ sanitize: setup ## Run the tests with a sanitizer: SANITIZER=address, undefined 
 format: ## Format the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)
 
-lint: ## Check the sources' format and style
+lint: ## Check format, style, imports, and the columns of documentation
 	swift format lint --strict --recursive --parallel $(SOURCES)
+	$(PYTHON) -B Scripts/check-columns
+	$(PYTHON) -B Scripts/check-imports
 
 clean: ## Remove what was built
-	rm -rf .build .build-* Tests/Consumer/.build
+	rm -rf .build .build-* Examples/.build
 
 distclean: clean ## Remove what was built and what was set up
 	rm -rf .deps

@@ -125,8 +125,8 @@ let package = Package(
     cxxLanguageStandard: .cxx20
 )
 
-// The program of `Fuzz/run`, only where that builds it: its `main` is libFuzzer's, which Swift's toolchain for Linux brings
-// along.
+// The program of `Fuzz/run`, only where that builds it: its `main` is libFuzzer's, which Swift's toolchain for Linux
+// brings along.
 if Context.environment["KFAC_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(

@@ -38,8 +38,8 @@ template <> const Lapack<double> &lapack() {
     return routines;
 }
 
-/// Replaces the lower triangle of a matrix by L, where the matrix is L L^T; the order of the first leading minor that is
-/// not positive, or 0.
+/// Replaces the lower triangle of a matrix by L, where the matrix is L L^T; the order of the first leading minor that
+/// is not positive, or 0.
 template <class T> int64_t factorize(T *matrix, int64_t n) {
     int order = n, status = 0;
     // A matrix by rows is its transpose by columns: the upper triangle there is the lower one here.

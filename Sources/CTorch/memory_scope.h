@@ -13,8 +13,8 @@ namespace ct {
 
 /// A stretch of one thread's calls in which running out of memory is noted.
 ///
-/// After the first such failure, operations compute no numbers any more: their results, of libtorch's device "meta", have
-/// shapes and types but no memory, and nothing that exists is written.
+/// After the first such failure, operations compute no numbers any more: their results, of libtorch's device "meta",
+/// have shapes and types but no memory, and nothing that exists is written.
 struct MemoryScope {
     MemoryScope *outer = nullptr;
     bool has_failed = false;

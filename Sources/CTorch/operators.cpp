@@ -1,5 +1,6 @@
-// The functions that hand their work to libtorch, as one translation unit: they are short, and libtorch's headers, which
-// all of them need, take seconds to read. The manifest excludes the single files, so that they are compiled only here.
+// The functions that hand their work to libtorch, as one translation unit: they are short, and libtorch's headers,
+// which all of them need, take seconds to read. The manifest excludes the single files, so that they are compiled only
+// here.
 #include "autograd.cpp"
 #include "indexing.cpp"
 #include "inner_product.cpp"

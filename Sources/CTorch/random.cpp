@@ -18,8 +18,8 @@ static kt_generator give_generator(at::Generator generator) {
     return reinterpret_cast<kt_generator>(generator.unsafeReleaseGeneratorImpl());
 }
 
-/// The state of a generator of the CPU as libtorch copies it: a Mersenne twister and the second half of a pair of normal
-/// numbers. Libtorch names none of it in its headers.
+/// The state of a generator of the CPU as libtorch copies it: a Mersenne twister and the second half of a pair of
+/// normal numbers. Libtorch names none of it in its headers.
 struct CPUState {
     uint64_t seed;
     int32_t left;
@@ -35,8 +35,8 @@ struct CPUState {
 };
 static_assert(sizeof(CPUState) == 5056);
 
-/// Refuses what libtorch would believe: a position behind the twister's words, from where it would read on, numbers of more
-/// bits than a word has, truth values of other bytes.
+/// Refuses what libtorch would believe: a position behind the twister's words, from where it would read on, numbers of
+/// more bits than a word has, truth values of other bytes.
 static void check_cpu_state(const at::Tensor &state) {
     TORCH_CHECK(
         state.numel() == sizeof(CPUState), "there are ", state.numel(), " bytes, not the ", sizeof(CPUState), " of a state");

@@ -14,8 +14,8 @@ struct Tile {
     int64_t row, rows, column, columns;
 };
 
-/// Cuts the lower triangle into strips of rows that end at the diagonal, and these into tiles, the last of which has all of
-/// the square on the diagonal: what mirrors a tile touches no other one.
+/// Cuts the lower triangle into strips of rows that end at the diagonal, and these into tiles, the last of which has
+/// all of the square on the diagonal: what mirrors a tile touches no other one.
 inline std::vector<Tile> lower_tiles(int64_t n, int64_t height, int64_t width) {
     std::vector<Tile> result;
     for (int64_t row = 0; row < n; row += height) {

@@ -3,10 +3,10 @@ public import Torch
 
 /// Adam (Kingma & Ba 2015, algorithm 1), and AdamW where there is weight decay (Loshchilov & Hutter 2019, algorithm 2).
 ///
-/// With bias-corrected running means m̂ of the gradient and v̂ of its square: θ ← θ − α λ θ, θ ← θ − α m̂ / (√v̂ + ε). The
-/// decay acts on the parameters beside the gradient's step, not through it, so that it is the same for all of them.
+/// With bias-corrected running means m̂ of the gradient and v̂ of its square: θ ← θ − α λ θ, θ ← θ − α m̂ / (√v̂ + ε).
+/// The decay acts on the parameters beside the gradient's step, not through it, so that it is the same for all of them.
 public final class Adam: FirstOrderOptimizer {
-    /// What can be chosen.
+    /// The settings.
     public struct Configuration: Sendable, Hashable, Codable {
         /// The learning rate α.
         public var learningRate: Schedule
@@ -32,7 +32,7 @@ public final class Adam: FirstOrderOptimizer {
         }
     }
 
-    /// What was chosen; may be changed between steps.
+    /// The settings; may be changed between steps.
     public var configuration: Configuration {
         get { rule.configuration }
         set { rule.configuration = newValue }

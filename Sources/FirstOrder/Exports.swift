@@ -1,2 +1,2 @@
-// What all optimisers share.
+// Shared by all optimisers.
 @_exported public import Optimization

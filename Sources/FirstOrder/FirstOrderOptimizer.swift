@@ -3,18 +3,19 @@ public import Torch
 
 /// An optimiser that needs the gradient and nothing else: a forward pass, a backward pass, and a rule.
 ///
-/// ``SGD``, ``Adam``, ``Shampoo``, ``SOAP`` and ``Muon`` are such optimisers; they share the passes, so that a comparison
-/// of their times is one of the methods.
+/// ``SGD``, ``Adam``, ``Shampoo``, ``SOAP`` and ``Muon`` are such optimisers; they share the passes, so that a
+/// comparison of their times is one of the methods.
 ///
-/// Each step moves the parameters that require a gradient at that time and that the loss depends on. A frozen parameter,
-/// and one that a batch does not use (an expert, or a head of several), stays as it is, without weight decay, and joins in
-/// again later; a step's report says so once. All that a method remembers of a parameter begins with the parameter's first
-/// gradient and stands still without one: momentum and moments do not decay, and the counts that correct their bias and
-/// decide when a preconditioner is due are the parameter's own. Only schedules see the number of the step.
+/// Each step moves the parameters that require a gradient at that time and that the loss depends on. A frozen
+/// parameter, and one that a batch does not use (an expert, or a head of several), stays as it is, without weight
+/// decay, and joins in again later; a step's report says so once. All that a method remembers of a parameter begins
+/// with the parameter's first gradient and stands still without one: momentum and moments do not decay, and the counts
+/// that correct their bias and decide when a preconditioner is due are the parameter's own. Only schedules see the
+/// number of the step.
 public class FirstOrderOptimizer: Optimizer {
     public private(set) var stepCount = 0
 
-    /// What is done about losses, gradients and updates that are not finite; may be changed between steps.
+    /// The guards against losses, gradients and updates that are not finite; may be changed between steps.
     public var guards = Guards() {
         didSet { guards.require(by: "FirstOrderOptimizer") }
     }
@@ -24,7 +25,7 @@ public class FirstOrderOptimizer: Optimizer {
     /// The numbers of the parameters that required a gradient when the optimiser was made.
     private let active: [Int]
     private let rule: any GradientRule
-    /// What the user has been told of parameters that are not moved.
+    /// The messages so far about parameters that are not moved.
     private var roles = ParameterRoles()
     private let gate = StepGate()
 
@@ -55,14 +56,14 @@ public class FirstOrderOptimizer: Optimizer {
 
     /// Does one step with gradients that were computed elsewhere, such as preconditioned ones.
     ///
-    /// Guards look at the gradients and the update as in ``step(_:)``. Parameters that were frozen meanwhile stay as they
-    /// are, whatever their gradient.
+    /// Guards look at the gradients and the update as in ``step(_:)``. Parameters that were frozen meanwhile stay as
+    /// they are, whatever their gradient.
     ///
     /// - Parameters:
-    ///   - gradients: One for each of the parameters that the optimiser was made for and that required a gradient then, in
-    ///     their order and shapes, nil for those that are to be left alone; read only.
+    ///   - gradients: One for each of the parameters that the optimiser was made for and that required a gradient then,
+    ///     in their order and shapes, nil for those that are to be left alone; read only.
     ///   - loss: The mean loss, for the report only; NaN where it is not known.
-    /// - Throws: ``OptimizerError``; the parameters are then as before.
+    /// - Throws: ``/Optimization/OptimizerError``; the parameters are then as before.
     @discardableResult
     public func step(gradients: [Tensor?], loss: Double = .nan) throws -> StepReport {
         let shapes = active.map { parameters[$0].tensor.shape }
@@ -106,7 +107,7 @@ public class FirstOrderOptimizer: Optimizer {
         } catch let rejection as StepRejection {
             report = try watch.reject(rejection, guards)
         } catch {
-            // What was to be told has not been.
+            // The messages have not been reported.
             self.roles = roles
             throw error
         }

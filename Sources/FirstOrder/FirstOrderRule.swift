@@ -3,7 +3,7 @@ package import Torch
 
 /// A method that moves parameters by their gradients alone, with its settings, as one value.
 ///
-/// What is chosen by name or stored in a file can be run: `FirstOrderOptimizer(parameters, rule: rule)`.
+/// A rule that is chosen by name or stored in a file can be run: `FirstOrderOptimizer(parameters, rule: rule)`.
 public enum FirstOrderRule: Sendable, Hashable, Codable {
     /// Gradient descent with momentum, plain or Nesterov's.
     case sgd(SGD.Configuration)

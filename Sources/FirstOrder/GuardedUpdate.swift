@@ -2,7 +2,8 @@ import Optimization
 package import Torch
 
 extension GradientRule {
-    /// Moves the parameters that have a gradient by one step, or leaves them and all that the rule remembers as they are.
+    /// Moves the parameters that have a gradient by one step, or leaves them and all that the rule remembers as they
+    /// are.
     ///
     /// - Throws: ``StepRejection`` where the step would not be finite and there are guards; ``OptimizerError``.
     package func update(
@@ -10,7 +11,7 @@ extension GradientRule {
     ) throws {
         guard guards.isOn else { return try update(gradients, step: step, report: &report) }
         let moved = gradients.reached.map { parameters[$0.index] }
-        // What single precision does not have, tensors cannot even be multiplied by.
+        // Tensors cannot be multiplied by numbers that single precision lacks.
         guard moved.allSatisfy({ abs(learningRate(step)) <= $0.tensor.dtype.greatestRoot }) else {
             throw StepRejection(reason: .updateNotFinite(layers: moved.map(\.name)), report: report)
         }

@@ -3,10 +3,11 @@ public import Torch
 
 /// Muon: momentum whose matrices are made nearly orthogonal.
 ///
-/// From Jordan et al. 2024 ("Muon: an optimizer for hidden layers in neural networks"), by Newton–Schulz iterations. With m ← μ m + (1 − μ) g and, for Nesterov's form, d = μ m + (1 − μ) g, a matrix moves by θ ← θ − α λ θ − α s O(d), where
-/// O replaces all singular values by numbers near 1 and s is the scale for the shape. Parameters with more than two axes are
-/// matrices of one row for each output. Parameters with one axis, and those that are named, have Adam: embeddings and output
-/// layers should, as the authors say.
+/// From Jordan et al. 2024 ("Muon: an optimizer for hidden layers in neural networks"), by Newton–Schulz iterations.
+/// With m ← μ m + (1 − μ) g and, for Nesterov's form, d = μ m + (1 − μ) g, a matrix moves by θ ← θ − α λ θ − α s O(d),
+/// where O replaces all singular values by numbers near 1 and s is the scale for the shape. Parameters with more than
+/// two axes are matrices of one row for each output. Parameters with one axis, and those that are named, have Adam:
+/// embeddings and output layers should, as the authors say.
 public final class Muon: FirstOrderOptimizer {
     /// How long a step of a matrix is, by its shape.
     public enum Scale: String, Sendable, Hashable, Codable {
@@ -17,7 +18,7 @@ public final class Muon: FirstOrderOptimizer {
         case adam
     }
 
-    /// What can be chosen.
+    /// The settings.
     public struct Configuration: Sendable, Hashable, Codable {
         /// The learning rate α of the matrices.
         public var learningRate: Schedule
@@ -33,7 +34,7 @@ public final class Muon: FirstOrderOptimizer {
         public var scale: Scale
         /// The share λ of each matrix, times the learning rate, that goes at each step.
         public var weightDecay: Double
-        /// What parameters that are not matrices, and those that are named, have instead.
+        /// The rule for parameters that are not matrices and for those that are named.
         public var adam: Adam.Configuration
         /// Names of matrices that have Adam, or of what contains them: "embedding", "classifier.weight".
         public var adamNames: [String]
@@ -59,7 +60,7 @@ public final class Muon: FirstOrderOptimizer {
         }
     }
 
-    /// What was chosen; may be changed between steps, but for which parameters have Adam.
+    /// The settings; may be changed between steps, except for which parameters have Adam.
     public var configuration: Configuration {
         get { rule.configuration }
         set { rule.configuration = newValue }

@@ -1,11 +1,11 @@
 import Optimization
 import Torch
 
-/// A matrix with the same singular vectors and all singular values near 1: between about 0.7 and 1.2 after five iterations,
-/// for those that are not tiny.
+/// A matrix with the same singular vectors and all singular values near 1: between about 0.7 and 1.2 after five
+/// iterations, for those that are not tiny.
 ///
-/// Each iteration does X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X with the coefficients of Jordan et al. 2024, which are steep at
-/// zero. It works on the shorter side and in three buffers.
+/// Each iteration does X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X with the coefficients of Jordan et al. 2024, which are steep
+/// at zero. It works on the shorter side and in three buffers.
 ///
 /// - Parameters:
 ///   - matrix: Left alone.

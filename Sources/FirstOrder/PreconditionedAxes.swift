@@ -9,7 +9,7 @@ public enum KernelView: String, Sendable, Hashable, Codable {
     case axes
 }
 
-/// What acts on one axis of a tensor.
+/// A factor that acts on one axis of a tensor.
 enum AxisFactor {
     /// Nothing.
     case identity
@@ -51,8 +51,8 @@ struct PreconditionedAxes {
         let acts = factors.contains { if case .identity = $0 { false } else { true } }
         guard acts else { return x }
         var result = x
-        // Each product moves its axis to the end: after all of them, the order is the first one. The transposed operands
-        // are views, which matrix products take as they are.
+        // Each product moves its axis to the end: after all of them, the order is the first one. The transposed
+        // operands are views, which matrix products take as they are.
         for (factor, extent) in zip(factors, shape) {
             let columns = result.reshaped([extent, others(extent)]).transposed()
             switch factor {

@@ -1,7 +1,7 @@
 import Optimization
 import Torch
 
-/// What a rule remembers of one parameter.
+/// A rule's memory of one parameter.
 protocol ParameterMemory {
     /// The tensors that updates write in place.
     var tensors: [Tensor] { get }
@@ -13,7 +13,7 @@ protocol ParameterMemory {
     mutating func restore(from reader: SnapshotReader)
 }
 
-/// What a rule remembers of its parameters, of each by itself from its first gradient on.
+/// A rule's memory of its parameters, of each from its first gradient on.
 ///
 /// Steps without a gradient of a parameter leave its memory as it is. Parameters that are never moved take no memory.
 struct RuleMemory<Own: ParameterMemory> {
@@ -37,13 +37,13 @@ struct RuleMemory<Own: ParameterMemory> {
         }
     }
 
-    /// What is remembered of a parameter that has had a gradient.
+    /// The memory of a parameter that has had a gradient.
     subscript(index: Int) -> Own {
         get { memories[index]! }
         set { memories[index] = newValue }
     }
 
-    /// What writes the elements that the tensors have now into their memory again.
+    /// A function that restores the tensors' present elements.
     func restorePoint() -> () -> Void {
         let pairs = memories.compactMap { $0?.tensors }.joined().map { (tensor: $0, copy: $0.copy()) }
         return { for (tensor, copy) in pairs { tensor.assign(copy) } }

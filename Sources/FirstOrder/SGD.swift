@@ -6,7 +6,7 @@ public import Torch
 /// Sutskever et al. 2013, section 2, in the form that the common frameworks use (the learning rate outside of the
 /// velocity).
 public final class SGD: FirstOrderOptimizer {
-    /// What can be chosen.
+    /// The settings.
     public struct Configuration: Sendable, Hashable, Codable {
         /// The learning rate α.
         public var learningRate: Schedule
@@ -28,7 +28,7 @@ public final class SGD: FirstOrderOptimizer {
         }
     }
 
-    /// What was chosen; may be changed between steps.
+    /// The settings; may be changed between steps.
     public var configuration: Configuration {
         get { rule.configuration }
         set { rule.configuration = newValue }

@@ -3,14 +3,14 @@ public import Torch
 
 /// SOAP: Adam in the eigenbasis of Shampoo's second moments.
 ///
-/// From Vyas et al. 2024, algorithms 3 and 4. For a matrix with the gradient G: L and R average G Gᵀ and Gᵀ G, and Adam runs on QLᵀ G QR, with the eigenvectors QL of
-/// L and QR of R. These are found once exactly and then follow by one step of the power method and a QR decomposition each
-/// period. As in the authors' program, the first step only finds them and moves nothing, and weight decay follows the
-/// step: θ ← (θ − α d)(1 − α λ).
+/// From Vyas et al. 2024, algorithms 3 and 4. For a matrix with the gradient G: L and R average G Gᵀ and Gᵀ G, and Adam
+/// runs on QLᵀ G QR, with the eigenvectors QL of L and QR of R. These are found once exactly and then follow by one
+/// step of the power method and a QR decomposition each period. As in the authors' program, the first step only finds
+/// them and moves nothing, and weight decay follows the step: θ ← (θ − α d)(1 − α λ).
 ///
 /// Parameters with one axis and axes that are too long have no basis: Adam runs on them as they are.
 public final class SOAP: FirstOrderOptimizer {
-    /// What can be chosen.
+    /// The settings.
     public struct Configuration: Sendable, Hashable, Codable {
         /// The learning rate α.
         public var learningRate: Schedule
@@ -49,7 +49,7 @@ public final class SOAP: FirstOrderOptimizer {
         }
     }
 
-    /// What was chosen; may be changed between steps, but for ``Configuration/kernels`` and
+    /// The settings; may be changed between steps, except for ``Configuration/kernels`` and
     /// ``Configuration/maximumExtent``.
     public var configuration: Configuration {
         get { rule.configuration }

@@ -3,12 +3,12 @@ public import Torch
 
 /// Shampoo: the gradient times an inverse root of its second moment along each axis.
 ///
-/// From Gupta, Koren & Singer 2018, algorithms 1 and 2; running averages, grafting and the period from Anil et al. 2020,
-/// section 3.
+/// From Gupta, Koren & Singer 2018, algorithms 1 and 2; running averages, grafting and the period from Anil et al.
+/// 2020, section 3.
 ///
 /// For a matrix with the gradient G: L and R sum up (or average) G Gᵀ and Gᵀ G, and the step's direction is
-/// L^(−1/4) G R^(−1/4); for a tensor with k axes, each axis has the exponent −1/(2k). With grafting, the direction has the
-/// length of a simpler method's step; momentum comes after that: v ← μ v + d, θ ← θ − α λ θ − α v.
+/// L^(−1/4) G R^(−1/4); for a tensor with k axes, each axis has the exponent −1/(2k). With grafting, the direction has
+/// the length of a simpler method's step; momentum comes after that: v ← μ v + d, θ ← θ − α λ θ − α v.
 public final class Shampoo: FirstOrderOptimizer {
     /// How second moments come together.
     public enum Accumulation: Sendable, Hashable, Codable {
@@ -18,7 +18,7 @@ public final class Shampoo: FirstOrderOptimizer {
         case average(decay: Double)
     }
 
-    /// What is added to a second moment before its root.
+    /// The ridge that is added to a second moment before its root.
     public enum Ridge: Sendable, Hashable, Codable {
         /// A number, in units of squared gradients.
         case absolute(Double)
@@ -26,7 +26,7 @@ public final class Shampoo: FirstOrderOptimizer {
         case relative(Double)
     }
 
-    /// What decides on the length of a step of each parameter (Agarwal, Anil, Hazan, Koren & Zhang 2020).
+    /// The method that determines the length of each parameter's step (Agarwal, Anil, Hazan, Koren & Zhang 2020).
     public enum Grafting: Sendable, Hashable, Codable {
         /// Shampoo itself.
         case none
@@ -36,7 +36,7 @@ public final class Shampoo: FirstOrderOptimizer {
         case adam(beta2: Double = 0.999, epsilon: Double = 1e-8)
     }
 
-    /// What can be chosen.
+    /// The settings.
     public struct Configuration: Sendable, Hashable, Codable {
         /// The learning rate α.
         public var learningRate: Schedule
@@ -46,7 +46,7 @@ public final class Shampoo: FirstOrderOptimizer {
         public var nesterov: Bool
         /// How the second moments come together.
         public var accumulation: Accumulation
-        /// What is added to them before the root.
+        /// The ridge that is added to them before the root.
         public var ridge: Ridge
         /// The p of the power −p of each second moment; nil for 1/(2k) with k the number of axes.
         public var exponent: Double?
@@ -54,7 +54,7 @@ public final class Shampoo: FirstOrderOptimizer {
         public var period: Int
         /// The number of steps that only gather moments: until then the direction is the one that is grafted.
         public var start: Int
-        /// What decides on the length of a step.
+        /// The method that determines the length of a step.
         public var grafting: Grafting
         /// The share λ of each parameter, times the learning rate, that goes at each step.
         public var weightDecay: Double
@@ -87,7 +87,7 @@ public final class Shampoo: FirstOrderOptimizer {
         }
     }
 
-    /// What was chosen; may be changed between steps, but for ``Configuration/kernels`` and
+    /// The settings; may be changed between steps, except for ``Configuration/kernels`` and
     /// ``Configuration/maximumExtent``.
     public var configuration: Configuration {
         get { rule.configuration }

@@ -1,2 +1,2 @@
-// What all optimisers share, and the curvature.
+// Shared by all optimisers, and the curvature.
 @_exported public import Optimization

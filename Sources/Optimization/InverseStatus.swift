@@ -6,9 +6,9 @@ public struct InverseStatus: Sendable, Hashable, Codable {
     public var age: Int
     /// Whether this step is the first to use it.
     public var isNew: Bool
-    /// What a probe found at this step, before an update; nil where none was made (``InverseSchedule/whenStale``).
+    /// The error that a probe found at this step, before an update; nil without a probe (`InverseSchedule.whenStale`).
     public var staleness: Double?
-    /// What took the inverse's place when it failed; nil for the inverse itself.
+    /// The replacement of an inverse that failed; nil for the inverse itself.
     public var repair: InverseRung?
 
     /// Creates the state of an inverse.

@@ -2,7 +2,7 @@
 public enum MemoryRemedy: String, Sendable, Hashable {
     /// Fewer examples at once.
     case smallerBatch
-    /// The batch in parts: ``KFACOptimizer/step(examples:inPartsOf:_:)``.
+    /// The batch in parts: `KFACOptimizer.step(examples:inPartsOf:_:)`.
     case parts
     /// Statistics of a share of the batch.
     case statisticsFraction

@@ -11,8 +11,8 @@ public protocol Optimizer: AnyObject {
 
     /// Does one step on one batch.
     ///
-    /// A step that is not finite is rejected, and its report says why: see ``Guards``. Data that cannot be used, such as a
-    /// label out of range, are an error: ``OptimizerError/invalidBatch(step:part:fault:)``.
+    /// A step that is not finite is rejected, and its report says why: see ``Guards``. Data that cannot be used, such
+    /// as a label out of range, are an error: ``OptimizerError/invalidBatch(step:part:fault:)``.
     ///
     /// - Parameter loss: Runs the model on the batch, with gradients recorded; called once by methods that need the
     ///   gradient only, and again in the same step by those that look at the loss after it.
@@ -41,7 +41,7 @@ public protocol Optimizer: AnyObject {
 
     /// Takes over the state of another optimiser; its parameters are to be loaded, too.
     ///
-    /// - Throws: ``Torch/SnapshotError`` where the state is that of another method, of other parameters or of another
+    /// - Throws: ``/Torch/SnapshotError`` where the state is that of another method, of other parameters or of another
     ///   configuration; this optimiser is then as before.
     func load(_ state: Snapshot) throws(SnapshotError)
 }

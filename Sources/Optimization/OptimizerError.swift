@@ -17,9 +17,9 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case unknownNames([String])
     /// There was not enough memory for an operation of the step; what makes it need less.
     ///
-    /// The parameters are as before, unless ``Torch/MemoryFault/hasWritten`` says that some had been moved. Running averages
-    /// and what a method remembers may have taken the batch in for some layers: to go on as if the step had not been, load
-    /// a state and the parameters.
+    /// The parameters are as before, unless ``/Torch/MemoryFault/hasWritten`` says that some had been moved. Running
+    /// averages and what a method remembers may have taken the batch in for some layers: to go on as if the step had
+    /// not been, load a state and the parameters.
     case memoryRanOut(step: Int, fault: MemoryFault, remedies: [MemoryRemedy])
     /// A factor could not be inverted.
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)

@@ -34,7 +34,8 @@ public final class ParameterAverage {
     /// Starts an average.
     ///
     /// - Parameters:
-    ///   - parameters: What is averaged, each tensor once, under a name of its own; each average takes the memory of its parameter.
+    ///   - parameters: What is averaged, each tensor once, under a name of its own; each average takes the memory of
+    ///     its parameter.
     ///   - rule: Which average; a decay is at least 0 and less than 1.
     public init(_ parameters: [NamedParameter], rule: Rule) {
         rule.require(by: "ParameterAverage")

@@ -5,7 +5,7 @@ package import Torch
 package struct ParameterRoles {
     /// The role of each parameter at the last step.
     private var roles: [Tensor.ID: Role] = [:]
-    /// What has been said of each parameter, which is said once.
+    /// The roles that were reported for each parameter, once.
     private var told: [Tensor.ID: Set<Role>] = [:]
 
     package init() {}

@@ -1,7 +1,7 @@
 import Curvature
 public import Torch
 
-/// What happened in one step: everything that one plots.
+/// The report of one step: everything that one plots.
 public struct StepReport: Sendable {
     /// The number of the step, from 0.
     public let step: Int
@@ -13,9 +13,9 @@ public struct StepReport: Sendable {
     public var momentum: Double
     /// The damping λ used, in units of the mean loss; nil for methods without.
     public var damping: Double?
-    /// What damped the newest inverses: λ and the weight of the L2 term, or what was chosen in their place.
+    /// The damping of the newest inverses: λ and the weight of the L2 term, or the one chosen in their place.
     public var preconditionerDamping: Double?
-    /// What the clipping multiplied the update by, 1 where it did not act; of ``Clipping/value(_:)`` the share of entries
+    /// The factor of the update by clipping, 1 if it did not act; of `Clipping.value(_:)` the share of entries
     /// that it left as they were; nil for methods without.
     public var clipping: Double?
     /// ½ η ‖θ‖², which the objective has besides the loss; nil without such a term.
@@ -24,13 +24,13 @@ public struct StepReport: Sendable {
     public var gradientNorm: Double?
     /// The Euclidean norm of the parameters' change; nil for methods that do not need it.
     public var updateNorm: Double?
-    /// The change of the objective that the quadratic model foretold; nil at steps without.
+    /// The change of the objective that the quadratic model predicted; nil at steps without.
     public var predictedChange: Double?
     /// The change of the objective on the same batch; nil at steps that did not compute it.
     public var actualChange: Double?
-    /// Whether the parameters are as before the step: it did harm and was put back, or it was of no use.
+    /// Whether the parameters are as before the step: it did harm and was undone, or its numbers were unusable.
     public var isRejected = false
-    /// What the guards did, in the order in which they did it; empty at steps like any other.
+    /// The interventions of the guards, in order; empty at most steps.
     public var guards: [GuardEvent] = []
     /// Whether the step only averaged statistics.
     public var isBurnIn = false
@@ -38,7 +38,7 @@ public struct StepReport: Sendable {
     public var inverses: [InverseStatus] = []
     /// The number of layers whose inverses, or other costly preconditioners, are used for the first time.
     public var refreshedInverses = 0
-    /// What the user should know, once: parameters for which no approximation is known, or that the step did not move.
+    /// Messages to the user, each once: parameters for which no approximation is known, or that the step did not move.
     public var messages: [String] = []
     /// The time taken by each phase, in seconds, in the order in which they ran.
     public var phases: [(phase: Phase, seconds: Double)] = []

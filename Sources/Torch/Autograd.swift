@@ -75,9 +75,9 @@ public func gradients(
 /// How often the graph that leads to `outputs` takes each of some tensors in.
 ///
 /// An operation counts once for each of its operands that is the tensor, and the outputs count as taken in once.
-/// Operations that only re-arrange one tensor (reshapes, transposes, slices, copies) do not count themselves; those that
-/// take their results in do. So a layer whose derivative is part of the outputs takes its weight in twice. Cost: one
-/// look at each operation of the graph; nothing is computed.
+/// Operations that only re-arrange one tensor (reshapes, transposes, slices, copies) do not count themselves; those
+/// that take their results in do. So a layer whose derivative is part of the outputs takes its weight in twice. Cost:
+/// one look at each operation of the graph; nothing is computed.
 ///
 /// - Returns: One number for each tensor; 0 where no output depends on it.
 public func graphUses(of tensors: [Tensor], in outputs: [Tensor]) -> [Int] {

@@ -3,12 +3,12 @@ import Foundation
 /// Something in the data that an operation cannot work with, such as a label out of range.
 ///
 /// Whether data are good is known only when they are used, so an operation that meets a fault does not stop the program
-/// inside of ``checkingData(_:)``: it reports the fault, goes on with a harmless placeholder, and the fault is thrown at
-/// the end. Optimisers run their closures so. Outside, a fault stops the program.
+/// inside of ``checkingData(_:)``: it reports the fault, goes on with a harmless placeholder, and the fault is thrown
+/// at the end. Optimisers run their closures so. Outside, a fault stops the program.
 public struct DataFault: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What met it: an operation, a layer or a distribution.
+    /// The operation, layer or distribution that found it.
     public let place: String
-    /// What is wrong, as a clause.
+    /// The fault, as a clause.
     public let reason: String
     /// The number in the batch of the first example that it is about, if that is known.
     public let example: Int?

@@ -2,7 +2,8 @@ import CTorch
 
 /// An operation for which there was not enough memory.
 ///
-/// Inside of ``checkingMemory(_:)``, it is thrown at the end; outside, it stops the program. Optimisers do their steps so.
+/// Inside of ``checkingMemory(_:)``, it is thrown at the end; outside, it stops the program. Optimisers do their steps
+/// so.
 public struct MemoryFault: Error, Sendable, Hashable, CustomStringConvertible {
     /// The operation, for example "matmul".
     public let operation: String
@@ -52,15 +53,17 @@ public struct MemoryFault: Error, Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Runs `body` so that an operation for which there is not enough memory ends in an error instead of stopping the program.
+/// Runs `body` so that an operation for which there is not enough memory ends in an error instead of stopping the
+/// program.
 ///
 /// ```swift
 /// let predictions = try checkingMemory { model(images) }
 /// ```
 ///
-/// After the fault, operations on the calling thread compute nothing until `body` ends: results have shapes but no memory
-/// and read as ones, nothing that exists is written, and what `body` returns is dropped. What `body` stored elsewhere
-/// before it ended must be dropped, too. An inner call keeps its faults for itself. Costs a tenth of a microsecond.
+/// After the fault, operations on the calling thread compute nothing until `body` ends: results have shapes but no
+/// memory and read as ones, nothing that exists is written, and what `body` returns is dropped. What `body` stored
+/// elsewhere before it ended must be dropped, too. An inner call keeps its faults for itself. Costs a tenth of a
+/// microsecond.
 ///
 /// - Throws: The first ``MemoryFault``, also where `body` throws after it; otherwise what `body` throws.
 public func checkingMemory<Result>(_ body: () throws -> Result) throws -> Result {

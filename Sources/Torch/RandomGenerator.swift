@@ -44,7 +44,7 @@ public struct RandomGenerator: @unchecked Sendable {
         }
     }
 
-    /// Goes on from a ``state`` that may be damaged.
+    /// Continues from a ``state`` that may be damaged.
     ///
     /// - Throws: ``RandomGeneratorStateError`` where the bytes are no state of a generator on this kind of device; the
     ///   generator is then as it was.
@@ -151,7 +151,7 @@ public struct RandomGenerator: @unchecked Sendable {
 public struct RandomGeneratorStateError: Error, Hashable, CustomStringConvertible {
     /// The generator's device.
     public let device: Device
-    /// What is wrong with the state.
+    /// The fault of the state.
     public let reason: String
 
     /// One sentence with the reason, and what to do.

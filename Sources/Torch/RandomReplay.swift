@@ -8,14 +8,14 @@
 /// ```
 ///
 /// The first run draws as usual. In every further run, the nth draw starts where the nth draw of the first run started,
-/// whichever ``RandomGenerator`` is asked, and the generators stay as the first run left them: what comes later does not
-/// depend on the number of runs. Tensors of other shapes (for a share of a batch, say) are drawn from the same states,
-/// but need not hold the same numbers.
+/// whichever ``RandomGenerator`` is asked, and the generators stay as the first run left them: what comes later does
+/// not depend on the number of runs. Tensors of other shapes (for a share of a batch, say) are drawn from the same
+/// states, but need not hold the same numbers.
 ///
 /// Draws beyond those of the first run move the generators on. Draws on other threads than that of the run are left
 /// alone. Costs a copy of a generator's state (a few kilobytes) for each draw.
 public final class RandomReplay {
-    /// What each draw of a first run starts from, by the run's number.
+    /// The initial state of each draw of a first run, by the run's number.
     private var draws: [Int: [RandomGenerator]] = [:]
 
     /// Creates a replay of nothing so far.
@@ -33,7 +33,7 @@ public final class RandomReplay {
         return result
     }
 
-    /// What a draw is to be made from in place of a generator; nil for the generator itself.
+    /// The source of a draw in place of a generator; nil for the generator itself.
     static func source(for generator: RandomGenerator) -> RandomGenerator? {
         guard let run = Run.current, run.thread.isCurrent else { return nil }
         return run.source(for: generator)

@@ -21,9 +21,10 @@ public enum Runtime {
 
     /// Lets this process keep the memory that it frees, for its own next use.
     ///
-    /// The memory of large tensors otherwise goes back to the system with each of them, and comes anew, page by page and
-    /// filled with zeros, with the next one: a tenth to a fifth of the processor time of a training step. For a program
-    /// that trains, at its start; not for one that lends its process to others, whose memory then never shrinks.
+    /// The memory of large tensors otherwise goes back to the system with each of them, and comes anew, page by page
+    /// and filled with zeros, with the next one: a tenth to a fifth of the processor time of a training step. For a
+    /// program that trains, at its start; not for one that lends its process to others, whose memory then never
+    /// shrinks.
     ///
     /// - Returns: Whether the C library can do it: that of GNU can.
     @discardableResult

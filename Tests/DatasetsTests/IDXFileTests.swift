@@ -66,7 +66,7 @@ import Torch
         ),
         (
             idxBytes(shape: [3], elements: [1, 2, 3, 4]),
-            "FILE is too long: it goes on after the 3 bytes of content that its header promises: get the file anew"
+            "FILE is too long: it continues after the 3 bytes of content that its header promises: get the file anew"
         ),
         (
             idxBytes(shape: [0xffff_ffff], elements: [1]),

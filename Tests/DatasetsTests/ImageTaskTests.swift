@@ -159,7 +159,7 @@ import Torch
     private static let setUp = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../.deps/data/fashion-mnist").standardizedFileURL.path
 
-    /// The real thing, where it is set up: 6,000 images of each class to learn from, 1,000 to be tested on.
+    /// The real thing, where it is set up: 6,000 training images of each class, 1,000 test images.
     @Test(.enabled(if: FileManager.default.fileExists(atPath: setUp)))
     func theSetUpIsFashionMNIST() throws {
         let task = try ImageTask(folder: Self.setUp, verification: .requireFashionMNIST)

@@ -2,8 +2,8 @@ import Foundation
 import FuzzTargets
 import Testing
 
-/// Every parser of files and texts, a bounded number of times: `make fuzz` does the same for as long as one likes, guided by
-/// what the inputs reach.
+/// Every parser of files and texts, a bounded number of times: `make fuzz` does the same for as long as one likes,
+/// guided by what the inputs reach.
 ///
 /// Each has a process of its own, with a bound on its memory: a parser that believes a length from a header ends it.
 @Suite struct FuzzTests {

@@ -10,13 +10,13 @@ import unittest
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DEPENDENTS = ("Tests/Consumer", "Fuzz")
+DEPENDENTS = ("Examples",)
 
 
 class CloneTests(unittest.TestCase):
     @unittest.skipIf(shutil.which("swift") is None, "Swift is not found")
     def test_a_clone_may_be_called_like_a_package_in_it(self) -> None:
-        for name, dependent in [("consumer", "Tests/Consumer"), ("fuzz", "Fuzz")]:
+        for name, dependent in [("examples", "Examples")]:
             with self.subTest(name), tempfile.TemporaryDirectory() as folder:
                 clone = Path(folder) / name
                 for file in ("Package.swift", *(f"{package}/Package.swift" for package in DEPENDENTS)):

@@ -47,7 +47,7 @@ import Testing
         let result = try compare()
         #expect(result.status == 0, "\(result.errors)")
         #expect(result.errors == "")
-        let opening = ": 104202 parameters, 40 examples to learn from, 10 to be tested on"
+        let opening = ": 104202 parameters, 40 training examples, 10 test examples"
         #expect(result.lines.first?.hasSuffix(opening) == true)
         #expect(result.lines.contains("4 trials of 3 steps, then 4 runs of 4 steps"))
         #expect(result.lines.contains("completed: 8 of 8 runs"))

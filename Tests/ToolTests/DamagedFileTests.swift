@@ -80,7 +80,7 @@ import Testing
         try gzip.run()
         gzip.waitUntilExit()
         try expectError(
-            "\(folder(labels)).gz is too long: it goes on after the 6 bytes of content that its header promises: get the "
+            "\(folder(labels)).gz is too long: it continues after the 6 bytes of content that its header promises: get the "
                 + "file anew")
     }
 

@@ -57,7 +57,7 @@ import Testing
         #expect(result.status == 0, "\(result.errors)")
         #expect(result.errors == "")
         let name = testCase.name.replacing("FOLDER", with: folder.name)
-        #expect(result.lines.first == "\(name): 20 examples to learn from, 5 to be tested on")
+        #expect(result.lines.first == "\(name): 20 training examples, 5 test examples")
         #expect(result.lines[1] == "kfac: \(testCase.parameters) parameters, 2 steps, 8 examples a step")
 
         let metrics = try metrics()

@@ -134,7 +134,7 @@ import Training
             result.errors == """
                 note: the checkpoint run/checkpoints/step-00000024 is damaged: state.safetensors is not what was \
                 written: resume from another one
-                note: the run goes on from run/checkpoints/step-00000020 instead
+                note: the run continues from run/checkpoints/step-00000020 instead
 
                 """)
         #expect(try lastState("run") == state)
@@ -328,7 +328,7 @@ import Training
         try runOnce()
         let output = try resume(["--output", "other"])
         #expect(output.status == 64)
-        #expect(output.errors.hasPrefix("Error: --resume goes on in the run's own folder: leave --output out."))
+        #expect(output.errors.hasPrefix("Error: --resume continues in the run's own folder: leave --output out."))
     }
 
     /// The weights of a complete run are a beginning for another one.

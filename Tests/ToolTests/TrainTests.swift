@@ -36,7 +36,7 @@ import Testing
         #expect(metrics.last?.outcome?.status == "completed")
 
         #expect(
-            result.lines.first == "fashion-mnist-cnn on \(folder.name): 50 examples to learn from, 20 to be tested on")
+            result.lines.first == "fashion-mnist-cnn on \(folder.name): 50 training examples, 20 test examples")
         #expect(result.lines[1] == "\(optimizer): 104202 parameters, 2 epochs of 4 steps, 16 examples a step")
         #expect(result.lines.contains { $0.hasPrefix("completed: 2 epochs, 8 steps in ") })
         #expect(result.lines.contains { $0.hasPrefix("where the time goes: data ") })
@@ -150,7 +150,7 @@ import Testing
             in: folder)
         #expect(result.status == 0, "\(result.errors)")
         #expect(
-            result.lines.first == "fashion-mnist-cnn on \(folder.name): 50 examples to learn from, 20 to be tested on")
+            result.lines.first == "fashion-mnist-cnn on \(folder.name): 50 training examples, 20 test examples")
     }
 
     @Test func stepsThatAreNotFiniteEndTheRunAndKeepTheMetrics() throws {

@@ -102,7 +102,7 @@ import Testing
         show(on: screen)
         #expect(
             screen.text == """
-                Images: 80 examples to learn from, 10 to be tested on
+                Images: 80 training examples, 10 test examples
                 kfac: 1234 parameters, 2 epochs of 20 steps, 4 examples a step
                 cpu, 1 thread, libtorch 2.0
                 epoch 1/2, step 2/20: loss 1.5000, 2.0 steps/s, 0:19 left
@@ -147,7 +147,7 @@ import Testing
         }
         #expect(
             screen.text == """
-                Images: 80 examples to learn from, 10 to be tested on
+                Images: 80 training examples, 10 test examples
                 kfac: 1234 parameters, 4 steps, 4 to 80 examples a step
                 cpu, 1 thread, libtorch 2.0
                 step 1/4: loss 2.500e-03, 2.0 steps/s, 0:02 left
@@ -175,7 +175,7 @@ import Testing
         }
         #expect(
             seen.joined(separator: "\n") == """
-                Images: 80 examples to learn from, 10 to be tested on
+                Images: 80 training examples, 10 test examples
                 kfac: 1234 parameters, 2 epochs of 20 steps, 4 examples a step
                 cpu, 1 thread, libtorch 2.0
                 epoch 1/2: training loss 1.5000, test accuracy 87.50 %, loss 0.2500, 10.0 s

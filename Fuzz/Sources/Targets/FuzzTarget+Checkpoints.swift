@@ -7,7 +7,8 @@ import TorchNN
 import Training
 
 extension FuzzTarget {
-    /// The files of a checkpoint, each in the place of a good one; the hashes are right, but for those that are the input.
+    /// The files of a checkpoint, each in the place of a good one; the hashes are right, but for those that are the
+    /// input.
     static let checkpoints: [FuzzTarget] = [
         checkpoint("checkpoint-manifest", file: "manifest.json", of: [.adam], executions: 300),
         checkpoint("checkpoint-sums", file: "SHA256SUMS", of: [.adam], executions: 100),
@@ -56,7 +57,8 @@ private struct FuzzCheckpoint {
         return Array(Safetensors(tensors: tensors, metadata: ["method": method.rawValue]).encoded())
     }
 
-    /// Resumes from a good checkpoint with one of its files replaced, does some steps, and resumes from what these leave.
+    /// Resumes from a good checkpoint with one of its files replaced, does some steps, and resumes from what these
+    /// leave.
     func resume(with bytes: [UInt8], in file: String) throws {
         let good = try good()
         let damaged = "\(folder)/damaged"
@@ -87,7 +89,8 @@ private struct FuzzCheckpoint {
         } catch { throw FuzzFault("what was written is refused: \(error)") }
     }
 
-    /// The checkpoint of a run in which nothing was wrong, written once; without times, so that it is the same each time.
+    /// The checkpoint of a run in which nothing was wrong, written once; without times, so that it is the same each
+    /// time.
     private func good() throws -> String {
         let place = CheckpointFolder(path: "\(folder)/\(method)")
         if let path = place.paths.last { return path }

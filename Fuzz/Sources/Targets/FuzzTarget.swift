@@ -14,8 +14,8 @@ public struct FuzzTarget: Sendable {
     let refusals: [any Error.Type]
     /// Brings an input that was changed back into a form that is not refused at once; done to half of them.
     let repair: (@Sendable (inout [UInt8]) -> Void)?
-    /// Makes another well-formed input out of one, where bytes that are changed at random are mostly refused at once; done
-    /// to three quarters of them.
+    /// Makes another well-formed input out of one, where bytes that are changed at random are mostly refused at once;
+    /// done to three quarters of them.
     let rewrite: (@Sendable (inout [UInt8], inout Chance) -> Void)?
     /// Makes good inputs that a file in the corpus would not stay: those of the format that is written now.
     let makeExamples: @Sendable () throws -> [[UInt8]]

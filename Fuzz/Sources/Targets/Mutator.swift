@@ -1,7 +1,7 @@
 /// Makes damaged inputs out of good ones; the same ones for the same seed.
 ///
-/// What it knows of inputs is what breaks parsers: lengths at the front of a file, numbers and brackets in a text, ends that
-/// come too early, parts that stand twice.
+/// What it knows of inputs is what breaks parsers: lengths at the front of a file, numbers and brackets in a text, ends
+/// that come too early, parts that stand twice.
 public struct Mutator {
     private let corpus: [[UInt8]]
     private let isText: Bool

@@ -3,8 +3,8 @@ import Torch
 
 /// Changes a tensor of a safetensors file so that the file stays well formed.
 ///
-/// Most bytes of such a file are numbers, whose change no reader notices, and most of the rest is a header, whose change
-/// none survives. What readers of a state have to notice lies between: names, shapes, types, and single numbers.
+/// Most bytes of such a file are numbers, whose change no reader notices, and most of the rest is a header, whose
+/// change none survives. What readers of a state have to notice lies between: names, shapes, types, and single numbers.
 enum TensorRewriting {
     /// Changes one tensor; leaves what is no such file as it is.
     @Sendable static func rewrite(_ bytes: inout [UInt8], _ chance: inout Chance) {

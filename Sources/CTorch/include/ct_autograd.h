@@ -21,8 +21,8 @@ kt_status kt_gradients(
     const kt_tensor *inputs, size_t input_count, bool keep_graph, bool create_graph,
     kt_tensor *gradients);
 
-/// How often the graph that leads to `outputs` takes each of `tensors` in: the number of operations' operands that it is,
-/// and one more if it is itself an output. Of a tensor that is no part of the graph 0.
+/// How often the graph that leads to `outputs` takes each of `tensors` in: the number of operations' operands that it
+/// is, and one more if it is itself an output. Of a tensor that is no part of the graph 0.
 kt_status kt_graph_uses(
     const kt_tensor *outputs, size_t output_count, const kt_tensor *tensors, size_t tensor_count, int64_t *counts);
 

@@ -5,14 +5,14 @@
 
 KT_BEGIN
 
-// Running out of memory. Inside of a scope, a call that runs out of memory succeeds nevertheless: it gives a tensor of the
-// right shape and type that has no memory, and so do all calls of this thread from then on, which write nothing that
-// exists. Reading such a tensor gives ones. Who closes the scope learns what happened.
+// Running out of memory. Inside of a scope, a call that runs out of memory succeeds nevertheless: it gives a tensor of
+// the right shape and type that has no memory, and so do all calls of this thread from then on, which write nothing
+// that exists. Reading such a tensor gives ones. Who closes the scope learns what happened.
 
 typedef struct kt_memory_scope_s *kt_memory_scope;
 
-/// Told of what ran out of memory: the operation, its operands, the bytes that it wanted (0 where that is not known), the
-/// reason, and whether a parameter had been written in the scope before.
+/// Told of what ran out of memory: the operation, its operands, the bytes that it wanted (0 where that is not known),
+/// the reason, and whether a parameter had been written in the scope before.
 typedef void (*kt_memory_fault_visitor)(
     void *context, const char *operation, const char *operands, uint64_t bytes, const char *reason, bool has_written);
 

@@ -9,7 +9,8 @@ KT_BEGIN
 
 kt_status kt_linear(kt_tensor input, kt_tensor weight, kt_tensor bias, kt_tensor *out);
 
-/// A convolution over 1, 2 or 3 spatial axes; `stride`, `padding`, `dilation` and `output_padding` hold one number each.
+/// A convolution over 1, 2 or 3 spatial axes; `stride`, `padding`, `dilation` and `output_padding` hold one number
+/// each.
 kt_status kt_convolution(
     kt_tensor input, kt_tensor weight, kt_tensor bias, size_t spatial_rank, const int64_t *stride,
     const int64_t *padding, const int64_t *dilation, bool transposed, const int64_t *output_padding, int64_t groups,

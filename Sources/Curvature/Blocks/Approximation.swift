@@ -2,21 +2,23 @@ public import Torch
 
 /// How the curvature of a layer's parameters is approximated.
 ///
-/// What fits which ``LayerKind`` stands with each case; a choice that does not fit is an error of the first step. The
+/// Each case says which ``LayerKind`` it fits; a choice that does not fit is an error of the first step. The
 /// names are those of the original's successor in parentheses.
 public enum Approximation: Sendable, Hashable, Codable {
     /// A Kronecker product of the moments of inputs and output gradients (`kron`, `kron_indep`, and with diagonal
     /// structures `kron_in_diag`, `kron_out_diag`, `kron_both_diag`).
     ///
-    /// For linear layers, convolutions of all kinds and embeddings; for tied weights the sum of one such product for each
-    /// kind of use, with dense structures only. Diagonal structures are for linear layers and, on
-    /// the output side, for embeddings, whose input side is always diagonal; ``Sharing/reduce`` is for linear layers and
-    /// convolutions. Dense structures are cut into blocks beyond ``FactorSettings/dimensionLimit``.
+    /// For linear layers, convolutions of all kinds and embeddings; for tied weights the sum of one such product for
+    /// each kind of use, with dense structures only. Diagonal structures are for linear layers and, on the output side,
+    /// for embeddings, whose input side is always diagonal; ``Sharing/reduce`` is for linear layers and convolutions.
+    /// Dense structures are cut into blocks beyond ``FactorSettings/dimensionLimit``.
     case kronecker(input: Structure = .dense, output: Structure = .dense, sharing: Sharing = .expand)
-    /// A Kronecker product that takes the pixels of a patch for uncorrelated (`kron_sua`): for convolutions of one group.
+    /// A Kronecker product that takes the pixels of a patch for uncorrelated (`kron_sua`): for convolutions of one
+    /// group.
     case uncorrelatedPixels
     /// The closed form of a linear Gaussian chain (`kron_series_1`, `kron_series_2`), for linear layers that are used
-    /// once for each step of a time series: in several calls with [batch, features] or one with [batch, time, features].
+    /// once for each step of a time series: in several calls with [batch, features] or one with [batch, time,
+    /// features].
     case timeSeries(TimeSeriesForm)
     /// The exact diagonal, from each example's gradient (`diagonal`): for linear layers, convolutions, biases and
     /// scale-and-shift.
@@ -40,15 +42,15 @@ public enum Approximation: Sendable, Hashable, Codable {
         case diagonal
     }
 
-    /// What becomes of the positions at which a layer is applied, as of the pixels of an image or the tokens of a text.
+    /// How the positions at which a layer is applied are treated: the pixels of an image, the tokens of a text.
     ///
     /// (Eschenhagen et al. 2023.)
     public enum Sharing: String, Sendable, Hashable, Codable {
-        /// Each position counts as an example of its own: F ≈ T · E[g gᵀ] ⊗ E[a aᵀ] over examples and T positions. Exact
-        /// for deep linear networks with a loss at each position. That of KFC (Grosse & Martens 2016).
+        /// Each position counts as an example of its own: F ≈ T · E[g gᵀ] ⊗ E[a aᵀ] over examples and T positions.
+        /// Exact for deep linear networks with a loss at each position. That of KFC (Grosse & Martens 2016).
         case expand
-        /// Inputs are averaged and gradients summed over positions first: F ≈ E[ĝ ĝᵀ] ⊗ E[â âᵀ] over examples. Exact for
-        /// deep linear networks that average or sum over positions before the loss.
+        /// Inputs are averaged and gradients summed over positions first: F ≈ E[ĝ ĝᵀ] ⊗ E[â âᵀ] over examples. Exact
+        /// for deep linear networks that average or sum over positions before the loss.
         case reduce
     }
 
@@ -61,7 +63,7 @@ public enum Approximation: Sendable, Hashable, Codable {
     }
 }
 
-/// What a layer does with its parameters, so far as curvature is concerned.
+/// The kind of operation that a layer does with its parameters.
 public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentable, CaseIterable {
     /// s = x Wᵀ + b, or s = x W.
     case linear
@@ -98,7 +100,7 @@ public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentab
         }
     }
 
-    /// What is used where nothing is chosen.
+    /// The approximation that is used if none is chosen.
     ///
     /// For scale-and-shift the closed 2x2 form (without shifts: the diagonal), where the successor takes the full
     /// matrix, whose cost grows with the cube of the number of channels. For biases by themselves the full matrix up to
@@ -119,7 +121,7 @@ public enum LayerKind: String, Sendable, Hashable, Codable, CodingKeyRepresentab
 }
 
 extension Approximation: CustomStringConvertible {
-    /// What messages call it.
+    /// The name in messages.
     public var description: String {
         switch self {
         case .kronecker(let input, let output, let sharing):

@@ -1,4 +1,4 @@
-/// What bounds of a block's spectrum tell before it is inverted.
+/// Bounds of a block's spectrum, known before it is inverted.
 public struct BlockExamination: Sendable {
     /// Whether a trace is negative or not finite, which that of an average of squares cannot be.
     public var isBroken: Bool
@@ -6,8 +6,8 @@ public struct BlockExamination: Sendable {
     public var isDead: Bool
     /// The least damping that the rounding of the factors allows, in units of the mean loss's curvature.
     public var leastDamping: Double
-    /// A bound of how far the damped curvature is from a multiple of the identity: the greatest by the least eigenvalue,
-    /// less 1.
+    /// A bound of how far the damped curvature is from a multiple of the identity: the greatest by the least
+    /// eigenvalue, less 1.
     public var anisotropy: Double
     /// The same for the mean eigenvalues: not above the true one.
     public var meanAnisotropy: Double

@@ -9,11 +9,12 @@ public import Torch
 ///         LayerUse(operation: .custom("gate"), weight: weight, bias: nil, input: x, preActivation: y))
 ///     return y
 /// }
-/// let optimizer = KFACOptimizer(parameters, blockMakers: ["gate": { weight, _, settings in GateBlock(weight, settings) }])
+/// let makers: [String: BlockMaker] = ["gate": { weight, _, _ in GateBlock(weight) }]
+/// let optimizer = KFACOptimizer(parameters, blockMakers: makers)
 /// ```
 ///
-/// The block's ``CurvatureBlock/updateStatistics(_:)`` gets each use with the gradients of its pre-activation. ``FactorBlock``
-/// serves for what one factor describes; other blocks conform to ``CurvatureBlock`` themselves.
+/// The block's ``CurvatureBlock/updateStatistics(_:)`` gets each use with the gradients of its pre-activation.
+/// ``FactorBlock`` serves for what one factor describes; other blocks conform to ``CurvatureBlock`` themselves.
 public typealias BlockMaker = @Sendable (
     _ weight: NamedParameter, _ bias: NamedParameter?, _ settings: FactorSettings
 ) throws -> any CurvatureBlock

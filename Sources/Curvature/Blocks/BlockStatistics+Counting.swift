@@ -1,6 +1,6 @@
 import Torch
 
-// What counts in a Kronecker product: positions that contribute nothing to Σ a aᵀ ⊗ g gᵀ are not there. They count
+// Counting in a Kronecker product: positions that contribute nothing to Σ a aᵀ ⊗ g gᵀ are left out. They count
 // neither in A, nor in G, nor in the number of locations.
 
 /// The inputs and output gradients of a layer of vectors, of the positions that count.
@@ -24,8 +24,8 @@ extension BlockStatistics {
             normalizer: normalizer, isMasked: isMasked, decay: decay)
     }
 
-    /// The same without the images of which nothing comes, as those of masked examples, whatever an image is of: an example
-    /// or a frame of one.
+    /// The same without the images of which nothing comes, as those of masked examples, whatever an image is of: an
+    /// example or a frame of one.
     func withCountedImages() -> BlockStatistics {
         guard isMasked else { return self }
         let kept = uses.indices.map { index in
@@ -41,9 +41,9 @@ extension BlockStatistics {
     /// For each use, true at the positions that count, in the shape of its ``LayerUse/positions``; nil where all do.
     ///
     /// Beside the use's own mask, positions of linear layers and embeddings do not count where the output gradients of
-    /// all sources are exactly zero: there the loss looks at nothing that comes from them. In a layer that is used once for
-    /// each example they count even so, unless the loss masks something; and so do all positions of convolutions, whose
-    /// zeros are those of rectifiers and pooling.
+    /// all sources are exactly zero: there the loss looks at nothing that comes from them. In a layer that is used once
+    /// for each example they count even so, unless the loss masks something; and so do all positions of convolutions,
+    /// whose zeros are those of rectifiers and pooling.
     func countedPositions() -> [Tensor?] {
         let looksForZeros = isMasked || uses.count > 1 || uses.contains { $0.positions != [batchSize] }
         return uses.indices.map { index in

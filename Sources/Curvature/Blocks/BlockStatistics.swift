@@ -11,7 +11,7 @@ public struct BlockStatistics: Sendable {
     public let parameterGradients: [[Tensor]]
     /// The number of examples.
     public let batchSize: Int
-    /// What the mean loss divides the sum of the losses by: the number of examples, or that of positions.
+    /// The divisor of the mean loss: the number of examples, or that of positions.
     public let normalizer: Double
     /// False for examples that the loss masks entirely, of type bool, [batch]; nil where there is none.
     public let countedExamples: Tensor?

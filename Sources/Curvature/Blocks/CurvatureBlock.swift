@@ -5,7 +5,7 @@ public import Torch
 /// A block holds running averages of what it needs and gives the curvature as a ``SymmetricOperator`` on the layer's
 /// parameters taken as one vector; from there come products, inverses, powers, factors, trace and determinant.
 public protocol CurvatureBlock: AnyObject {
-    /// What messages and reports call the layer.
+    /// The layer's name in messages and reports.
     var name: String { get }
 
     /// The parameters, in the order in which their gradients are given and returned.
@@ -28,7 +28,8 @@ public protocol CurvatureBlock: AnyObject {
     /// The inverse of the damped curvature in the form that is the cheapest when it is applied so many times.
     func inverseCurvature(damping: Double, applications: Int) throws(LinearAlgebraError) -> any SymmetricOperator
 
-    /// What computes the inverse of the damped curvature of the current statistics, at any time and on any thread.
+    /// A function that computes the inverse of the damped curvature of the current statistics, at any time and on any
+    /// thread.
     ///
     /// The statistics are copied, so that the average can move on meanwhile.
     func inverseUpdate(

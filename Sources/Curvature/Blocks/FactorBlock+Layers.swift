@@ -153,8 +153,8 @@ extension FactorBlock {
 }
 
 extension LayerUse {
-    /// The gradient of each example with respect to the bias, [batch, count]: that of the pre-activation, summed over the
-    /// axes that the bias lacks.
+    /// The gradient of each example with respect to the bias, [batch, count]: that of the pre-activation, summed over
+    /// the axes that the bias lacks.
     func biasGradient(from gradient: Tensor) -> Tensor {
         let axes =
             switch operation {

@@ -10,8 +10,8 @@ enum FactorShape: Sendable, Hashable {
     case blocks(BlockLayout)
     /// A symmetric 2x2 matrix for each unit.
     case unitwise(units: Int)
-    /// A matrix of the channels that repeats at each position of the kernel, and their mean; inverted with all its entries
-    /// where it is damped exactly.
+    /// A matrix of the channels that repeats at each position of the kernel, and their mean; inverted with all its
+    /// entries where it is damped exactly.
     case repeated(channels: Int, positions: Int, hasBias: Bool, isExact: Bool)
     /// All entries, and those of neighbouring steps of a time series.
     case series(dimension: Int, form: Approximation.TimeSeriesForm)

@@ -11,9 +11,9 @@ public import Torch
 /// column: [outputs, inputs (+ 1)], F = c · G ⊗ A. An embedding's weight and that of a transposed convolution have the
 /// inputs first: F = c · A ⊗ G. Of several groups, each has a product of its own.
 ///
-/// What the loss masks or ignores is not there: it counts neither in A, nor in G, nor in c. In linear layers and embeddings
-/// this goes for every position whose output gradients are exactly zero, in convolutions for masked examples and for
-/// positions outside of ``Torch/countingPositions(_:_:)``.
+/// Positions that the loss masks or ignores count neither in A, nor in G, nor in c. In linear layers and
+/// embeddings this goes for every position whose output gradients are exactly zero, in convolutions for masked examples
+/// and for positions outside of ``/Torch/countingPositions(_:_:)``.
 ///
 /// The damping λ of the mean loss's curvature is shared: A + π√(λ/c) · I, G + √(λ/c)/π · I, with
 /// π² = (tr A / dim A) / (tr G / dim G), and π = 1 where a trace is zero; or it is added to the product itself, see
@@ -85,7 +85,8 @@ public final class KroneckerBlock: CurvatureBlock {
         damping: Double, applications: Int
     ) throws(LinearAlgebraError) -> any SymmetricOperator {
         guard !isDampedExactly(damping) else { return try curvature(damping: damping).inverse() }
-        // The factors' inverses, without copies of the factors. Each is applied to as many vectors as the other has rows.
+        // The factors' inverses, without copies of the factors. Each is applied to as many vectors as the other has
+        // rows.
         let split = split(damping)
         func inverse(
             of factor: any FisherFactor, _ damping: Double, other: any FisherFactor
@@ -207,7 +208,7 @@ struct LocationCount {
     }
 }
 
-/// What the parameters' names have in common: "features.0" of "features.0.weight" and "features.0.bias".
+/// The common part of the parameters' names: "features.0" of "features.0.weight" and "features.0.bias".
 func layerName(of parameters: [NamedParameter]) -> String {
     if parameters.count > 2 { return parameters.map(\.name).joined(separator: ", ") }
     let name = parameters[0].name

@@ -1,8 +1,8 @@
 public import Torch
 
 extension KroneckerSumBlock {
-    /// That of the terms, each with its half of the damping: the sum is dead where both are, and as near to a multiple of
-    /// the identity as the one that is farther from it.
+    /// That of the terms, each with its half of the damping: the sum is dead where both are, and as near to a multiple
+    /// of the identity as the one that is farther from it.
     public func examination(damping: Double, isTight: Bool) -> BlockExamination {
         let found = terms.map { $0.examination(damping: damping / 2, isTight: isTight) }
         return BlockExamination(

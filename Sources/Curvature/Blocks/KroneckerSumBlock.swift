@@ -2,14 +2,14 @@ public import Torch
 
 /// The curvature of tied weights as a sum of two Kronecker products, one for each way in which the weight is used.
 ///
-/// An embedding whose table is the output layer's weight, too, has F ≈ c₁ · A₁ ⊗ G₁ + c₂ · G₂ ⊗ A₂, with A₁ the classes'
-/// frequencies; an autoencoder whose decoder takes the encoder's weight transposed has F ≈ c₁ · G₁ ⊗ A₁ + c₂ · A₂ ⊗ G₂. The
-/// uses are taken for independent of one another, as several uses of one kind are in ``KroneckerBlock``.
+/// An embedding whose table is the output layer's weight, too, has F ≈ c₁ · A₁ ⊗ G₁ + c₂ · G₂ ⊗ A₂, with A₁ the
+/// classes' frequencies; an autoencoder whose decoder takes the encoder's weight transposed has F ≈ c₁ · G₁ ⊗ A₁ + c₂ ·
+/// A₂ ⊗ G₂. The uses are taken for independent of one another, as several uses of one kind are in ``KroneckerBlock``.
 ///
 /// Each product takes half of the damping, shared between its factors as there (``DampingSplit/exact`` as
-/// ``DampingSplit/traceRatio``), and the sum is inverted exactly. A side of more than ``denseLimit`` units, as the classes
-/// of a vocabulary, keeps the diagonals of its factors only: an inverse then costs an eigendecomposition of the other
-/// side, and memory of the weight's own size.
+/// ``DampingSplit/traceRatio``), and the sum is inverted exactly. A side of more than ``denseLimit`` units, as the
+/// classes of a vocabulary, keeps the diagonals of its factors only: an inverse then costs an eigendecomposition of the
+/// other side, and memory of the weight's own size.
 public final class KroneckerSumBlock: CurvatureBlock {
     /// The number of units of a side up to which its factors are dense.
     public static let denseLimit = 1024
@@ -21,8 +21,8 @@ public final class KroneckerSumBlock: CurvatureBlock {
 
     public var name: String { terms[0].name }
 
-    /// Creates a block for a weight that exactly two of the operations ``Torch/LayerUse/Operation/linear``,
-    /// ``Torch/LayerUse/Operation/transposedLinear`` and ``Torch/LayerUse/Operation/embedding`` use; nil for others.
+    /// Creates a block for a weight that exactly two of the operations ``/Torch/LayerUse/Operation/linear``,
+    /// ``/Torch/LayerUse/Operation/transposedLinear`` and ``/Torch/LayerUse/Operation/embedding`` use; nil for others.
     public init?(
         weight: NamedParameter, operations: [LayerUse.Operation], sharing: Approximation.Sharing = .expand,
         settings: FactorSettings = FactorSettings()

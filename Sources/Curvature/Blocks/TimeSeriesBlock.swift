@@ -17,8 +17,8 @@ public final class TimeSeriesBlock: CurvatureBlock {
 
     let input: FullyConnectedMultiKroneckerFactor
     let output: FullyConnectedMultiKroneckerFactor
-    /// For each lag d, the mean number of pairs of steps t, t + d of an example that count, in the last batch: T − d for
-    /// series of one length T.
+    /// For each lag d, the mean number of pairs of steps t, t + d of an example that count, in the last batch: T − d
+    /// for series of one length T.
     private(set) var lagCounts = [1.0]
 
     /// T, or the mean of the series' lengths.
@@ -128,8 +128,8 @@ public final class TimeSeriesBlock: CurvatureBlock {
 
     /// 1 / (n₀ + 2 Σ n_d xᵈ) over the lags d with their numbers n_d of pairs.
     ///
-    /// For series of one length T it is γ(x) = (1 − x)² / (T(1 − x²) − 2x(1 − xᵀ)), in a form without 0/0 at x = 1, where the
-    /// original's is not a number.
+    /// For series of one length T it is γ(x) = (1 − x)² / (T(1 − x²) − 2x(1 − xᵀ)), in a form without 0/0 at x = 1,
+    /// where the original's is not a number.
     static func symmetricLagValues(_ x: Tensor, lagCounts: [Double]) -> Tensor {
         // Horner's rule, from the greatest lag on.
         var sum = Tensor.zeros(like: x)

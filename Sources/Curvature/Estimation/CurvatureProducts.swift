@@ -49,8 +49,8 @@ public final class CurvatureProducts {
     ///   - loss: A loss whose graph has not been freed.
     ///   - parameters: The tensors θ, which must require a gradient. Where the loss does not depend on one, its part of
     ///     the products is zero.
-    ///   - layerUses: What ``recordingLayerUses(_:)`` saw of the run that gave the loss; none by default, which is slower.
-    ///     Uses of other tensors are passed over.
+    ///   - layerUses: What ``/Torch/recordingLayerUses(_:)`` saw of the run that gave the loss; none by default, which
+    ///     is slower. Uses of other tensors are passed over.
     ///   - reduction: Over what the matrices are taken.
     public init(
         _ loss: Loss, parameters: [Tensor], layerUses: [LayerUse] = [], reduction: Reduction = .sum
@@ -163,7 +163,7 @@ public final class CurvatureProducts {
         let gradients: [Tensor?]
     }
 
-    /// What to ask a pass back through the model for, so that ``adopt(_:)`` can make use of it.
+    /// The tensors whose gradients a backward pass must give so that ``adopt(_:)`` can use it.
     var passTargets: [Tensor] { targets.map { $0.tensor(parameters) } + outputs.filter(\.requiresGradient) }
 
     /// Takes the gradients of any scalar for the pass that J is the derivative of: one pass less.
@@ -171,7 +171,7 @@ public final class CurvatureProducts {
     /// - Parameter gradients: Differentiable gradients with respect to ``passTargets``; others are left alone.
     func adopt(_ gradients: [Tensor?]) {
         let cotangents = gradients.dropFirst(targets.count)
-        // What is constant at an output cannot be differentiated with respect to.
+        // A constant cannot be differentiated with respect to.
         guard cotangents.allSatisfy({ $0?.requiresGradient ?? false }) else { return }
         pass = TransposedPass(cotangents: cotangents.map { $0! }, gradients: Array(gradients.prefix(targets.count)))
     }
@@ -200,7 +200,7 @@ public final class CurvatureProducts {
         return gradientsIfReached(of: [sum], withRespectTo: parameters, differentiable: true)
     }
 
-    /// What the matrices of the sum are multiplied by.
+    /// The factor of the sum's matrices.
     private var scale: Double { reduction == .sum ? 1 : loss.meanScale }
 
     /// M w, for vectors of the distributions' parameters term by term.

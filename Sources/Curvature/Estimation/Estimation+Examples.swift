@@ -1,8 +1,8 @@
 import Torch
 
 extension Estimation {
-    /// Whether the gradients of different examples are independent with mean zero, so that squares of their sum estimate
-    /// the sum of their squares.
+    /// Whether the gradients of different examples are independent with mean zero, so that squares of their sum
+    /// estimate the sum of their squares.
     var hasIndependentExamples: Bool {
         switch self {
         case .sampled, .curvaturePropagation: true
@@ -15,8 +15,8 @@ extension Estimation {
     ///
     /// - ``exact``: Each example's by itself, for every column of the loss's factor: exact, at a pass back for each
     ///   example and column.
-    /// - ``empirical``: The examples are dealt into at most 16 groups, and summed with random signs within each: unbiased,
-    ///   and exact up to 16 examples, at a pass back for each group.
+    /// - ``empirical``: The examples are dealt into at most 16 groups, and summed with random signs within each:
+    ///   unbiased, and exact up to 16 examples, at a pass back for each group.
     func exampleGradients(
         of loss: Loss, matrix: CurvatureMatrix, withRespectTo parameters: [Tensor],
         using generator: inout RandomGenerator

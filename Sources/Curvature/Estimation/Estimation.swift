@@ -1,6 +1,6 @@
 public import Torch
 
-/// What is propagated back to estimate the curvature of the loss with respect to the pre-activations.
+/// The quantity that is propagated back to estimate the curvature of the loss with respect to the pre-activations.
 public enum Estimation: Sendable, Hashable, Codable {
     /// −log p of targets drawn from the model: an unbiased estimate of the Fisher matrix for each draw, and one
     /// backward pass (Martens & Grosse 2015, section 5).
@@ -44,9 +44,9 @@ extension Estimation {
 
     /// - Parameters:
     ///   - differentiable: Whether gradients of drawn or observed targets can themselves be differentiated.
-    ///   - drawsSigns: Whether each example's gradients get a random sign, where they have not mean zero. Second moments of
-    ///     what belongs to one example stay the same to the bit; of what examples share, such as a table of positions,
-    ///     they are those of single examples in expectation, instead of those of the sum.
+    ///   - drawsSigns: Whether each example's gradients get a random sign, where they have not mean zero. Second
+    ///     moments of what belongs to one example stay the same to the bit; of what examples share, such as a table of
+    ///     positions, they are those of single examples in expectation, instead of those of the sum.
     func gradients(
         of loss: Loss, matrix: CurvatureMatrix, withRespectTo intermediates: [Tensor], differentiable: Bool,
         drawsSigns: Bool = false, using generator: inout RandomGenerator

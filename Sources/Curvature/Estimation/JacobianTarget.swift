@@ -11,8 +11,8 @@ enum JacobianTarget {
     /// The places through which all of a direction enters.
     ///
     /// A parameter enters by its layers where they are all that takes it in, which the graph is asked about: a weight
-    /// that is also used otherwise (shared, transposed, normalised, or by a pass back that is part of the outputs) enters
-    /// as it is.
+    /// that is also used otherwise (shared, transposed, normalised, or by a pass back that is part of the outputs)
+    /// enters as it is.
     ///
     /// - Parameters:
     ///   - parameters: What directions are of.
@@ -50,7 +50,7 @@ enum JacobianTarget {
         }
     }
 
-    /// What of a direction enters here, in the shape of the tensor.
+    /// The part of a direction that enters here, in the shape of the tensor.
     func entry(of direction: [Tensor]) -> Tensor {
         switch self {
         case .parameter(let number): direction[number]

@@ -1,7 +1,7 @@
 /// How a factor beyond ``FactorSettings/dimensionLimit`` is cut into dense blocks of consecutive units.
 ///
-/// Each group is cut alike. As many blocks as possible are of one size, so that they are worked on at once; what is left
-/// of the units, with the bias's coordinate, is the last block of the group.
+/// Each group is cut alike. As many blocks as possible are of one size, so that they are worked on at once; what is
+/// left of the units, with the bias's coordinate, is the last block of the group.
 struct BlockLayout: Sendable, Hashable {
     /// The number of groups.
     let groups: Int

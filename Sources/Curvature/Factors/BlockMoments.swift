@@ -1,6 +1,6 @@
 import Torch
 
-/// What a batch tells of a factor in blocks.
+/// The statistics of a batch for a factor in blocks.
 struct BlockMoments {
     /// The second moments of the equal blocks, one after the other.
     let equal: any SecondMoment

@@ -37,8 +37,8 @@ public final class ConvDiagonalFactor: DiagonalFactor {
     ///
     /// - Parameters:
     ///   - inputs: [batch, inputs, spatial...] of each use of the weight.
-    ///   - outputGradients: For each source, [batch, outputs, spatial...] of each use. The sources' squares, each a mean
-    ///     over examples, are *summed*.
+    ///   - outputGradients: For each source, [batch, outputs, spatial...] of each use. The sources' squares, each a
+    ///     mean over examples, are *summed*.
     ///   - decay: ρ of the running average.
     ///   - weight: For the count-weighted rule; the number of examples by default.
     public func update(inputs: [Tensor], outputGradients: [[Tensor]], decay: Double, weight: Double? = nil) {

@@ -21,7 +21,7 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
     public let channels: Int
     /// Whether the last coordinate (of each group) is the bias's.
     public let hasBias: Bool
-    /// What multiplies the patch's elements, without the bias's, [groups' dimension].
+    /// The multipliers of the patch's elements, without the bias's, [groups' dimension].
     private let mask: Tensor?
     private let plans: PatchPlans
 
@@ -64,7 +64,8 @@ public final class ConvInputKroneckerFactor: InverseProvidingFactor {
         update(uses: inputs.map { ($0, geometry) }, decay: decay, weight: weight ?? Double(inputs[0].shape[0]))
     }
 
-    /// Which form the statistics take for inputs [batch, channels, spatial...] with ``StatisticsForm/automatic``, and why.
+    /// Which form the statistics take for inputs [batch, channels, spatial...] with ``StatisticsForm/automatic``, and
+    /// why.
     ///
     /// The batch that was seen first decides; on devices other than the CPU, and for kernels of one pixel, there is
     /// nothing to choose.

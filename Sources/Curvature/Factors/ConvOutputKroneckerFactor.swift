@@ -10,23 +10,33 @@ public import Torch
 ///
 /// This is `tf.contrib.kfac`'s class of the same name (TensorFlow 1.7).
 ///
-/// | original | here | difference |
-/// |---|---|---|
-/// | constructor from several sources | ``init(outputGradients:settings:)`` | shape, type and device are taken from the first source; values come with each update |
-/// | (axis order) | | gradients are [batch, channels, height, width] here, channels last there |
-/// | `get_cov`, `get_cov_var` | ``InverseProvidingFactor/covariance`` | |
-/// | `instantiate_covariance` | | done by the initialiser, as there |
-/// | `make_covariance_update_op(decay)` | ``update(outputGradients:decay:weight:)`` | acts at once; the decay is not rounded to single precision |
-/// | `register_damped_inverse` | ``InverseProvidingFactor/registerDampedInverse(_:)`` | dampings are numbers, equal ones share |
-/// | `register_matpower` | ``InverseProvidingFactor/registerMatrixPower(_:damping:)`` | the power 1 is not stored but always current, as in the successor |
-/// | `make_inverse_update_ops` | ``InverseProvidingFactor/updateInverses()`` | acts at once; failures throw instead of giving NaN |
-/// | `get_damped_inverse`, `get_matpower` | ``InverseProvidingFactor/dampedInverse(_:)``, ``InverseProvidingFactor/matrixPower(_:damping:)`` | what was not registered is an error that says so |
-/// | `get_eigendecomp`, `reset_eigendecomp` | ``InverseProvidingFactor/eigendecomposition()``, ``InverseProvidingFactor/resetEigendecomposition()`` | |
-/// | `left_multiply`, `right_multiply` | ``FisherFactor/leftMultiply(_:damping:)``, ``FisherFactor/rightMultiply(_:damping:)-(Tensor,_)`` | never ran in the original; here as it documents them |
-/// | `left_multiply_inverse`, `right_multiply_inverse` | ``FisherFactor/leftMultiplyInverse(_:damping:)``, ``FisherFactor/rightMultiplyInverse(_:damping:)-(Tensor,_)`` | left products of row-sparse matrices do not compile, where they failed at run time |
-/// | (successor) `get_cholesky`, `get_cholesky_inverse` | ``InverseProvidingFactor/choleskyFactor(damping:)``, ``InverseProvidingFactor/inverseCholeskyFactor(damping:)`` | registered and updated like inverses |
-/// | (successor) several towers | ``update(uses:decay:weight:)`` | put behind one another; they may differ in size |
-/// | process-wide settings | ``FactorSettings`` | a value for each factor; ``FactorSettings/seed`` has the original's defaults |
+/// - constructor from several sources: ``init(outputGradients:settings:)``; shape, type and device are taken from
+///   the first source; values come with each update.
+/// - (axis order): gradients are [batch, channels, height, width] here, channels last there.
+/// - `get_cov`, `get_cov_var`: ``InverseProvidingFactor/covariance``.
+/// - `instantiate_covariance`: done by the initialiser, as there.
+/// - `make_covariance_update_op(decay)`: ``update(outputGradients:decay:weight:)``; acts at once; the decay is not
+///   rounded to single precision.
+/// - `register_damped_inverse`: ``InverseProvidingFactor/registerDampedInverse(_:)``; dampings are numbers, equal
+///   ones share.
+/// - `register_matpower`: ``InverseProvidingFactor/registerMatrixPower(_:damping:)``; the power 1 is not stored but
+///   always current, as in the successor.
+/// - `make_inverse_update_ops`: ``InverseProvidingFactor/updateInverses()``; acts at once; failures throw instead
+///   of giving NaN.
+/// - `get_damped_inverse`, `get_matpower`: ``InverseProvidingFactor/dampedInverse(_:)``,
+///   ``InverseProvidingFactor/matrixPower(_:damping:)``; what was not registered is an error that says so.
+/// - `get_eigendecomp`, `reset_eigendecomp`: ``InverseProvidingFactor/eigendecomposition()``,
+///   ``InverseProvidingFactor/resetEigendecomposition()``.
+/// - `left_multiply`, `right_multiply`: ``FisherFactor/leftMultiply(_:damping:)``,
+///   ``FisherFactor/rightMultiply(_:damping:)-(Tensor,_)``; never ran in the original; here as it documents them.
+/// - `left_multiply_inverse`, `right_multiply_inverse`: ``FisherFactor/leftMultiplyInverse(_:damping:)``,
+///   ``FisherFactor/rightMultiplyInverse(_:damping:)-(Tensor,_)``; left products of row-sparse matrices do not
+///   compile, where they failed at run time.
+/// - (successor) `get_cholesky`, `get_cholesky_inverse`: ``InverseProvidingFactor/choleskyFactor(damping:)``,
+///   ``InverseProvidingFactor/inverseCholeskyFactor(damping:)``; registered and updated like inverses.
+/// - (successor) several towers: ``update(uses:decay:weight:)``; put behind one another; they may differ in size.
+/// - process-wide settings: ``FactorSettings``; a value for each factor; ``FactorSettings/seed`` has the original's
+///   defaults.
 public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
     /// The number of output channels, of all groups.
     public let channels: Int
@@ -37,8 +47,8 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
     /// Creates a factor without statistics.
     ///
     /// - Parameters:
-    ///   - outputGradients: Sources in the shape of the gradients to come, [batch, channels, spatial...]. The values are
-    ///     not used.
+    ///   - outputGradients: Sources in the shape of the gradients to come, [batch, channels, spatial...]. The values
+    ///     are not used.
     ///   - settings: How the factor averages and inverts.
     public convenience init(outputGradients: [Tensor], settings: FactorSettings = FactorSettings()) {
         guard let first = outputGradients.first, first.rank >= 3 else {

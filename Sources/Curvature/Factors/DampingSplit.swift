@@ -6,8 +6,9 @@ public enum DampingSplit: String, Sendable, Hashable, Codable {
     /// (A + √λ I) ⊗ (G + √λ I).
     case even
     /// A ⊗ G + λ I itself, in the factors' eigenbases (the same, section 4.2 and appendix B): no cross terms, at an
-    /// eigendecomposition of each factor and four instead of two products for each gradient. Grouped convolutions within
-    /// ``FactorSettings/dimensionLimit`` take it at the cost of dense products, ``Approximation/uncorrelatedPixels`` at that
-    /// of a dense input factor; blocks of time series are damped by ``traceRatio``.
+    /// eigendecomposition of each factor and four instead of two products for each gradient. Grouped convolutions
+    /// within ``FactorSettings/dimensionLimit`` take it at the cost of dense products,
+    /// ``Approximation/uncorrelatedPixels`` at that of a dense input factor; blocks of time series are damped by
+    /// ``traceRatio``.
     case exact
 }

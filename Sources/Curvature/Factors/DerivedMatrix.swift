@@ -1,4 +1,4 @@
-/// What a factor can be asked to keep: a function of its damped matrix C + damping · I.
+/// A function of a factor's damped matrix C + damping · I that the factor can be asked to keep.
 public enum DerivedMatrix: Sendable, Hashable, CustomStringConvertible {
     /// The inverse.
     case inverse(damping: Double)
@@ -9,7 +9,7 @@ public enum DerivedMatrix: Sendable, Hashable, CustomStringConvertible {
     /// L⁻¹.
     case inverseCholeskyFactor(damping: Double)
 
-    /// What is added to the diagonal first.
+    /// The number that is added to the diagonal first.
     public var damping: Double {
         switch self {
         case .inverse(let damping), .choleskyFactor(let damping), .inverseCholeskyFactor(let damping): damping
@@ -17,7 +17,7 @@ public enum DerivedMatrix: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// What it is and its damping.
+    /// The kind of matrix and its damping.
     public var description: String {
         switch self {
         case .inverse(let damping): "inverse with damping \(damping)"
@@ -51,7 +51,7 @@ public enum DerivedMatrix: Sendable, Hashable, CustomStringConvertible {
 public struct MatrixPower: Sendable, Hashable, CustomStringConvertible {
     /// The exponent, any real number.
     public let exponent: Double
-    /// What is added to the diagonal first.
+    /// The number that is added to the diagonal first.
     public let damping: Double
 
     /// Creates the description of a power.
@@ -60,6 +60,6 @@ public struct MatrixPower: Sendable, Hashable, CustomStringConvertible {
         self.damping = damping
     }
 
-    /// What it is and its damping.
+    /// The kind of matrix and its damping.
     public var description: String { "power \(exponent) with damping \(damping)" }
 }

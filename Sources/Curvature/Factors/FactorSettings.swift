@@ -4,32 +4,33 @@
 public struct FactorSettings: Sendable, Hashable, Codable {
     /// How batches are weighted in the running average.
     public var averaging: MovingAverage.Rule
-    /// What the average is before the first batch.
+    /// The average before the first batch.
     public var start: MovingAverage.Start
     /// With this many registered inverses or more, one eigendecomposition serves them all.
     public var eigenThreshold: Int
     /// Eigenvalues are raised to at least this, before damping is added; no effect on Cholesky factorisations.
     public var eigenvalueFloor: Double
-    /// What stored inverses and powers are before they are first computed; of zeros, products are zero until then.
+    /// The value of stored inverses and powers before they are first computed; of zeros, products are zero until then.
     public var inverseStart: MovingAverage.Start
     /// How the factors of a block share its damping.
     public var dampingSplit: DampingSplit
     /// How the second moments of batches are formed.
     public var statistics: StatisticsForm
-    /// What chooses the form of a convolution's statistics where that is automatic.
+    /// The model that chooses the form of a convolution's statistics if it is automatic.
     ///
     /// Fixed rates by default, so that a run repeats itself to the bit; ``CostModel/measured`` follows the machine.
     public var costModel: CostModel
     /// The largest dimension of a Kronecker factor that is kept with all its entries, of each group.
     ///
-    /// Larger ones are kept as dense blocks of ``blockSize`` consecutive units along the diagonal, so that memory and time
-    /// grow with the number of units instead of its square and cube. Factors that are no side of a Kronecker product
-    /// (``Approximation/full``, ``Approximation/genericFull``, ``Approximation/timeSeries(_:)``) have the structure that
-    /// was chosen.
+    /// Larger ones are kept as dense blocks of ``blockSize`` consecutive units along the diagonal, so that memory and
+    /// time grow with the number of units instead of its square and cube. Factors that are no side of a Kronecker
+    /// product (``Approximation/full``, ``Approximation/genericFull``, ``Approximation/timeSeries(_:)``) have the
+    /// structure that was chosen.
     public var dimensionLimit: Int
     /// The number of coordinates in the blocks of a factor beyond ``dimensionLimit``, at most.
     ///
-    /// The last block may have one more, the bias's. Blocks of a convolution's patches hold whole channels, as many as fit.
+    /// The last block may have one more, the bias's. Blocks of a convolution's patches hold whole channels, as many as
+    /// fit.
     public var blockSize: Int
 
     /// Creates settings.

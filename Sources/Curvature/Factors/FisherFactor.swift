@@ -2,8 +2,8 @@ public import Torch
 
 /// A symmetric positive semi-definite matrix that is estimated by a running average over batches.
 ///
-/// What a layer's curvature is composed of. The average is known as a ``SymmetricOperator``: dense, diagonal or of some
-/// other structure, so that blocks can mix factors of all kinds.
+/// A layer's curvature is composed of such factors. The average is known as a ``SymmetricOperator``: dense, diagonal or
+/// of some other structure, so that blocks can mix factors of all kinds.
 ///
 /// Inverses, powers and Cholesky factors of average + damping · I are registered, computed by ``updateInverses()`` and
 /// read as often as wanted. A factor whose matrix is expensive to invert (``InverseProvidingFactor``) keeps them, stale

@@ -1,6 +1,7 @@
 public import Torch
 
-/// The exact diagonal of a fully connected layer's Fisher matrix: E[(∂W)²] over examples, ∂W = Σₜ sₜ xₜᵀ of one example.
+/// The exact diagonal of a fully connected layer's Fisher matrix: E[(∂W)²] over examples, ∂W = Σₜ sₜ xₜᵀ of one
+/// example.
 ///
 /// Entries are in the order of the parameters: those of the weight [outputs, inputs], then those of the bias. At one
 /// position t each this is (s∘s)(x∘x)ᵀ, the original's factor of the same name; with several positions or uses an

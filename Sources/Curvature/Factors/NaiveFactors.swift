@@ -2,9 +2,9 @@ public import Torch
 
 /// The full Fisher matrix of any parameters, estimated from the gradient of the whole batch: g gᵀ / batch size.
 ///
-/// g is the gradient of the *sum* of the batch's losses. As the examples' gradients of a sampled loss have mean zero and
-/// are independent, the square of their sum is an unbiased estimate of the sum of their squares: of rank one for each
-/// batch, and very noisy. For parameters that no other factor is known for. The original's `FullFactor`, in its
+/// g is the gradient of the *sum* of the batch's losses. As the examples' gradients of a sampled loss have mean zero
+/// and are independent, the square of their sum is an unbiased estimate of the sum of their squares: of rank one for
+/// each batch, and very noisy. For parameters that no other factor is known for. The original's `FullFactor`, in its
 /// successor `NaiveFullFactor`.
 public final class NaiveFullFactor: InverseProvidingFactor {
     /// Creates a factor without statistics for a number of parameters.
@@ -35,7 +35,8 @@ public final class NaiveFullFactor: InverseProvidingFactor {
     }
 }
 
-/// The diagonal of the Fisher matrix of any parameters, estimated from the gradient of the whole batch: g² / batch size.
+/// The diagonal of the Fisher matrix of any parameters, estimated from the gradient of the whole batch: g² / batch
+/// size.
 ///
 /// See ``NaiveFullFactor``. The original's class of the same name.
 public final class NaiveDiagonalFactor: DiagonalFactor {

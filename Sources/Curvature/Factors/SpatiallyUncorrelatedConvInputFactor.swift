@@ -12,7 +12,7 @@ public import Torch
 /// defect. It also averages the covariances about each batch's own mean, which loses how the means differ between
 /// batches; here parts of a batch give what the whole gives.
 public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
-    /// What becomes of the channels' mean.
+    /// How the channels' mean is treated.
     public enum Mean: String, Sendable, Hashable, Codable {
         /// m mᵀ is part of the matrix.
         case included
@@ -29,7 +29,7 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
     public let kernel: [Int]
     /// Whether the last coordinate is the bias's.
     public let hasBias: Bool
-    /// What becomes of the channels' mean.
+    /// How the channels' mean is treated.
     public let mean: Mean
 
     /// How the factor averages and inverts.
@@ -61,7 +61,8 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
     /// Σ, the covariance (or second moment) of the channels, [channels, channels]; a view of memory that updates write.
     public var channelCovariance: Tensor { covarianceAverage.value }
 
-    /// μ, the mean of the channels, [channels] (zeros where it is taken to be zero); a view of memory that updates write.
+    /// μ, the mean of the channels, [channels] (zeros where it is taken to be zero); a view of memory that updates
+    /// write.
     public var channelMean: Tensor { meanAverage.value }
 
     /// The number of batches that the average has seen.

@@ -1,7 +1,7 @@
 import Torch
 
 extension BlockPlan {
-    /// What the block will take of memory; nothing where there is no such block.
+    /// The memory that the block will take; nothing if there is no such block.
     ///
     /// - Parameters:
     ///   - parameters: Those of the block.
@@ -40,7 +40,7 @@ extension BlockPlan {
         let total = parameters.reduce(0) { $0 + $1.tensor.count }
         let hasBias = parameters.count > 1
         switch approximation {
-        // What blocks of one's own take is not known.
+        // The memory of a user's blocks is not known.
         case .custom: return []
         case .genericDiagonal, .diagonal: return [(.parameters, .diagonal(dimension: total))]
         case .genericFull, .full: return [(.parameters, .dense(dimension: total, groups: 1))]

@@ -1,12 +1,12 @@
 import Torch
 
-/// What one block is to be: parameters, what is done with them, and the approximation.
+/// The plan of one block: parameters, operations, and the approximation.
 struct BlockPlan {
     /// Numbers of parameters in the list; the weight first, then its bias.
     let parameters: [Int]
     /// Numbers of the uses in this batch, in the order of the calls; none where the loss does not look at them.
     var uses: [Int] = []
-    /// What is done with the weight, each operation once.
+    /// The operations with the weight, each once.
     var operations: [LayerUse.Operation] = []
     let kind: LayerKind
     let approximation: Approximation
@@ -87,7 +87,7 @@ enum FallbackReason: String, Hashable, Codable {
     /// It is not known which axis is that of the examples.
     case examplesNotFound
 
-    /// What is said of one or several parameters.
+    /// The clause about one or several parameters.
     func clause(isOne: Bool) -> String {
         let it = isOne ? "it" : "them"
         return switch self {

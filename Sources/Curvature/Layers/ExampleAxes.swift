@@ -15,7 +15,8 @@ final class ExampleAxes {
         self.uses = uses
     }
 
-    /// Whether what is found goes for later batches: of one example, any axis of extent 1 could be that of the examples.
+    /// Whether what is found goes for later batches: of one example, any axis of extent 1 could be that of the
+    /// examples.
     var isSettled: Bool { loss.batchSize > 1 }
 
     /// The axis that all of some uses have in common; nil where there is none, or more than one that could be it.

@@ -1,4 +1,4 @@
-/// What a user decides about the curvature of a model's parameters; by default nothing.
+/// A user's choices about the curvature of a model's parameters; by default none.
 ///
 /// Names are those of parameters ("stages.0.1.weight") or of what contains them ("stages.0.1", "stages"); the longest
 /// one that fits a parameter decides.
@@ -25,16 +25,16 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     public var excluded: [String]
     /// Names of parameters that have no block: the configuration's first-order rule moves them.
     public var firstOrder: [String]
-    /// What becomes of parameters for whose use no approximation is known, and for which none is chosen.
+    /// How parameters are treated for whose use no approximation is known, and for which none is chosen.
     public var unknown: Unknown
     /// The axis of the examples in the inputs and outputs of layers, by name: 1 for [time, batch, features].
     ///
-    /// Only approximations that tell examples from positions need it: ``Approximation/Sharing/reduce``, time series, and
-    /// the exact ones (`diagonal`, `full`, `unitwise`). Where nothing is stated, the axis is the first one if no other has
-    /// as many entries; else derivatives show which axis holds the examples, if there is only one.
+    /// Only approximations that tell examples from positions need it: ``Approximation/Sharing/reduce``, time series,
+    /// and the exact ones (`diagonal`, `full`, `unitwise`). Where nothing is stated, the axis is the first one if no
+    /// other has as many entries; else derivatives show which axis holds the examples, if there is only one.
     public var batchAxes: [String: Int]
 
-    /// What becomes of parameters for whose use no approximation is known.
+    /// How parameters are treated for whose use no approximation is known.
     public enum Unknown: String, Sendable, Hashable, Codable {
         /// They get the diagonal of their summed gradients' second moment.
         case genericDiagonal

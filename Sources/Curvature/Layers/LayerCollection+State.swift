@@ -15,7 +15,8 @@ extension LayerCollection {
         for (_, block) in layers { snapshot.under("blocks.\(block.name)") { block.save(to: &$0) } }
     }
 
-    /// The collection that ``save(to:)`` stored, for the same parameters; faults where it does not fit them or the choices.
+    /// The collection that ``save(to:)`` stored, for the same parameters; faults where it does not fit them or the
+    /// choices.
     ///
     /// Its blocks are new, and have their averages once the reader has found everything to fit.
     package func restored(from reader: SnapshotReader) -> LayerCollection {
@@ -66,7 +67,7 @@ extension LayerCollection {
         if let link = choices.linked.first(where: { $0.contains(names[0]) }) {
             chosen = link.approximation
         } else {
-            // What is known of no use, and not chosen, is generic by itself.
+            // A parameter without a known use or choice is generic by itself.
             let byName = choices.choice(for: names[0]).flatMap { choice in
                 plan.kind != .bias || choice.name == names[0] || choice.approximation.isForBiases
                     ? choice.approximation : nil
@@ -104,7 +105,7 @@ extension LayerCollection {
     }
 }
 
-/// What snapshots keep of a block's plan.
+/// The part of a block's plan that snapshots keep.
 private struct StoredPlan: Codable {
     var parameters: [String]
     var operations: [LayerUse.Operation]

@@ -3,15 +3,15 @@ package import Torch
 
 /// The blocks of a model, found from the uses of its parameters: no registration.
 ///
-/// Uses are grouped by their parameters, so that a weight used twice is one block that saw both uses. A parameter's first
-/// use decides; a later one that is of another kind is an error. Parameters that a batch does not use, or that are
-/// frozen, keep their blocks. A value whose blocks are shared: a step that fails before its statistics keeps the
+/// Uses are grouped by their parameters, so that a weight used twice is one block that saw both uses. A parameter's
+/// first use decides; a later one that is of another kind is an error. Parameters that a batch does not use, or that
+/// are frozen, keep their blocks. A value whose blocks are shared: a step that fails before its statistics keeps the
 /// collection as it was.
 package struct LayerCollection {
     package let parameters: [NamedParameter]
     package let choices: LayerChoices
     package let settings: FactorSettings
-    /// What makes the blocks of custom operations, by their names.
+    /// The makers of blocks of custom operations, by their names.
     let makers: [String: BlockMaker]
     /// The names of all parameters, excluded ones among them.
     package let allNames: [String]
@@ -21,9 +21,9 @@ package struct LayerCollection {
     package internal(set) var withoutBlock: Set<Tensor.ID> = []
     /// Which parameters the last batch moved.
     var isActive: [Bool] = []
-    /// What to tell the user of new blocks.
+    /// Messages to the user about new blocks.
     private var messages: [String] = []
-    /// What the blocks take of memory; nil before they are made.
+    /// The memory of the blocks; nil before they are made.
     package internal(set) var memory: MemoryEstimate?
     /// The bytes that the blocks may take; nil where nothing is known of that, as on other devices than the CPU.
     package var memoryLimit: Int?
@@ -57,8 +57,8 @@ package struct LayerCollection {
 
     /// The statistics of a batch, of each block that it has something to tell of; new blocks are made.
     ///
-    /// One pass back for each source of the estimation, to the pre-activations that blocks ask for and to the parameters
-    /// of generic blocks, where there are such.
+    /// One pass back for each source of the estimation, to the pre-activations that blocks ask for and to the
+    /// parameters of generic blocks, where there are such.
     ///
     /// - Parameter products: What takes the first pass for its own, if any.
     package mutating func statistics(
@@ -125,13 +125,13 @@ package struct LayerCollection {
         try updatePlan(uses, of: loss, outputs: estimation.outputs(of: loss))
     }
 
-    /// What to tell the user of blocks that are new, once.
+    /// Messages to the user about new blocks, once.
     package mutating func takeMessages() -> [String] {
         defer { messages = [] }
         return messages
     }
 
-    /// What the blocks will take of memory, from the uses of a run of the model.
+    /// The memory that the blocks will take, from the uses of a run of the model.
     package func memory(for uses: [LayerUse], of loss: Loss, estimation: Estimation) throws -> MemoryEstimate {
         if let memory { return memory }
         let (_, _, plans) = try plans(uses, of: loss, outputs: estimation.outputs(of: loss))

@@ -4,8 +4,8 @@ package import Torch
 /// at most that number.
 ///
 /// g = δᵀ x with δ the gradients of the mean loss with respect to what comes out, x what goes in and, with a bias, 1.
-/// Then G⁻¹ g A⁻¹ = (G⁻¹ δᵀ)(x A⁻¹) takes 2 r (m² + n² + m n) flops instead of 2 m n (m + n), for r rows, m outputs and n
-/// inputs: 21 times fewer for 128 rows and 4096 of each.
+/// Then G⁻¹ g A⁻¹ = (G⁻¹ δᵀ)(x A⁻¹) takes 2 r (m² + n² + m n) flops instead of 2 m n (m + n), for r rows, m outputs and
+/// n inputs: 21 times fewer for 128 rows and 4096 of each.
 package struct ThinGradient {
     /// δ, [rows, outputs].
     package let outputs: Tensor

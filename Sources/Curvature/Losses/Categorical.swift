@@ -26,8 +26,8 @@ public struct Categorical: PredictiveDistribution {
 
     /// −log p of each example, [batch].
     ///
-    /// - Parameter targets: Class indices, [batch, ...] of an integer type, or in the shape of the logits either one-hot
-    ///   rows of any type or probabilities of the classes, which must sum to 1.
+    /// - Parameter targets: Class indices, [batch, ...] of an integer type, or in the shape of the logits either
+    ///   one-hot rows of any type or probabilities of the classes, which must sum to 1.
     public func negativeLogLikelihood(of targets: Tensor) -> Tensor {
         negativeLogLikelihoodPerPosition(of: targets).sumPerExample()
     }
@@ -110,8 +110,8 @@ public struct Categorical: PredictiveDistribution {
 
     /// v − ⟨p, v⟩ at each position.
     ///
-    /// Counted from the likeliest class's entry: of a confident prediction, v would have all of its digits in common with
-    /// the mean.
+    /// Counted from the likeliest class's entry: of a confident prediction, v would have all of its digits in common
+    /// with the mean.
     private func centred(_ vector: Tensor, _ p: Tensor) -> Tensor {
         let relative = vector - vector.elements(at: p.argmax().expanded(at: -1), along: -1)
         return relative - (p * relative).sum(-1, keepingAxes: true)

@@ -3,8 +3,8 @@ public import Torch
 extension Loss {
     /// Creates the loss of a batch in which one number among the targets stands for positions that are not looked at.
     ///
-    /// The same as the mask `targets .!= ignored`: ignored positions take no part in loss and curvature, and do not count
-    /// in a mean over positions.
+    /// The same as the mask `targets .!= ignored`: ignored positions take no part in loss and curvature, and do not
+    /// count in a mean over positions.
     ///
     /// - Parameters:
     ///   - distribution: What the network predicts for the batch.
@@ -23,9 +23,9 @@ extension Loss {
 
     /// Creates the loss of a batch whose positions weigh as much as the class that was observed there.
     ///
-    /// The loss of a position with the class y is w_y times −log p(y), and its curvature w_y F with the Fisher matrix F of
-    /// the prediction: the Gauss–Newton matrix of the weighted loss. So the curvature depends on the observed classes by
-    /// their weights only.
+    /// The loss of a position with the class y is w_y times −log p(y), and its curvature w_y F with the Fisher matrix F
+    /// of the prediction: the Gauss–Newton matrix of the weighted loss. So the curvature depends on the observed
+    /// classes by their weights only.
     ///
     /// - Parameters:
     ///   - distribution: What the network predicts for the batch.
@@ -45,7 +45,7 @@ extension Loss {
         }
         let kept = ignored.map { Self.kept(targets, ignoring: $0, mask: mask) } ?? mask
         guard [kept, weights].allSatisfy({ $0 == nil || targets.shape.starts(with: $0!.shape) }) else {
-            // What is wrong with them is said there.
+            // Their faults are reported there.
             self.init(distribution, targets: targets, mask: kept, weights: weights)
             return
         }
@@ -70,7 +70,7 @@ extension Loss {
     /// The mask without the positions whose target is to be ignored.
     private static func kept(_ targets: Tensor, ignoring ignored: Int, mask: Tensor?) -> Tensor {
         let kept = targets .!= Double(ignored)
-        // What does not fit is found where masks are looked at.
+        // A misfit is found where masks are checked.
         if let mask, mask.dtype != .bool || !targets.shape.starts(with: mask.shape) { return mask }
         return mask.map { kept .& $0.alignedToFirstAxes(of: kept) } ?? kept
     }

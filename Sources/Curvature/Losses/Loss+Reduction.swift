@@ -1,9 +1,10 @@
 public import Torch
 
 extension Loss {
-    /// What the mean of a loss is taken over.
+    /// How the mean of a loss is taken.
     public enum Reduction: Sendable, Hashable, Codable {
-        /// The examples of the batch, those that are masked included: each example's loss is the sum over its positions.
+        /// The examples of the batch, those that are masked included: each example's loss is the sum over its
+        /// positions.
         case meanOverExamples
         /// The positions that are not masked, as is usual for language models: a text counts by its length.
         ///
@@ -13,7 +14,7 @@ extension Loss {
         /// The weights of the positions that are not masked, as in the weighted mean Σ w ℓ / Σ w.
         case meanOverWeights
 
-        /// What the sum of a term over the batch is divided by; counts that need the mask wait for the device.
+        /// The divisor of a term's sum over the batch; counts that need the mask wait for the device.
         func normalizer(of term: Term) -> Double {
             switch self {
             case .meanOverExamples: Double(term.distribution.batchSize)
@@ -23,8 +24,8 @@ extension Loss {
         }
     }
 
-    /// Which examples a term with curvature looks at, of type bool, [batch]: false where every position is masked or has
-    /// weight 0 in all terms.
+    /// Which examples a term with curvature looks at, of type bool, [batch]: false where every position is masked or
+    /// has weight 0 in all terms.
     ///
     /// nil where all examples count: without work for a loss without masks and weights, otherwise after a wait for the
     /// device.

@@ -4,23 +4,23 @@ extension Loss {
     /// One part of a loss: −log p of a distribution's targets, or another objective beside the distribution, at the
     /// positions that are not padding, times a weight.
     public struct Term: Sendable {
-        /// What the network predicts for the batch, whose curvature is taken.
+        /// The network's prediction for the batch, which gives the curvature.
         public let distribution: any PredictiveDistribution
-        /// What was observed, in the form that the distribution takes, [batch, ...].
+        /// The observations, in the form that the distribution takes, [batch, ...].
         ///
         /// Zeros where it is masked; nil for an objective without targets.
         public let targets: Tensor?
         /// False at positions that are padding or have weight 0, of type bool, [batch, ...]; nil for none.
         public let mask: Tensor?
-        /// What each position is multiplied by beside ``weight``, [batch, ...], in the type of the distribution's
+        /// The weight of each position besides ``weight``, [batch, ...], in the type of the distribution's
         /// parameters; nil for 1.
         public let weights: Tensor?
-        /// What the loss and its curvature are multiplied by.
+        /// The factor of the loss and its curvature.
         public let weight: Double
-        /// What is minimised, for each example, [batch]; the weights of positions included, without ``weight``.
+        /// The objective of each example, [batch]; the weights of positions included, without ``weight``.
         public let perExample: Tensor
-        /// The same for each position, [batch, ...], without any weights and with zeros where it is masked; nil where only
-        /// whole examples are known.
+        /// The same for each position, [batch, ...], without any weights and with zeros where it is masked; nil where
+        /// only whole examples are known.
         let positions: Tensor?
 
         /// Data that cannot be used are reported, and the term is then NaN for each example.
@@ -82,7 +82,7 @@ extension Loss {
             self.perExample = perExample ?? self.positions!.weighted(by: selection.weights).sumPerExample()
         }
 
-        /// What takes the place of a term whose data cannot be used.
+        /// A placeholder for a term whose data cannot be used.
         init(placeholderFor distribution: any PredictiveDistribution) {
             self.distribution = distribution
             (targets, mask, weights, weight, positions) = (nil, nil, nil, 1, nil)
@@ -114,7 +114,7 @@ extension Loss.Term {
         return positions.weighted(by: weights?.squareRoot()).sumPerExample()
     }
 
-    /// What is minimised, for each example, with the roots of the positions' weights, so that its gradients' second
+    /// The objective of each example, with the roots of the positions' weights, so that its gradients' second
     /// moments have the weights once; without ``weight``: [batch].
     var rootWeighted: Tensor {
         guard let weights, let positions else { return perExample }

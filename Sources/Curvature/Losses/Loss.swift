@@ -1,10 +1,11 @@
 public import Torch
 
-/// What is minimised: the mean over the batch of −log p(targets), where p is what the network predicts, or of another
-/// objective beside such a prediction.
+/// The objective that is minimised: the mean over the batch of −log p(targets), where p is what the network predicts,
+/// or of another objective beside such a prediction.
 ///
-/// Several losses of one batch add up, each with a weight: `Loss(a, targets: s) + 0.3 * Loss(b, targets: t)`. A weight c
-/// scales the loss and its curvature (Fisher, Gauss–Newton and Hessian matrix) by c, and a factor of the curvature by √c.
+/// Several losses of one batch add up, each with a weight: `Loss(a, targets: s) + 0.3 * Loss(b, targets: t)`. A weight
+/// c scales the loss and its curvature (Fisher, Gauss–Newton and Hessian matrix) by c, and a factor of the curvature by
+/// √c.
 ///
 /// The curvature is always that of predictive distributions. Where the objective is not their likelihood, give both:
 /// ``init(objective:curvature:targets:mask:weights:reduction:)``; for terms of the objective that have no curvature of
@@ -12,7 +13,7 @@ public import Torch
 public struct Loss: Sendable {
     /// The parts that have curvature, each a distribution with what is minimised of it, and a weight.
     public let terms: [Term]
-    /// What the mean divides the sum over the batch by: the batch size, or what ``Reduction`` counts instead.
+    /// The divisor of the mean over the batch: the batch size, or what ``Reduction`` counts instead.
     ///
     /// 0 where nothing is counted, as with all positions masked; the mean is then 0.
     public let normalizer: Double
@@ -36,9 +37,9 @@ public struct Loss: Sendable {
     ///   - mask: False at positions that are padding, of type bool: [batch], [batch, ...] up to the axes of
     ///     ``PredictiveDistribution/negativeLogLikelihoodPerPosition(of:)``. They take no part in the likelihood, in
     ///     sampled losses and in curvature, and their targets can be any numbers. nil keeps all positions.
-    ///   - weights: What −log p of each example or position and its curvature are multiplied by, in one of the shapes of
-    ///     a mask: finite numbers that are not negative, constants for differentiation. An example of weight 2 counts as
-    ///     two, in every estimation of the curvature; weight 0 masks. nil for 1 everywhere.
+    ///   - weights: What −log p of each example or position and its curvature are multiplied by, in one of the shapes
+    ///     of a mask: finite numbers that are not negative, constants for differentiation. An example of weight 2
+    ///     counts as two, in every estimation of the curvature; weight 0 masks. nil for 1 everywhere.
     ///   - reduction: What the mean is taken over; by default the batch, masked examples included.
     public init(
         _ distribution: any PredictiveDistribution, targets: Tensor, mask: Tensor? = nil, weights: Tensor? = nil,
@@ -81,7 +82,7 @@ public struct Loss: Sendable {
             Term(objective: objective, distribution, targets: targets, mask: mask, weights: weights), reduction)
     }
 
-    /// What takes the place of a loss whose data cannot be used.
+    /// A placeholder for a loss whose data cannot be used.
     init(placeholderFor distribution: any PredictiveDistribution) {
         self.init(Term(placeholderFor: distribution), .meanOverExamples)
     }
@@ -105,7 +106,7 @@ public struct Loss: Sendable {
         return (weighted.dropFirst() + others).reduce(weighted[0], +)
     }
 
-    /// What is minimised: the sum over the batch divided by ``normalizer``, differentiable.
+    /// The objective that is minimised: the sum over the batch divided by ``normalizer``, differentiable.
     public var mean: Tensor {
         let examples = perExample
         let mean = normalizer == Double(batchSize) ? examples.mean() : examples.sum() * meanScale
@@ -115,7 +116,7 @@ public struct Loss: Sendable {
     /// ``normalizer`` times the mean, differentiable.
     var sum: Tensor { scalars.reduce(perExample.sum()) { $0 + $1.values * ($1.weight * normalizer) } }
 
-    /// What turns sums over the batch into means.
+    /// The factor that turns sums over the batch into means.
     var meanScale: Double { normalizer > 0 ? 1 / normalizer : 0 }
 
     private var scalars: [Objective] { objectives.filter(\.isScalar) }
@@ -129,11 +130,11 @@ public struct Loss: Sendable {
     /// The loss with a further part of the objective that has no curvature: a penalty, an entropy, the residual of an
     /// equation.
     ///
-    /// Gradients, Hessian and the value of the loss contain it; Fisher and Gauss–Newton matrix and all estimations of the
-    /// curvature do not.
+    /// Gradients, Hessian and the value of the loss contain it; Fisher and Gauss–Newton matrix and all estimations of
+    /// the curvature do not.
     ///
-    /// - Parameter objective: A scalar, which is added to the mean, or one number for each example, [batch], of which the
-    ///   mean is taken as of the other terms.
+    /// - Parameter objective: A scalar, which is added to the mean, or one number for each example, [batch], of which
+    ///   the mean is taken as of the other terms.
     public func adding(objective: Tensor) -> Loss {
         guard objective.rank == 0 || objective.shape == [batchSize] else {
             fatalError(
@@ -146,8 +147,9 @@ public struct Loss: Sendable {
 
     /// The sum of two losses of one batch: the means add up, and their curvatures.
     ///
-    /// Where the means have different normalizers, the sum has the first one's, and the second loss is scaled for it. A batch
-    /// that is run in parts then weighs its parts by the first one's numbers: choose one reduction for all losses there.
+    /// Where the means have different normalizers, the sum has the first one's, and the second loss is scaled for it. A
+    /// batch that is run in parts then weighs its parts by the first one's numbers: choose one reduction for all losses
+    /// there.
     public static func + (a: Loss, b: Loss) -> Loss {
         guard a.batchSize == b.batchSize else {
             fatalError("Loss: a sum of losses of batches of \(a.batchSize) and \(b.batchSize) examples")

@@ -4,7 +4,7 @@ import Torch
 package struct LossRecord {
     /// [batch].
     private let perExample: Tensor
-    /// What was added to the mean.
+    /// The number that was added to the mean.
     private let scalar: Double
     package let normalizer: Double
 

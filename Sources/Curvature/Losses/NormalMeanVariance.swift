@@ -9,8 +9,8 @@ public import Torch
 /// - H = [1/v, r/v²; r/v², r²/v³ − 1/(2v²)], r = t − μ the error. Its expectation is F.
 ///
 /// The parameters are not natural, and the determinant of H is −1/(2v³) whatever the target: H is always indefinite
-/// and has no factor, so that ``hessianRank`` is nil and the Gauss–Newton matrix is of use in products only. Prefer the
-/// Fisher matrix.
+/// and has no factor, so that ``PredictiveDistribution/hessianRank`` is nil and the Gauss–Newton matrix is of use in
+/// products only. Prefer the Fisher matrix.
 ///
 /// Vectors for the factor are the coordinates of the means followed by those of the variances, [batch, 2 · outputs].
 public struct NormalMeanVariance: PredictiveDistribution {

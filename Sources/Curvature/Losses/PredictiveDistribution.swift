@@ -1,6 +1,6 @@
 public import Torch
 
-/// What a network predicts: a probability distribution over targets for each example.
+/// The prediction of a network: a probability distribution over targets for each example.
 ///
 /// A loss is a distribution rather than a number, so that targets can be drawn from the model itself: the expectation
 /// over them is what makes the Fisher matrix F = E[∇log p ∇log pᵀ] (Martens & Grosse 2015, section 2).
@@ -20,8 +20,8 @@ public import Torch
 /// ## Distributions of your own
 ///
 /// Conform a value that holds the tensors that the network computes. Durations with an exponential distribution, for
-/// example, of which the network predicts the logarithm a of the mean: −log p = a + t exp(−a), F = 1, and H = t exp(−a),
-/// which depends on the target, as a is not a natural parameter.
+/// example, of which the network predicts the logarithm a of the mean: −log p = a + t exp(−a), F = 1, and H = t
+/// exp(−a), which depends on the target, as a is not a natural parameter.
 ///
 /// ```swift
 /// struct Exponential: PredictiveDistribution {

@@ -1,8 +1,8 @@
-/// What one factor of a layer's curvature takes of memory.
+/// The memory of one factor of a layer's curvature.
 public struct FactorMemory: Sendable, Hashable {
-    /// What a factor is of.
+    /// The side of a layer that a factor belongs to.
     public enum Side: String, Sendable, Hashable {
-        /// What goes into the layer.
+        /// The layer's inputs.
         case input
         /// The gradients of what comes out of it.
         case output
@@ -20,9 +20,9 @@ public struct FactorMemory: Sendable, Hashable {
         case blocks(count: Int, size: Int)
     }
 
-    /// What messages call the layer.
+    /// The layer's name in messages.
     public let layer: String
-    /// What the factor is of.
+    /// The side of the layer that the factor belongs to.
     public let side: Side
     /// The number of rows and columns.
     public let dimension: Int
@@ -64,7 +64,7 @@ public struct FactorMemory: Sendable, Hashable {
 }
 
 extension FactorMemory: CustomStringConvertible {
-    /// What it is, how large, and how it is kept.
+    /// The factor, its size, and how it is kept.
     public var description: String {
         let own = side == .parameters ? layer : "\(layer) (\(side))"
         switch structure {

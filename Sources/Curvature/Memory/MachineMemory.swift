@@ -5,7 +5,8 @@ import Torch
 enum MachineMemory {
     /// The bytes of the machine's memory, or of what this process is limited to if that is less.
     ///
-    /// Limits are those of the address space (`ulimit -v`) and of control groups, as containers and batch systems set them.
+    /// Limits are those of the address space (`ulimit -v`) and of control groups, as containers and batch systems set
+    /// them.
     static var limit: Int {
         let physical = Int(clamping: ProcessInfo.processInfo.physicalMemory)
         return ([physical] + controlGroupLimits + [addressSpaceLimit].compactMap { $0 }).min() ?? physical
@@ -19,7 +20,7 @@ enum MachineMemory {
             let kind = RLIMIT_AS
         #endif
         guard getrlimit(kind, &limit) == 0 else { return nil }
-        // What is unlimited is the greatest number.
+        // Unlimited is the greatest number.
         return Int(clamping: limit.rlim_cur)
     }
 

@@ -4,8 +4,8 @@ extension MemoryEstimate {
 
     /// The largest factor and the memory of all, in one line without a full stop; advice where that is much.
     ///
-    /// Much is more than a quarter of the memory that this process can have, or more than 10¹¹ operations for each update
-    /// of the inverses: some seconds on a few cores.
+    /// Much is more than a quarter of the memory that this process can have, or more than 10¹¹ operations for each
+    /// update of the inverses: some seconds on a few cores.
     ///
     /// - Parameter limit: What is called where it should be lower, such as "FactorSettings.dimensionLimit".
     public func summary(loweredBy limit: String) -> String {

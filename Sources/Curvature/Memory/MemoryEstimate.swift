@@ -1,4 +1,4 @@
-/// What the curvature of a model's layers takes of memory, from the layers' shapes: nothing is allocated for it.
+/// The memory of the curvature of a model's layers, from the layers' shapes: nothing is allocated for it.
 ///
 /// Beside it there are the parameters, gradients and velocities, and what the model's own passes need.
 public struct MemoryEstimate: Sendable, Hashable {
@@ -10,8 +10,8 @@ public struct MemoryEstimate: Sendable, Hashable {
     public let inverseBytes: Int
     /// The bytes that computing inverses anew takes besides, at its peak.
     ///
-    /// The new inverse of a layer while the old one is in use, and work space; with inverses in the background, those of
-    /// all layers and copies of all averages.
+    /// The new inverse of a layer while the old one is in use, and work space; with inverses in the background, those
+    /// of all layers and copies of all averages.
     public let refreshBytes: Int
 
     /// The bytes of all of that.
@@ -38,7 +38,7 @@ extension MemoryEstimate: CustomStringConvertible {
     }
 }
 
-/// What the curvature of one layer takes of memory.
+/// The memory of the curvature of one layer.
 struct LayerMemory {
     let factors: [FactorMemory]
     /// The bytes of inverses that are no factor's own: eigenvalues of a product.

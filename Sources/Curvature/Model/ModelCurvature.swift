@@ -12,13 +12,13 @@ public import Torch
 /// ```
 ///
 /// Layers are found by what they do, in the first run of the model; nothing is registered, and nothing moves the
-/// parameters. ``blocks`` are the layers' parts of the matrix, each with its factors, products, inverse, powers, trace and
-/// determinant. All curvature is that of the *mean* loss over the batch.
+/// parameters. ``blocks`` are the layers' parts of the matrix, each with its factors, products, inverse, powers, trace
+/// and determinant. All curvature is that of the *mean* loss over the batch.
 ///
 /// A parameter that a batch does not use, or that is frozen, keeps its block. Not for use from several threads at once.
 /// (Martens & Grosse 2015; Grosse & Martens 2016.)
 public final class ModelCurvature {
-    /// What can be chosen.
+    /// The settings.
     public struct Configuration: Sendable, Hashable, Codable {
         /// How the curvature is estimated.
         public var estimation: Estimation
@@ -44,15 +44,15 @@ public final class ModelCurvature {
         }
     }
 
-    /// What was chosen.
+    /// The settings.
     public let configuration: Configuration
     /// The number of batches that the running averages have seen.
     public private(set) var updateCount = 0
     /// Called at the end of each update with the blocks that it moved, before anything is derived from them.
     ///
     /// The place to join the statistics of several processes: the tensors in ``SymmetricOperator/parts`` of a factor's
-    /// ``FisherFactor/average`` are views of its memory, and their mean over processes with equally many examples is the
-    /// average over all examples.
+    /// ``FisherFactor/average`` are views of its memory, and their mean over processes with equally many examples is
+    /// the average over all examples.
     public var synchronize: ((_ moved: [any CurvatureBlock]) throws -> Void)?
 
     private var layers: LayerCollection
@@ -89,7 +89,7 @@ public final class ModelCurvature {
         blocks.first { $0.parameters.contains { $0.name == parameter } }
     }
 
-    /// What the blocks take of memory; nil before there are any.
+    /// The memory of the blocks; nil before there are any.
     public var memoryEstimate: MemoryEstimate? { layers.memory }
 
     /// Finds the layers from one run of the model, so that ``blocks`` and ``memoryEstimate`` are known.
@@ -97,7 +97,7 @@ public final class ModelCurvature {
     /// Costs a forward pass; nothing is estimated.
     ///
     /// - Parameter loss: Runs the model on a batch, with gradients recorded.
-    /// - Throws: What `loss` throws, ``CurvatureError``, and ``Torch/DataFault``.
+    /// - Throws: What `loss` throws, ``CurvatureError``, and ``/Torch/DataFault``.
     public func plan(_ loss: () throws -> Loss) throws {
         try gate.run("ModelCurvature.plan") {
             let (loss, uses) = try recordingLayerUses { try checkingData(loss) }
@@ -111,8 +111,9 @@ public final class ModelCurvature {
     ///
     /// - Parameter loss: Runs the model on a batch, with gradients recorded; called once.
     /// - Returns: The mean loss of the batch, without its graph.
-    /// - Throws: What `loss` throws, ``CurvatureError``, ``Torch/DataFault``, and what ``synchronize`` throws. Before that,
-    ///   nothing has changed; but for ``CurvatureError/memoryRanOut(_:)``, which some averages may have been moved before.
+    /// - Throws: What `loss` throws, ``CurvatureError``, ``/Torch/DataFault``, and what ``synchronize`` throws. Before
+    ///   that, nothing has changed; but for ``CurvatureError/memoryRanOut(_:)``, which some averages may have been
+    ///   moved before.
     @discardableResult
     public func update(_ loss: () throws -> Loss) throws -> Tensor {
         try gate.run("ModelCurvature.update") { try checkingMemoryOfCurvature { try moveAverages(loss) } }
@@ -194,7 +195,7 @@ public final class ModelCurvature {
 
     /// Takes over the state of the curvature of the same parameters with the same configuration.
     ///
-    /// - Throws: ``Torch/SnapshotError`` where the state does not fit; this curvature is then as before.
+    /// - Throws: ``/Torch/SnapshotError`` where the state does not fit; this curvature is then as before.
     public func load(_ state: Snapshot) throws(SnapshotError) {
         try gate.run("ModelCurvature.load", recordsGradients: false) { () throws(SnapshotError) in
             let reader = SnapshotReader(state, of: "the curvature")

@@ -3,12 +3,12 @@ public import Torch
 
 /// scale · (L Lᵀ)⁻¹, applied by solving with L: for an inverse that is used for few vectors.
 ///
-/// Making it takes a third of the inverse's flops; each product takes as many as with the inverse, but solving runs slower
-/// than multiplying.
+/// Making it takes a third of the inverse's flops; each product takes as many as with the inverse, but solving runs
+/// slower than multiplying.
 public struct CholeskyInverseOperator: SymmetricOperator {
     /// L, [dimension, dimension], zeros above the diagonal.
     public let lower: Tensor
-    /// What multiplies the inverse, positive.
+    /// The factor of the inverse, positive.
     public let scale: Double
 
     /// Creates the inverse from a Cholesky factor, whose memory must not be written any more.

@@ -159,7 +159,7 @@ private func rows(of x: Tensor, extents: [Int]) -> [Tensor] {
     }
 }
 
-/// What each block makes of its part, behind one another.
+/// The results of each block for its part, behind one another.
 private func concatenated<Block, Failure: Error>(
     _ parts: [Tensor], _ blocks: [Block], _ body: (Block, Tensor) throws(Failure) -> Tensor
 ) throws(Failure) -> Tensor {

@@ -2,9 +2,9 @@ import Torch
 
 /// The sum of two Kronecker products, R₁ ⊗ C₁ + R₂ ⊗ C₂: the curvature of a weight that is used in two ways.
 ///
-/// Its inverse is exact. With a basis K of the rows in which K R₁ Kᵀ = I and K R₂ Kᵀ = diag(s), and one of the columns with
-/// L C₁ Lᵀ = I and L C₂ Lᵀ = diag(t), the sum is diagonal in K ⊗ L, with the entries 1 + sᵢ tⱼ. That takes a Cholesky
-/// factorisation and an eigendecomposition of each side.
+/// Its inverse is exact. With a basis K of the rows in which K R₁ Kᵀ = I and K R₂ Kᵀ = diag(s), and one of the columns
+/// with L C₁ Lᵀ = I and L C₂ Lᵀ = diag(t), the sum is diagonal in K ⊗ L, with the entries 1 + sᵢ tⱼ. That takes a
+/// Cholesky factorisation and an eigendecomposition of each side.
 struct KroneckerSumOperator: ClosedFormOperator {
     let first: KroneckerOperator
     let second: KroneckerOperator

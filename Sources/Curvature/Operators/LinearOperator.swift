@@ -22,7 +22,7 @@ public protocol LinearOperator: Sendable {
 /// A symmetric positive semi-definite matrix known by its structure: dense, diagonal, a Kronecker product, low rank.
 ///
 /// Operators are values: what they are made of is not written after they are made. Everything that needs the matrix to
-/// be positive-definite throws ``LinearAlgebraError`` where it is not.
+/// be positive-definite throws ``/Torch/LinearAlgebraError`` where it is not.
 public protocol SymmetricOperator: LinearOperator {
     /// The number of rows and columns.
     var dimension: Int { get }
@@ -64,16 +64,16 @@ public protocol SymmetricOperator: LinearOperator {
     /// The diagonal, without what rounding made negative, in a form that has the operator's groups.
     func diagonalPart() -> any SymmetricOperator
 
-    /// An upper bound of the greatest eigenvalue: at most √dimension times too great where the entries are at hand, else
-    /// the trace.
+    /// An upper bound of the greatest eigenvalue: at most √dimension times too great where the entries are at hand,
+    /// else the trace.
     func eigenvalueBound() -> Double
 
     /// Whether inverting mixes elements, so that rounding of the great ones reaches the small ones; true by default.
     var mixesElements: Bool { get }
 
-    /// What snapshots call operators of this type: a part of the names of their tensors.
+    /// The name of this type of operators in snapshots: a part of the names of their tensors.
     ///
-    /// A type with a kind of its own stands in ``StoredOperators``. By default that of ``DenseOperator``.
+    /// A type with a kind of its own stands in `StoredOperators`. By default that of ``DenseOperator``.
     static var kind: String { get }
 
     /// Stores the operator, so that its products stay the same to the last bit; all entries by default.
@@ -119,7 +119,7 @@ extension SymmetricOperator {
     public var isFinite: Bool {
         let sums = parts.map { $0.sum().to(.float64) }
         guard let first = sums.first else { return true }
-        // What is infinite or NaN stays so in the sum.
+        // An infinite or NaN element stays so in the sum.
         return sums.dropFirst().reduce(first, +).scalar.isFinite
     }
 

@@ -6,7 +6,7 @@ public import Torch
 public struct LowRankOperator: SymmetricOperator {
     /// U, [n, r].
     public let columns: Tensor
-    /// What multiplies the identity.
+    /// The factor of the identity.
     public let damping: Double
 
     /// Creates an operator from the columns of U.

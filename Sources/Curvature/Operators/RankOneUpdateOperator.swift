@@ -4,11 +4,11 @@ public import Torch
 ///
 /// Products, inverses and determinants cost those of the base and O(n) more (Sherman & Morrison).
 public struct RankOneUpdateOperator: SymmetricOperator {
-    /// What is changed.
+    /// The matrix that is changed.
     public let base: any SymmetricOperator
     /// v, [n, 1].
     public let vector: Tensor
-    /// What multiplies v vᵀ; may be negative.
+    /// The factor of v vᵀ; may be negative.
     public let weight: Double
 
     /// Creates an operator from a base and a vector of `dimension` elements.

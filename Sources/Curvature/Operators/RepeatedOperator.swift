@@ -4,7 +4,7 @@ public import Torch
 ///
 /// Unlike a general ``KroneckerOperator`` it stays of this form when damped, and the identity costs nothing.
 public struct RepeatedOperator: SymmetricOperator {
-    /// What acts on each of the vectors.
+    /// The operator that acts on each of the vectors.
     public let base: any SymmetricOperator
     /// The dimension of the identity matrix.
     public let count: Int

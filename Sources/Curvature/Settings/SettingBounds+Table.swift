@@ -19,11 +19,11 @@ extension SettingBounds {
 
     /// λ, and the limits that its adaptation keeps to.
     package static let damping = from(0)
-    /// What λ is multiplied by for each step of an interval.
+    /// The factor of λ for each step of an interval.
     package static let dampingDecay = positive(upTo: 1)
     /// The ratios of changes of the loss between which λ stays.
     package static let reductionRatio = from(-.greatestFiniteMagnitude)
-    /// What λ + η is multiplied by for the preconditioner.
+    /// The factor of λ + η for the preconditioner.
     package static let dampingScale = from(0)
 
     // MARK: Curvature
@@ -36,7 +36,7 @@ extension SettingBounds {
     package static let draws = whole(1...10_000)
     /// The greatest relative error of an inverse in use.
     package static let staleness = from(0)
-    /// What eigenvalues are raised to.
+    /// The least eigenvalue.
     package static let eigenvalueFloor = from(0)
     /// The number of inverses from which on one eigendecomposition serves them all.
     package static let eigenThreshold = whole(0...1_000_000)
@@ -57,7 +57,7 @@ extension SettingBounds {
 
     // MARK: First-order methods
 
-    /// What is added to a root, so that nothing is divided by zero.
+    /// The number that is added to a root, so that nothing is divided by zero.
     package static let epsilon = from(0)
     /// The power of a second moment.
     package static let exponent = positive(upTo: 10)

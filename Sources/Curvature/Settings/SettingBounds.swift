@@ -56,7 +56,7 @@ package struct SettingBounds: Sendable, Hashable {
 }
 
 extension SettingBounds: CustomStringConvertible {
-    /// What the numbers must be: "positive and finite", "a whole number from 1 to 1000000".
+    /// The condition on the numbers: "positive and finite", "a whole number from 1 to 1000000".
     package var description: String {
         func text(_ number: Double) -> String {
             Int(exactly: number).map { "\($0)" } ?? "\(number)"

@@ -4,7 +4,7 @@ import Torch
 struct MaskedMoment: SecondMoment {
     /// The vectors before that.
     let base: any SecondMoment
-    /// What multiplies them, [dimension].
+    /// Their multipliers, [dimension].
     let mask: Tensor
 
     var count: Int { base.count }

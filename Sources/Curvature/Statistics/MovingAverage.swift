@@ -13,7 +13,7 @@ public struct MovingAverage: Sendable {
         case exponential
     }
 
-    /// What is read before the first update (and, by the exponential rule, averaged with what follows).
+    /// The value before the first update (and, by the exponential rule, averaged with what follows).
     public enum Start: String, Sendable, Hashable, Codable {
         /// The identity matrix; ones for a diagonal.
         case identity

@@ -31,8 +31,8 @@ enum Patches {
     ///   - input: [batch, channels, spatial...].
     ///   - geometry: Any stride, padding, dilation and groups, over any number of axes.
     ///   - hasBias: Whether each vector ends in a 1.
-    /// - Returns: Vectors of channels · kernel elements, in the order [channel][kernel row][kernel column] of the weight;
-    ///   for several groups, those of each group's channels.
+    /// - Returns: Vectors of channels · kernel elements, in the order [channel][kernel row][kernel column] of the
+    ///   weight; for several groups, those of each group's channels.
     static func rows(of input: Tensor, geometry: ConvolutionGeometry, hasBias: Bool) -> Rows {
         if geometry.isPointwise { return Rows.channels(of: input, hasBias: hasBias).grouped(into: geometry.groups) }
         let rank = geometry.spatialRank

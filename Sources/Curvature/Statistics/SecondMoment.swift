@@ -7,7 +7,7 @@ protocol SecondMoment {
     /// The number of vectors, of each group.
     var count: Int { get }
 
-    /// What the vectors are read from.
+    /// The memory that the vectors are read from.
     var memory: Tensor { get }
 
     /// Writes keep · target + scale · Σ xᵢ xᵢᵀ into `target`'s memory, [dimension, dimension] or [groups, ...] of that.

@@ -2,9 +2,9 @@ public import Torch
 
 /// Deals out the positions of a data set in batches, epoch after epoch, each in a new random order.
 ///
-/// A value: a copy goes on by itself with the same batches. Everything that the batches to come depend on is ``state``.
+/// A value: a copy deals the same batches by itself. Everything that the batches to come depend on is ``state``.
 public struct BatchSampler: Sendable {
-    /// What becomes of the examples at the end of an epoch that do not fill a batch.
+    /// How the examples at the end of an epoch that do not fill a batch are treated.
     public enum PartialBatch: String, Sendable, Hashable, Codable {
         /// They form a smaller batch.
         case keep
@@ -16,7 +16,7 @@ public struct BatchSampler: Sendable {
     public let count: Int
     /// The number of examples of each batch.
     public let batchSize: BatchSize
-    /// What becomes of the examples that do not fill the last batch.
+    /// How the examples that do not fill the last batch are treated.
     public let partialBatch: PartialBatch
     /// The number of the next batch, from 0.
     public private(set) var step = 0
@@ -164,10 +164,10 @@ public struct BatchSampler: Sendable {
         }
     }
 
-    /// Goes on from a ``state-swift.property`` that may be damaged or of other data.
+    /// Continues from a ``state-swift.property`` that may be damaged or of other data.
     ///
-    /// - Throws: ``BatchSamplerStateError`` where no sampler of so many examples stands there, or the bytes are no state of
-    ///   a generator; the sampler is then as it was.
+    /// - Throws: ``BatchSamplerStateError`` where no sampler of so many examples stands there, or the bytes are no
+    ///   state of a generator; the sampler is then as it was.
     public mutating func restore(_ state: State) throws(BatchSamplerStateError) {
         guard state.epoch >= 0, state.step >= state.epoch, state.step <= Self.mostSteps else {
             throw BatchSamplerStateError(
@@ -192,7 +192,7 @@ public struct BatchSampler: Sendable {
 
 /// Why a batch sampler cannot go on from a state.
 public struct BatchSamplerStateError: Error, Hashable, CustomStringConvertible {
-    /// What is wrong with the state.
+    /// The fault of the state.
     public let reason: String
 
     /// One sentence with the reason, and what to do.

@@ -4,7 +4,8 @@ import Foundation
 public enum BatchSize: Sendable, Hashable, Codable, ExpressibleByIntegerLiteral {
     /// The same number at every step.
     case constant(Int)
-    /// Exponential growth from a number at the first step to all examples at the last of `steps` steps, and from then on.
+    /// Exponential growth from a number at the first step to all examples at the last of `steps` steps, and from then
+    /// on.
     ///
     /// The step k, from 1, takes m₁ exp((k − 1) / b) examples, where b makes that the number of all examples at
     /// k = `steps` (Martens & Grosse 2015, section 13, where it is 500).

@@ -10,8 +10,8 @@ final class ByteStream {
 
     /// Opens a file; a name that ends in `.gz` is decompressed by the program gzip.
     ///
-    /// - Parameter limit: The most bytes that a compressed file may expand to, whatever its header says: by default half of
-    ///   the memory.
+    /// - Parameter limit: The most bytes that a compressed file may expand to, whatever its header says: by default
+    ///   half of the memory.
     init(path: String, limit: UInt64 = ProcessInfo.processInfo.physicalMemory / 2) throws(DatasetError) {
         self.limit = limit
         do { file = try InputFile(path: path) } catch { throw DatasetError(error) }

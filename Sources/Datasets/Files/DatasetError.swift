@@ -26,7 +26,7 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
     case truncatedHeader(String, found: Int, expected: Int)
     /// An IDX file holds fewer elements than its header promises.
     case truncated(String, shape: [Int], found: Int)
-    /// An IDX file goes on after the elements that its header promises.
+    /// An IDX file continues after the elements that its header promises.
     case tooLong(String, shape: [Int])
     /// The images of the training set and of the test set differ in size.
     case unequalSizes(String, [Int], String, [Int])
@@ -81,7 +81,7 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
             "\(path) is cut off: its header promises \(Self.extents(shape)) bytes of content, and \(found) are there: "
                 + "get the file anew"
         case .tooLong(let path, let shape):
-            "\(path) is too long: it goes on after the \(Self.extents(shape)) bytes of content that its header promises: "
+            "\(path) is too long: it continues after the \(Self.extents(shape)) bytes of content that its header promises: "
                 + "get the file anew"
         case .unequalSizes(let training, let trainingSize, let test, let testSize):
             "\(test) holds images of \(Self.extents(testSize)) pixels and \(training) of "

@@ -3,8 +3,8 @@ import Torch
 
 /// The program gzip at work on one file.
 ///
-/// It is started by the system's own means: Foundation's `Process` traps where it gets no pipe, and waits for ever where it
-/// gets no thread.
+/// It is started by the system's own means: Foundation's `Process` traps where it gets no pipe, and waits for ever
+/// where it gets no thread.
 final class Decompressor {
     private let path: String
     /// What gzip writes, and what it has to say.

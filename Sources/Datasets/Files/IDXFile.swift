@@ -3,8 +3,8 @@ public import Torch
 
 /// An array of unsigned bytes from a file in the IDX format: the format of MNIST and of its relatives.
 ///
-/// Two zero bytes, the element type (08: unsigned bytes), the number of axes; the extent of each axis in four bytes, the
-/// most significant first; the elements in row-major order, and nothing else.
+/// Two zero bytes, the element type (08: unsigned bytes), the number of axes; the extent of each axis in four bytes,
+/// the most significant first; the elements in row-major order, and nothing else.
 public struct IDXFile: Sendable {
     /// The extent of each axis.
     public let shape: [Int]
@@ -22,7 +22,7 @@ public struct IDXFile: Sendable {
         let stream = try ByteStream(path: path)
         let magic = try stream.read(4)
         guard magic.count == 4, magic[0] == 0, magic[1] == 0 else {
-            // What gzip says of a damaged file explains its missing bytes.
+            // Gzip's error for a damaged file explains its missing bytes.
             if magic.count < 4 { try stream.finish() }
             throw .notIDX(path, found: magic)
         }
@@ -42,7 +42,7 @@ public struct IDXFile: Sendable {
             let (product, overflow) = count.multipliedReportingOverflow(by: extent)
             return overflow ? .max : product
         }
-        // What a plain file cannot hold is not even looked for.
+        // Bytes that a plain file cannot hold are not even looked for.
         if let there = stream.byteCount, there - 4 - 4 * axes < count {
             throw .truncated(path, shape: shape, found: max(0, there - 4 - 4 * axes))
         }

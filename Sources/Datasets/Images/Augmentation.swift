@@ -2,8 +2,8 @@ public import Torch
 
 /// Random crops and mirror images, so that a network sees an image differently each time.
 ///
-/// Each image is surrounded by black pixels, and a window of its size is cut out anywhere (He et al. 2015, section 4.2);
-/// half of the images are mirrored.
+/// Each image is surrounded by black pixels, and a window of its size is cut out anywhere (He et al. 2015, section
+/// 4.2); half of the images are mirrored.
 public struct Augmentation: Sendable, Hashable, Codable {
     /// The number of black pixels on each side.
     public var padding: Int

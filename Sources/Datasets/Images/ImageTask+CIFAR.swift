@@ -15,7 +15,7 @@ extension ImageTask {
         let place = try Self.isThere(inner.path) ? inner : base
         let trainingPaths = (1...5).map { place.appendingPathComponent("data_batch_\($0).bin").path }
         let testPath = place.appendingPathComponent("test_batch.bin").path
-        // What is missing is told before anything large is read.
+        // A missing file is reported before anything large is read.
         for path in trainingPaths + [testPath] where try !Self.isThere(path) { throw .missingCIFARFile(path) }
         let test = try CIFARFile(path: testPath)
         var parts: [CIFARFile] = []

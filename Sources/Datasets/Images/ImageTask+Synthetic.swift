@@ -10,8 +10,8 @@ extension ImageTask {
     /// All of it follows from the seed.
     ///
     /// - Parameters:
-    ///   - trainingCount: The number of images to learn from, positive.
-    ///   - testCount: The number of images to be tested on, positive.
+    ///   - trainingCount: The number of training images, positive.
+    ///   - testCount: The number of test images, positive.
     ///   - imageShape: [channels, height, width].
     ///   - noise: The standard deviation of a pixel's noise, where black is 0 and white is 1; the waves together have
     ///     about 0.1.

@@ -2,15 +2,15 @@ import Checksums
 import Foundation
 public import Torch
 
-/// Images to learn from and images to be tested on.
+/// Training images and test images.
 public struct ImageTask: Sendable {
-    /// What the data set is called.
+    /// The name of the data set.
     public let name: String
-    /// The images to learn from.
+    /// The training images.
     public let training: ImageDataset
-    /// The images to be tested on.
+    /// The test images.
     public let test: ImageDataset
-    /// What identifies the images and labels, in their order: the SHA-256 of each file's content by the file's name, or
+    /// The identity of the images and labels, in their order: the SHA-256 of each file's content by the file's name, or
     /// the settings that generated images follow from.
     ///
     /// A task that is limited to some of the images keeps the fingerprint of all of them.
@@ -22,8 +22,8 @@ public struct ImageTask: Sendable {
     public init(name: String, training: ImageDataset, test: ImageDataset, fingerprint: [String: String]? = nil) {
         guard training.imageShape == test.imageShape, training.classes == test.classes else {
             fatalError(
-                "ImageTask: images \(training.imageShape) of \(training.classes) classes to learn from, "
-                    + "\(test.imageShape) of \(test.classes) to be tested on")
+                "ImageTask: images \(training.imageShape) of \(training.classes) classes for training, "
+                    + "\(test.imageShape) of \(test.classes) for the test")
         }
         self.name = name
         self.training = training
@@ -35,7 +35,7 @@ public struct ImageTask: Sendable {
             ]
     }
 
-    /// What the checksums of a folder's files are for.
+    /// The use of the checksums of a folder's files.
     public enum Verification: Sendable, Hashable {
         /// The files must be Fashion-MNIST's, to the byte.
         case requireFashionMNIST

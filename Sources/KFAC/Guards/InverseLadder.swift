@@ -22,7 +22,7 @@ struct InverseLadder {
         return inverse.map { ($0, nil) } ?? climbOn()
     }
 
-    /// What the statistics still allow after the inverse itself has failed; nil where they allow nothing.
+    /// The best replacement that the statistics allow after the inverse has failed; nil for none.
     func climbOn() -> Inverse? {
         for factor in damping > 0 ? [10.0, 100, 1000] : [] {
             let rung = InverseRung.moreDamping(factor: factor)

@@ -15,8 +15,8 @@ extension KFACOptimizer {
         throw StepRejection(reason: .gradientNotFinite(parameters: names), report: report)
     }
 
-    /// Ends the step where the length of a move is not finite or too large to be squared; inverses that are to blame make
-    /// way for the identity.
+    /// Ends the step where the length of a move is not finite or too large to be squared; inverses that are to blame
+    /// make way for the identity.
     func requireFinite(_ norm: Double, of move: Move, _ report: StepReport) throws {
         let greatest = parameters.map { $0.tensor.dtype.greatestRoot }.min() ?? 0
         guard configuration.guards.isOn, !parameters.isEmpty, !(norm <= greatest && abs(move.scale) <= greatest) else {

@@ -61,7 +61,7 @@ struct StatisticsSize {
     }
 }
 
-/// What becomes of a batch's statistics of a layer.
+/// The verdict on a layer's statistics in a batch.
 enum StatisticsVerdict: Equatable {
     /// They enter the running average.
     case admitted
@@ -74,8 +74,9 @@ enum StatisticsVerdict: Equatable {
 extension GuardState {
     /// Decides on a batch's statistics of a layer, and remembers their scale.
     ///
-    /// What is implausible is far above all before; or inputs that are far below, as after a damaged batch that came before
-    /// all others. Output gradients may fall by any factor, as they do where a model is sure of what is drawn from it.
+    /// Implausible sizes are far above all before; or inputs that are far below, as after a damaged batch that came
+    /// before all others. Output gradients may fall by any factor, as they do where a model is sure of what is drawn
+    /// from it.
     mutating func judge(_ layer: String, _ size: StatisticsSize, _ guards: Guards) -> StatisticsVerdict {
         // NaN may be of the drawn targets only; what is too large is so in the batch's gradient, too.
         guard size.isUsable else { return .rejected(.notFinite, isExcessive: !size.isNaN) }

@@ -1,10 +1,10 @@
 public import Optimization
 
-/// How the damping λ goes on over the steps: in units of the mean loss's curvature, to which λ I is added.
+/// How the damping λ changes over the steps: in units of the mean loss's curvature, to which λ I is added.
 public enum Damping: Sendable, Hashable, Codable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
     /// By the step alone.
     case scheduled(Schedule)
-    /// By how well the quadratic model foretells the loss.
+    /// By how well the quadratic model predicts the loss.
     case adaptive(LevenbergMarquardt)
 
     /// The same number at every step.
@@ -25,17 +25,17 @@ public enum Damping: Sendable, Hashable, Codable, ExpressibleByFloatLiteral, Exp
     }
 }
 
-/// The rule of Levenberg and Marquardt: λ falls while the quadratic model foretells the loss well, and rises where it
+/// The rule of Levenberg and Marquardt: λ falls while the quadratic model predicts the loss well, and rises where it
 /// does not (Martens & Grosse 2015, section 6.5).
 ///
 /// Every few steps, the objective h is computed again on the same batch after the step s. With the ratio
-/// ρ = (h(θ + s) − h(θ)) / q(s), λ is multiplied by ω = decay^interval if ρ > 3/4 and divided by it if ρ < 1/4. A loss that
-/// fell although the model foretold a rise counts as a good ratio; a rise that was foretold, and a loss or model that is
-/// not finite, count as bad ones.
+/// ρ = (h(θ + s) − h(θ)) / q(s), λ is multiplied by ω = decay^interval if ρ > 3/4 and divided by it if ρ < 1/4. A loss
+/// that fell although the model predicted a rise counts as a good ratio; a rise that was predicted, and a loss or model
+/// that is not finite, count as bad ones.
 ///
 /// The real curvature of an L2 term is no damping: the model has it besides, and λ can go below it.
 public struct LevenbergMarquardt: Sendable, Hashable, Codable {
-    /// What foretells the loss for rules that solve no quadratic model.
+    /// The predictor of the loss for rules that solve no quadratic model.
     public enum Prediction: Sendable, Hashable, Codable {
         /// The block-diagonal approximation itself, of the step taken: cheap, and the original's choice.
         case approximate
@@ -57,10 +57,10 @@ public struct LevenbergMarquardt: Sendable, Hashable, Codable {
     public var minimum: Double
     /// λ does not rise above.
     public var maximum: Double
-    /// Whether ½ λ ‖s‖² counts in what the model foretells, as in the original's first version; it is no property of
+    /// Whether ½ λ ‖s‖² counts in what the model predicts, as in the original's first version; it is no property of
     /// the objective.
     public var countsDamping: Bool
-    /// What foretells the loss for rules that solve no quadratic model.
+    /// The predictor of the loss for rules that solve no quadratic model.
     public var prediction: Prediction
     /// Whether a step after which the objective is greater or not finite is taken back.
     ///
@@ -110,7 +110,7 @@ public struct LevenbergMarquardt: Sendable, Hashable, Codable {
     }
 }
 
-/// What damps the curvature that preconditions, where that is not λ itself.
+/// The damping of the curvature that preconditions, where that is not λ itself.
 public enum PreconditionerDamping: Sendable, Hashable, Codable {
     /// (λ + η) times a number, η being the weight of the L2 term; 1 by default.
     case proportional(Double = 1)

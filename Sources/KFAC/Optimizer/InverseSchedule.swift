@@ -2,7 +2,7 @@ import Optimization
 
 /// When the inverses of the layers' curvature are computed again.
 ///
-/// Between two updates a layer's inverse is stale; ``StepReport/inverses`` tells by how many steps.
+/// Between two updates a layer's inverse is stale; ``/Optimization/StepReport/inverses`` tells by how many steps.
 public enum InverseSchedule: Sendable, Hashable, Codable {
     /// All at once, every few steps, and at each of the first ones, as the averages still move much then (Martens &
     /// Grosse 2015, section 8).
@@ -20,7 +20,7 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
     ///
     /// The probe is ‖(C P − 1) v‖ / ‖v‖ for the layer's damped curvature C, its inverse P in use and one random v: the
     /// relative error of what the inverse does. It costs a copy of the layer's factors and two products of them with
-    /// vectors, at every step. ``StepReport/inverses`` reports it.
+    /// vectors, at every step. ``/Optimization/StepReport/inverses`` reports it.
     ///
     /// - Parameters:
     ///   - beyond: The greatest error that is put up with, such as 0.25.

@@ -2,13 +2,13 @@ public import FirstOrder
 public import Optimization
 
 extension KFACOptimizer {
-    /// What can be chosen.
+    /// The settings.
     public struct Configuration: Sendable, Hashable, Codable {
         /// How a preconditioned gradient becomes a step: learning rate and momentum.
         public var rule: StepRule
         /// The damping λ, added to the curvature of the *mean* loss.
         public var damping: Damping
-        /// What damps the curvature that preconditions.
+        /// The damping of the curvature that preconditions.
         public var preconditionerDamping: PreconditionerDamping
         /// How the curvature is estimated.
         public var estimation: Estimation
@@ -20,7 +20,7 @@ extension KFACOptimizer {
         public var statisticsPeriod: Int
         /// The share τ₁ of the batch that statistics are taken of, from above 0 to 1.
         ///
-        /// Less than 1 needs ``Optimizer/step(examples:_:)``, which can run a part of the batch.
+        /// Less than 1 needs ``/Optimization/Optimizer/step(examples:_:)``, which can run a part of the batch.
         public var statisticsFraction: Double
         /// The number of first steps that only average statistics and leave the parameters as they are.
         ///
@@ -30,7 +30,7 @@ extension KFACOptimizer {
         public var inverses: InverseSchedule
         /// How a step is kept from being too long.
         public var clipping: Clipping
-        /// What keeps the parameters small.
+        /// The regularisation of the parameters.
         public var regularization: Regularization
         /// Parameters that are treated otherwise than the rest; the first group that names a parameter decides.
         public var groups: [ParameterGroup]
@@ -39,10 +39,11 @@ extension KFACOptimizer {
         /// Which approximation each layer gets, which parameters are linked, and which are left alone.
         public var layers: LayerChoices
 
-        /// What moves the parameters that have no block: ``LayerChoices/firstOrder`` and ``LayerChoices/unknown``.
+        /// The rule for parameters that have no block: ``/Curvature/LayerChoices/firstOrder`` and
+        /// ``/Curvature/LayerChoices/unknown``.
         public var firstOrderRule: FirstOrderRule
 
-        /// What is done about numbers that are of no use.
+        /// The guards against numbers that are not finite or not plausible.
         public var guards: Guards
 
         /// Creates a configuration.

@@ -10,7 +10,7 @@ extension KFACOptimizer {
         }
     }
 
-    /// What damps the inverses that are computed next.
+    /// The damping of the inverses that are computed next.
     private var preconditionerDamping: Double {
         let own = damping + configuration.regularization.l2
         return switch configuration.preconditionerDamping {
@@ -82,7 +82,7 @@ extension KFACOptimizer {
     /// Whether the batch is looked at again after this step, so that the parameters may have to be put back.
     var looksBack: Bool { dueRule != nil }
 
-    /// Foretells the objective's change where the damping rule or the model of the step rule wants it.
+    /// Predicts the objective's change where the damping rule or the model of the step rule wants it.
     func predictChange(
         of move: Move, _ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss
     ) throws {
@@ -147,7 +147,7 @@ extension KFACOptimizer {
         let change = try report.time(.evaluation) {
             var sum = 0.0
             for (part, before) in losses.enumerated() {
-                // What a closure differentiates inside must be recorded here, too.
+                // A closure may differentiate inside, which must be recorded here, too.
                 let after = try withGradients { LossRecord(try run(.part(part))) }
                 sum += after.change(since: before)
             }

@@ -2,7 +2,7 @@ import Optimization
 import Torch
 
 extension KFACOptimizer {
-    /// What the rule decided: θ ← θ − scale · direction.
+    /// The step that the rule chose: θ ← θ − scale · direction.
     struct Move {
         let velocities: [Tensor]
         let direction: [Tensor]
@@ -10,7 +10,7 @@ extension KFACOptimizer {
         let learningRate: Double
         let momentum: Double
         var clipping: Double?
-        /// What the quadratic model foretells of it; nil where no model was solved.
+        /// The quadratic model's prediction of it; nil if no model was solved.
         var model: (model: QuadraticModel, coefficients: [Double])?
         /// Σ P⁻¹ direction where the rule knows it: the velocity of gradients.
         var preimage: [Tensor]?
@@ -166,7 +166,7 @@ extension KFACOptimizer {
             momentum: reported, model: (solution.model, solution.coefficients.map { $0 * scale }))
     }
 
-    /// What multiplies the exact curvature of the mean loss with pairs of directions.
+    /// The products of the exact curvature of the mean loss with pairs of directions.
     ///
     /// The graphs live as long as the function; the model is run here, so that its time is told apart.
     func curvatureForms(

@@ -3,7 +3,7 @@ import Optimization
 import Torch
 
 extension KFACOptimizer {
-    /// What one run of the model over the batch gave.
+    /// The results of one run of the model over the batch.
     struct Pass {
         var report: StepReport
         /// Of the objective: of the mean loss and the L2 term.
@@ -20,7 +20,7 @@ extension KFACOptimizer {
         var products: CurvatureProducts?
     }
 
-    /// What one part of the batch gave.
+    /// The results of one part of the batch.
     private struct PartialPass {
         var report: StepReport
         /// The gradient of each parameter that could be moved; nil where the loss does not depend on it.
@@ -29,7 +29,7 @@ extension KFACOptimizer {
         var gradientSquare: Double?
         var thinGradients: [ObjectIdentifier: ThinGradient]
         var products: CurvatureProducts?
-        /// What the mean loss of the part divides by.
+        /// The divisor of the part's mean loss.
         let count: Double
     }
 
@@ -81,7 +81,8 @@ extension KFACOptimizer {
         return assemble(sum, of: movable)
     }
 
-    /// Ends the step where the objective depends on parameters by terms without curvature only, which nothing would move.
+    /// Ends the step where the objective depends on parameters by terms without curvature only, which nothing would
+    /// move.
     private func requireCurvature(_ sum: PartialPass, of movable: [NamedParameter]) throws {
         let known = Set(layers.withBlocks.map(\.tensor.id)).union(layers.withoutBlock)
             .union(namedFirstOrder.map(\.tensor.id))

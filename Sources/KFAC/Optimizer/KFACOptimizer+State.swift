@@ -31,8 +31,8 @@ extension KFACOptimizer {
 
     /// Takes over the state of another optimiser; its parameters are to be loaded, too.
     ///
-    /// - Throws: ``Torch/SnapshotError`` where the state is that of another method, of other parameters or layers, or of
-    ///   another configuration; this optimiser is then as before.
+    /// - Throws: ``/Torch/SnapshotError`` where the state is that of another method, of other parameters or layers, or
+    ///   of another configuration; this optimiser is then as before.
     public func load(_ state: Snapshot) throws(SnapshotError) { try load(state, as: "KFACOptimizer.load") }
 
     /// - Parameter operation: What misuse is told of.

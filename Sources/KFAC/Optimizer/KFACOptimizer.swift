@@ -10,12 +10,13 @@ public import Torch
 ///
 /// With inverses every T steps, a step costs about that of SGD, one more backward pass to the pre-activations, and the
 /// second moments of the layers' inputs and output gradients. Rules that look further cost more: see
-/// ``QuadraticModelRule`` and ``LevenbergMarquardt``, which call the loss closure again in the same step, with gradients
-/// recorded. It must then give the same loss again. What it draws from a ``RandomGenerator`` on the calling thread comes
-/// out the same in all calls of one step, dropout masks for example, and counts as drawn once: see ``RandomReplay``.
-/// Other sources of chance (of another library, or on other threads) must be kept the same by the closure.
+/// ``QuadraticModelRule`` and ``LevenbergMarquardt``, which call the loss closure again in the same step, with
+/// gradients recorded. It must then give the same loss again. What it draws from a ``/Torch/RandomGenerator`` on the
+/// calling thread comes out the same in all calls of one step, dropout masks for example, and counts as drawn once: see
+/// ``/Torch/RandomReplay``. Other sources of chance (of another library, or on other threads) must be kept the same by
+/// the closure.
 public final class KFACOptimizer: Optimizer {
-    /// What was chosen; may be changed between steps, but for ``Configuration/factors``, ``Configuration/layers``
+    /// The settings; may be changed between steps, except for ``Configuration/factors``, ``Configuration/layers``
     /// and ``Configuration/firstOrderRule``.
     ///
     /// Settings out of bounds, and changes of those three, are misuse.
@@ -27,10 +28,10 @@ public final class KFACOptimizer: Optimizer {
     }
     public internal(set) var stepCount = 0
 
-    /// What the natural gradient moves in this step: the parameters that have a block, require a gradient and that the
-    /// loss depends on.
+    /// The parameters that the natural gradient moves in this step: those that have a block, require a gradient and
+    /// that the loss depends on.
     var parameters: [NamedParameter]
-    /// What moves parameters without a block, and all parameters that may turn out to be such.
+    /// The rule for parameters without a block, and for all parameters that may turn out to be such.
     var firstOrder: (parameters: [NamedParameter], rule: any GradientRule)?
     /// Those that the choices name.
     let namedFirstOrder: [NamedParameter]
@@ -40,7 +41,7 @@ public final class KFACOptimizer: Optimizer {
     var generator: RandomGenerator
     /// The velocity of each parameter that has been moved.
     var velocityByParameter: [Tensor.ID: Tensor] = [:]
-    /// What the user has been told of parameters that are not moved.
+    /// The messages so far about parameters that are not moved.
     var roles = ParameterRoles()
     /// Whether a step has been taken that the velocities remember.
     var hasVelocity = false
@@ -49,19 +50,19 @@ public final class KFACOptimizer: Optimizer {
     var adaptedDamping: Double?
     /// γ², where it is searched for.
     var searchedDamping: Double?
-    /// What the guards remember, and did in this step.
+    /// The guards' memory, and their events of this step.
     var watch = GuardWatch()
     let gate = StepGate()
 
     /// Creates an optimiser of the given parameters, but for those that are excluded.
     ///
-    /// Each step moves those that require a gradient at that time and that the loss depends on. A frozen parameter, and one
-    /// that a batch does not use, stays as it is, with its curvature and its velocity, and joins in again later; a step's
-    /// report says so once.
+    /// Each step moves those that require a gradient at that time and that the loss depends on. A frozen parameter, and
+    /// one that a batch does not use, stays as it is, with its curvature and its velocity, and joins in again later; a
+    /// step's report says so once.
     ///
     /// - Parameters:
-    ///   - parameters: What is optimised, each tensor once, under a name of its own. Parameters that no operation with a
-    ///     known curvature uses get the generic diagonal, and the first step's report says so.
+    ///   - parameters: What is optimised, each tensor once, under a name of its own. Parameters that no operation with
+    ///     a known curvature uses get the generic diagonal, and the first step's report says so.
     ///   - configuration: What can be chosen.
     ///   - blockMakers: What makes the blocks of operations of one's own, by their names.
     ///   - generator: Draws the targets that the curvature is estimated with; on the parameters' device.
@@ -119,8 +120,8 @@ public final class KFACOptimizer: Optimizer {
     ///   - count: The number of examples of the batch, positive.
     ///   - partSize: The number of examples to run the model on at once, positive.
     ///   - loss: Runs the model on a range of the batch's examples.
-    /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before, while the parts before the
-    ///   one that failed have moved the running averages.
+    /// - Throws: What `loss` throws, and ``/Optimization/OptimizerError``; the parameters are then as before, while the
+    ///   parts before the one that failed have moved the running averages.
     @discardableResult
     public func step(
         examples count: Int, inPartsOf partSize: Int, _ loss: (_ range: Range<Int>) throws -> Loss
@@ -148,8 +149,8 @@ public final class KFACOptimizer: Optimizer {
     ///   - count: The number of parts.
     ///   - loss: Runs the model on a part, from 0; called once for each, in order, and again where the configuration
     ///     needs the loss after the step.
-    /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before, while the parts before the
-    ///   one that failed have moved the running averages.
+    /// - Throws: What `loss` throws, and ``/Optimization/OptimizerError``; the parameters are then as before, while the
+    ///   parts before the one that failed have moved the running averages.
     @discardableResult
     public func step(parts count: Int, _ loss: (_ part: Int) throws -> Loss) throws -> StepReport {
         guard count > 0 else { fatalError("KFACOptimizer.step: \(count) parts") }
@@ -303,7 +304,7 @@ public final class KFACOptimizer: Optimizer {
     }
 }
 
-/// What a step changes, to be put back.
+/// The values that a step changes, to be restored.
 struct Backup {
     let parameters: [Tensor]
     private let velocities: [Tensor.ID: Tensor]

@@ -7,7 +7,7 @@ import Torch
 struct Preconditioner {
     /// The stored inverse of each block, in the blocks' order; empty before the first update.
     private var inverses: [Stored?] = []
-    /// What another thread is computing.
+    /// The update that another thread is computing.
     private var pending: Pending?
     /// The step of the last update; nil before the first.
     private var lastStep: Int?
@@ -22,7 +22,7 @@ struct Preconditioner {
         let step: Int
         var isNew = true
         var staleness: Double?
-        /// What took its place where it failed.
+        /// The replacement, if it failed.
         var rung: InverseRung?
     }
 
@@ -55,7 +55,7 @@ struct Preconditioner {
         applications: Int? = nil, damping: Double, guards: Guards, watch: inout GuardWatch
     ) throws -> Bool {
         let moved = blocks.indices.filter { isMoved[$0] }
-        // What is computed for a block that is not in use meanwhile is given up, so that resuming needs not know of it.
+        // Updates of a block that is not in use meanwhile are dropped, so that resuming need not know of them.
         if !isMoved.allSatisfy({ $0 }) { pending = pending?.mappingBlocks { isMoved[$0] ? $0 : nil } }
         var didWork = false
         // Steps that were rejected may have been due.
@@ -117,7 +117,7 @@ struct Preconditioner {
             let tasks = try zip(due, dampings).map { index, damping in
                 let task = attempt { () throws(LinearAlgebraError) in try blocks[index].inverseUpdate(damping: damping)
                 }
-                // What is guarded fails where it is taken into use.
+                // A guarded failure is handled where the inverse is taken into use.
                 if guards.isOn, case .failure(let error) = task {
                     return { () throws(LinearAlgebraError) in throw error } as InverseTask
                 }
@@ -154,7 +154,7 @@ struct Preconditioner {
         try moved.enumerated().filter { number, index in
             guard let stored = inverses[index], step - stored.step < age else { return true }
             let result = attempt { () throws(LinearAlgebraError) in try blocks[index].curvature(damping: damping) }
-            // What cannot be probed, as a closed form of the inverse only, waits for its age.
+            // An inverse that cannot be probed, such as a closed form, waits for its age.
             if isGuarded, case .failure = result { return false }
             let curvature = try unwrap(result, block: blocks[index], step: step)
             // Another vector for each layer and step, and the same when a run is repeated.
@@ -162,7 +162,7 @@ struct Preconditioner {
             let staleness = curvature.staleness(
                 of: stored.inverse, like: blocks[index].parameters[0].tensor, seed: seed)
             inverses[index]?.staleness = staleness
-            // What is not a number is stale.
+            // NaN counts as stale.
             return !(staleness <= error)
         }.map(\.element)
     }

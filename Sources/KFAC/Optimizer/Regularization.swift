@@ -1,6 +1,6 @@
 import Optimization
 
-/// What keeps parameters small.
+/// The regularisation of parameters.
 public struct Regularization: Sendable, Hashable, Codable {
     /// The weight η of ½ η ‖θ‖², a term of the objective.
     ///
@@ -22,9 +22,9 @@ public struct Regularization: Sendable, Hashable, Codable {
 public struct ParameterGroup: Sendable, Hashable, Codable {
     /// Names of parameters ("stages.0.1.weight") or of what contains them ("stages.0.1").
     public var names: [String]
-    /// What their part of the preconditioned gradient is multiplied by.
+    /// The factor of their part of the preconditioned gradient.
     public var learningRateScale: Double
-    /// What keeps them small; nil for what the configuration says.
+    /// Their regularisation; nil for the configuration's.
     public var regularization: Regularization?
 
     /// Creates a group.

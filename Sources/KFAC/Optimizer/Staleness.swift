@@ -5,8 +5,8 @@ extension SymmetricOperator {
     /// How far an older inverse is from this matrix's own: ‖(self · inverse − 1) v‖ / ‖v‖ for one random v.
     ///
     /// 0 for the inverse itself; the mean of its square over all v is ‖self · inverse − 1‖² / dimension, in Frobenius's
-    /// norm. For a Kronecker product v is one, too, u ⊗ w, so that the probe costs two products with each factor and each
-    /// inverse, 4(m² + n²) flops where an inverse costs m³ + n³.
+    /// norm. For a Kronecker product v is one, too, u ⊗ w, so that the probe costs two products with each factor and
+    /// each inverse, 4(m² + n²) flops where an inverse costs m³ + n³.
     ///
     /// - Parameter like: A tensor of the matrix's type and device.
     func staleness(of inverse: any SymmetricOperator, like: Tensor, seed: UInt64) -> Double {

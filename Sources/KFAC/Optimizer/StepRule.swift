@@ -9,21 +9,21 @@ public enum StepRule: Sendable, Hashable, Codable {
     case fixed(learningRate: Schedule = 0.1, momentum: Schedule = 0.9)
     /// Momentum before preconditioning: v ← μ v + g, θ ← θ − α P v.
     ///
-    /// The original calls it `adam`, for the place of its momentum; nothing else of that method is in it. The velocity is
-    /// in the space of gradients, so that the newest inverse applies to all of it.
+    /// The original calls it `adam`, for the place of its momentum; nothing else of that method is in it. The velocity
+    /// is in the space of gradients, so that the newest inverse applies to all of it.
     case momentumOfGradients(learningRate: Schedule = 0.1, momentum: Schedule = 0.9)
-    /// α and μ that minimise the exact quadratic model of the objective in the plane of P g and the last step (Martens &
-    /// Grosse 2015, sections 6.4 and 7).
+    /// α and μ that minimise the exact quadratic model of the objective in the plane of P g and the last step (Martens
+    /// & Grosse 2015, sections 6.4 and 7).
     case quadraticModel(QuadraticModelRule = QuadraticModelRule())
 }
 
 /// How a step is found by a quadratic model.
 ///
-/// The model is q(s) = ½ sᵀ(F + (λ + η) I) s + gᵀs, with the exact Fisher or Gauss–Newton matrix F of the batch, the damping
-/// λ and the weight η of the L2 term. It costs a pass forward and about two passes for each direction, on the chosen
-/// share of the batch, and no passes to the parameters' gradients.
+/// The model is q(s) = ½ sᵀ(F + (λ + η) I) s + gᵀs, with the exact Fisher or Gauss–Newton matrix F of the batch, the
+/// damping λ and the weight η of the L2 term. It costs a pass forward and about two passes for each direction, on the
+/// chosen share of the batch, and no passes to the parameters' gradients.
 public struct QuadraticModelRule: Sendable, Hashable, Codable {
-    /// What the weight of the last step is.
+    /// The weight of the last step.
     public enum Momentum: Sendable, Hashable, Codable {
         /// That which minimises the model, together with the learning rate.
         case optimal
@@ -32,15 +32,15 @@ public struct QuadraticModelRule: Sendable, Hashable, Codable {
         case fixed(Schedule)
     }
 
-    /// What the weight of the last step is.
+    /// The weight of the last step.
     public var momentum: Momentum
     /// The share τ₂ of the batch that F is taken of, from above 0 to 1.
     ///
-    /// Less than 1 needs ``Optimizer/step(examples:_:)``, which can run a part of the batch.
+    /// Less than 1 needs ``/Optimization/Optimizer/step(examples:_:)``, which can run a part of the batch.
     public var fraction: Double
     /// The matrix in the model; nil for the one whose inverse preconditions.
     public var matrix: CurvatureMatrix?
-    /// What the minimising step is multiplied by before it is taken: below 1 for caution with small batches.
+    /// The factor of the minimising step before it is taken: below 1 for caution with small batches.
     public var rescaling: Schedule
 
     /// Creates a rule.

@@ -2,7 +2,7 @@ public import FirstOrder
 public import Optimization
 
 extension KFACPreconditioner {
-    /// What can be chosen.
+    /// The settings.
     ///
     /// The names mean what they do in ``KFACOptimizer/Configuration``; steps are updates.
     public struct Configuration: Sendable, Hashable, Codable {
@@ -22,7 +22,7 @@ extension KFACPreconditioner {
         public var factors: FactorSettings
         /// Which approximation each layer gets, and which parameters are left alone.
         public var layers: LayerChoices
-        /// What is done about numbers that are of no use.
+        /// The guards against numbers that are not finite or not plausible.
         public var guards: Guards
 
         /// Creates a configuration.

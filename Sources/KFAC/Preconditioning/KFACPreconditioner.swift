@@ -16,20 +16,21 @@ public import Torch
 /// }
 /// ```
 ///
-/// With ``SGD`` these are the steps of ``KFACOptimizer`` with ``StepRule/fixed(learningRate:momentum:)`` and without
-/// clipping.
+/// With ``/FirstOrder/SGD`` these are the steps of ``KFACOptimizer`` with ``StepRule/fixed(learningRate:momentum:)``
+/// and without clipping.
 public final class KFACPreconditioner {
-    /// What one update found out.
+    /// The results of one update.
     public struct Update: Sendable {
         /// The loss, the state of the inverses, what guards did, and the times.
         public let report: StepReport
-        /// The gradients of the mean loss, in the order of ``KFACPreconditioner/parameters``: nil for those that the loss does
-        /// not depend on or that are frozen; nil for all where a guard rejected the batch, which ``StepReport/guards``
-        /// explains.
+        /// The gradients of the mean loss, in the order of ``KFACPreconditioner/parameters``: nil for those that the
+        /// loss does not depend on or that are frozen; nil for all where a guard rejected the batch, which
+        /// ``/Optimization/StepReport/guards`` explains.
         public let gradients: [Tensor?]?
     }
 
-    /// What gradients are of: the given parameters that require a gradient and are not excluded, in the given order.
+    /// The parameters of the gradients: the given ones that require a gradient and are not excluded, in the given
+    /// order.
     public let parameters: [NamedParameter]
 
     /// Estimates and inverts; moves no parameter.
@@ -59,7 +60,8 @@ public final class KFACPreconditioner {
     /// Costs a step of ``KFACOptimizer`` without the preconditioning.
     ///
     /// - Parameter loss: Runs the model on the batch, with gradients recorded; called once.
-    /// - Throws: What `loss` throws, and ``OptimizerError``; nothing has changed where the data are to blame.
+    /// - Throws: What `loss` throws, and ``/Optimization/OptimizerError``; nothing has changed where the data are to
+    ///   blame.
     @discardableResult
     public func update(_ loss: () throws -> Loss) throws -> Update {
         let (report, gradients) = try optimizer.updateCurvature(loss)
@@ -72,8 +74,8 @@ public final class KFACPreconditioner {
 
     /// The damped inverse curvature times gradients, or other vectors in the shapes of the parameters.
     ///
-    /// Those of parameters without a block (see ``LayerChoices/firstOrder``), and all before the first inverses, are given
-    /// back as they are. A layer that the last batch did not use has the inverse that it had.
+    /// Those of parameters without a block (see ``/Curvature/LayerChoices/firstOrder``), and all before the first
+    /// inverses, are given back as they are. A layer that the last batch did not use has the inverse that it had.
     ///
     /// - Parameter gradients: In the order of ``parameters``; read only.
     public func precondition(_ gradients: [Tensor]) -> [Tensor] {
@@ -111,7 +113,7 @@ public final class KFACPreconditioner {
 
     /// Takes over the state of another preconditioner of the same parameters and configuration.
     ///
-    /// - Throws: ``Torch/SnapshotError`` where the state does not fit; this preconditioner is then as before.
+    /// - Throws: ``/Torch/SnapshotError`` where the state does not fit; this preconditioner is then as before.
     public func load(_ state: Snapshot) throws(SnapshotError) {
         try optimizer.load(state, as: "KFACPreconditioner.load")
     }

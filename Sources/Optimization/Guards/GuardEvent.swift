@@ -1,15 +1,15 @@
 import Curvature
 
-/// What a guard did, or what the user should know.
+/// An intervention of a guard, or a condition that the user should know.
 ///
 /// The description is one clause that fits behind "step 17: ".
 public enum GuardEvent: Sendable, Hashable, Codable {
     /// The step was not taken: parameters, velocities and running averages are as before it.
     case stepRejected(reason: RejectionReason)
-    /// What a batch tells of a layer did not enter the running average.
+    /// A layer's statistics in a batch did not enter the running average.
     case statisticsRejected(layer: String, defect: StatisticsDefect)
-    /// The running average of a layer was begun anew: what was in it cannot have been an average of squares, or no longer
-    /// fits the batches.
+    /// The running average of a layer was begun anew: what was in it cannot have been an average of squares, or no
+    /// longer fits the batches.
     case statisticsRestarted(layer: String)
     /// The inverse of a layer's curvature failed, and something else takes its place until the next update.
     case inverseRepaired(layer: String, rung: InverseRung)
@@ -23,8 +23,8 @@ public enum GuardEvent: Sendable, Hashable, Codable {
     case deadLayer(layer: String)
     /// The damping exceeds all of a layer's curvature, so that its directions are those of plain gradient descent.
     ///
-    /// Told when it begins, and again only after it has ceased. Where (A + a I) ⊗ (G + g I) is inverted, the criterion is
-    /// (1 + ‖A‖/a)(1 + ‖G‖/g) ≤ 1 + ``Guards/gradientDescentTolerance``: no direction is scaled much otherwise than
+    /// Told when it begins, and again only after it has ceased. Where (A + a I) ⊗ (G + g I) is inverted, the criterion
+    /// is (1 + ‖A‖/a)(1 + ‖G‖/g) ≤ 1 + ``Guards/gradientDescentTolerance``: no direction is scaled much otherwise than
     /// another.
     case gradientDescent(layer: String)
 
@@ -93,7 +93,7 @@ public enum StatisticsDefect: String, Sendable, Hashable, Codable, CustomStringC
     /// They are of another scale than the batches before: ``Guards/plausibleChange``.
     case implausible
 
-    /// What is wrong, after "they".
+    /// The fault, as a clause after "they".
     public var description: String {
         switch self {
         case .notFinite: "are not finite or too large to be squared"

@@ -34,7 +34,7 @@ extension SnapshotReader {
         whenFitting { take(stored.state) }
     }
 
-    /// What took the place of an inverse; nil, and a fault, where it is not known.
+    /// The replacement of an inverse; nil, and a fault, if it is not known.
     package func rung(_ name: String) -> InverseRung? {
         guard let bytes = bytes(name) else { return nil }
         let rung = try? JSONDecoder().decode(InverseRung.self, from: Data(bytes))

@@ -1,10 +1,10 @@
 import Curvature
 
-/// What the guards of an optimiser remember from one step to the next.
+/// The guards' memory from one step to the next.
 package struct GuardState: Sendable, Hashable, Codable {
     /// The number of steps that were rejected since the last one that was taken.
     package var consecutiveRejections = 0
-    /// What was reported as lasting and has not ceased.
+    /// The conditions that were reported and have not ceased.
     package var lasting: Set<Condition> = []
     /// The scale of each layer's statistics.
     package var scales: [String: LayerScale] = [:]
@@ -21,7 +21,7 @@ package struct GuardState: Sendable, Hashable, Codable {
         self.restarts = restarts
     }
 
-    /// What lasts, of which layer.
+    /// A lasting condition of a layer.
     package struct Condition: Sendable, Hashable, Codable {
         package var kind: GuardEvent.Kind
         package var layer: String

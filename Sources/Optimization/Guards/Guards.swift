@@ -1,10 +1,10 @@
 import Curvature
 
-/// What an optimiser does about numbers that are of no use: it leaves them out, repairs what they broke, and says so.
+/// Protection against numbers that are not finite or not plausible: they are left out or replaced, and reported.
 ///
 /// Each intervention is a ``GuardEvent`` in ``StepReport/guards``. Where there is none, a step is to the bit what it is
-/// without guards. First-order methods check losses, gradients and updates; ``KFACOptimizer`` also statistics, dampings and
-/// inverses.
+/// without guards. First-order methods check losses, gradients and updates; `KFACOptimizer` also statistics, dampings
+/// and inverses.
 public struct Guards: Sendable, Hashable, Codable {
     /// Whether anything is guarded.
     ///
@@ -13,14 +13,14 @@ public struct Guards: Sendable, Hashable, Codable {
     public var isOn: Bool
     /// How many steps in a row may be rejected; one more throws ``OptimizerError/stepsRejected(count:step:reason:)``.
     public var maximumRejections: Int
-    /// By which factor the mean square of what enters a layer's statistics may exceed all before, above 1; or the inputs'
-    /// fall below.
+    /// By which factor the mean square of what enters a layer's statistics may exceed all before, above 1; or the
+    /// inputs' fall below.
     ///
-    /// A running average would remember a damaged batch for as many updates as this has digits, times about 45 (with the
-    /// decay 0.95): such a batch is left out. After three in a row, the next is believed.
+    /// A running average would remember a damaged batch for as many updates as this has digits, times about 45 (with
+    /// the decay 0.95): such a batch is left out. After three in a row, the next is believed.
     public var plausibleChange: Double
-    /// How far the damped curvature of a layer may be from a multiple of the identity for its directions to count as those
-    /// of plain gradient descent, which is reported.
+    /// How far the damped curvature of a layer may be from a multiple of the identity for its directions to count as
+    /// those of plain gradient descent, which is reported.
     public var gradientDescentTolerance: Double
 
     /// Creates guards.

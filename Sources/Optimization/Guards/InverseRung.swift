@@ -1,6 +1,6 @@
 import Curvature
 
-/// What takes the place of an inverse that failed: the rungs of a ladder, from the best to the last.
+/// The replacement of an inverse that failed: the rungs of a ladder, from the best to the last.
 public enum InverseRung: Sendable, Hashable, Codable {
     /// The inverse with this many times the damping.
     case moreDamping(factor: Double)

@@ -54,7 +54,7 @@ extension RejectionReason: CustomStringConvertible {
 /// Ends a step of which nothing may remain; caught by the optimiser itself.
 package struct StepRejection: Error {
     package let reason: RejectionReason
-    /// What is known of the step so far.
+    /// The report of the step so far.
     package let report: StepReport
 
     package init(reason: RejectionReason, report: StepReport) {

@@ -2,9 +2,9 @@ import Foundation
 
 /// A regular file that is open for reading, and the length that it had when it was opened.
 ///
-/// Only what is there is read, piece by piece, and a length that some header claims is never allocated unseen. Nothing is
-/// mapped into memory: where another program cuts a mapped file off, this one dies by a bus error; where it is read, it
-/// ends early, which can be told.
+/// Only what is there is read, piece by piece, and a length that some header claims is never allocated unseen. Nothing
+/// is mapped into memory: where another program cuts a mapped file off, this one dies by a bus error; where it is read,
+/// it ends early, which can be told.
 package final class InputFile {
     /// Where it is.
     package let path: String
@@ -116,7 +116,7 @@ package final class InputFile {
 public struct FileError: Error, Hashable, CustomStringConvertible {
     /// The file.
     public let path: String
-    /// What is in the way.
+    /// The obstacle.
     public let reason: String
 
     package init(path: String, reason: String) {

@@ -1,7 +1,7 @@
 /// Reads JSON text from front to back and keeps nothing of it.
 ///
-/// For texts whose form is known: the caller says what comes next. Unlike Foundation's reader it refuses an object with a
-/// key twice, of which one would win unseen, and needs no memory for what nobody asks for.
+/// For texts whose form is known: the caller says what comes next. Unlike Foundation's reader it refuses an object with
+/// a key twice, of which one would win unseen, and needs no memory for what nobody asks for.
 struct JSONScanner {
     /// Why a text cannot be read.
     struct Fault: Error {

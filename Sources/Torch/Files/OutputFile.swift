@@ -10,7 +10,7 @@ package enum OutputFile {
     package static func replace(_ path: String, with data: Data) throws(FileWriteError) {
         let place = try target(of: path)
         let temporary = "\(place).\(getpid()).tmp"
-        // What an earlier attempt left behind.
+        // Left behind by an earlier attempt.
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw FileWriteError(path) }
@@ -61,7 +61,7 @@ package enum OutputFile {
 public struct FileWriteError: Error, Hashable, CustomStringConvertible {
     /// The file.
     public let path: String
-    /// What is in the way.
+    /// The obstacle.
     public let reason: String
 
     init(_ path: String, reason: String) { (self.path, self.reason) = (path, reason) }

@@ -101,10 +101,11 @@ public struct Safetensors: Sendable {
 
     /// Writes a file; an existing one is replaced only when the new one is complete.
     ///
-    /// - Throws: ``MemoryFault`` where there is not enough memory for a copy; ``FileWriteError`` where the system refuses.
+    /// - Throws: ``MemoryFault`` where there is not enough memory for a copy; ``FileWriteError`` where the system
+    ///   refuses.
     public func write(to file: URL) throws { try OutputFile.replace(file.path, with: encodedInMemory()) }
 
-    /// What the format calls the element types.
+    /// The format's names of the element types.
     static let codes: [DType: String] = [
         .float32: "F32", .float64: "F64", .int64: "I64", .int32: "I32", .uint8: "U8", .bool: "BOOL",
     ]
@@ -114,7 +115,7 @@ public struct Safetensors: Sendable {
 public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
     /// The file, where there is one.
     public let file: String?
-    /// What is wrong with it.
+    /// The fault.
     public let reason: String
 
     init(file: String? = nil, reason: String) {

@@ -1,4 +1,4 @@
-/// What the header of a safetensors file says: which tensors are where in the data, and some texts.
+/// The header of a safetensors file: which tensors are where in the data, and some texts.
 struct SafetensorsHeader {
     /// One tensor's line.
     struct Entry {
@@ -41,7 +41,8 @@ struct SafetensorsHeader {
 
     /// Reads a header.
     ///
-    /// - Parameter dataCount: The number of bytes behind the header, which the tensors must cover without gap or overlap.
+    /// - Parameter dataCount: The number of bytes behind the header, which the tensors must cover without gap or
+    ///   overlap.
     init(json: [UInt8], dataCount: Int) throws(SafetensorsError) {
         var lines: [Line] = []
         var metadata: [String: String]? = [:]
@@ -114,7 +115,7 @@ struct SafetensorsHeader {
         return Entry(name: name, dtype: dtype, shape: shape, begin: offsets[0], end: offsets[1])
     }
 
-    /// What is written of a tensor, as far as it has the right form.
+    /// The entry of a tensor, as far as it has the right form.
     private struct Line {
         let name: String
         var dtype: String?

@@ -7,7 +7,7 @@ import CTorch
 /// ``scaleAndShift(_:scale:shift:axes:)`` of which a parameter requires a gradient, and for each matrix product with a
 /// parameter on the right, `x.matmul(w)` or `x.matmul(w.transposed())`. A weight that is used twice is seen twice.
 public struct LayerUse: Sendable {
-    /// What was done with the weight.
+    /// The operation with the weight.
     public enum Operation: Sendable, Hashable, Codable {
         /// s = x Wᵀ + b: weight [outputs, inputs], input [..., inputs], pre-activation [..., outputs].
         case linear
@@ -25,7 +25,7 @@ public struct LayerUse: Sendable {
         case custom(String)
     }
 
-    /// What was done.
+    /// The operation.
     public let operation: Operation
     /// The weight (of scale-and-shift: the scale).
     public let weight: Tensor
@@ -40,8 +40,8 @@ public struct LayerUse: Sendable {
 
     /// Creates the record of a use.
     ///
-    /// Only operations of one's own with parameters need this, together with ``report(_:)``. A weight that is a view of a
-    /// parameter, as it is or transposed, is recorded as the parameter.
+    /// Only operations of one's own with parameters need this, together with ``report(_:)``. A weight that is a view of
+    /// a parameter, as it is or transposed, is recorded as the parameter.
     ///
     /// - Parameter mask: The positions that count; all by default. ``countingPositions(_:_:)`` narrows it.
     public init(
@@ -83,7 +83,8 @@ public struct LayerUse: Sendable {
         return LayerUse(self, mask: widened(mask) .& widened(other))
     }
 
-    /// The extents of the axes along which the operation is applied: the batch, and positions of a sequence or an image.
+    /// The extents of the axes along which the operation is applied: the batch, and positions of a sequence or an
+    /// image.
     ///
     /// Those of the pre-activation without its features; of a transposed convolution those of the input.
     public var positions: [Int] {

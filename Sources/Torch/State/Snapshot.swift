@@ -1,4 +1,4 @@
-/// What something remembers at one moment, as tensors by name: copied out of it, to be put back bit for bit.
+/// The state of something at one moment, as tensors by name: copied, to be restored bit for bit.
 ///
 /// Names are paths whose parts are joined by dots ("layers.conv1.input.value"). Numbers and bytes are tensors, too, so
 /// that a snapshot is exactly what a ``Safetensors`` file can hold. The order in which a tensor lies in memory is part
@@ -53,7 +53,7 @@ public struct Snapshot: Sendable {
         }
     }
 
-    /// What is stored under names that begin with `name`.
+    /// The tensors under names that begin with `name`.
     public func part(_ name: String) -> Snapshot {
         let start = "\(path(name))."
         let inside = tensors.filter { $0.key.hasPrefix(start) }

@@ -8,7 +8,7 @@ public final class SnapshotReader {
     private let all: All
     private let prefix: String
 
-    /// What the readers of one snapshot share.
+    /// The state that the readers of one snapshot share.
     private final class All {
         let what: String
         var tensors: [String: (tensor: Tensor, order: [Int]?)] = [:]
@@ -68,8 +68,8 @@ public final class SnapshotReader {
         all.actions.append { take(copy) }
     }
 
-    /// A copy of a stored tensor of the shape and type of another, as it lay in memory, on the other's device; nil, and a
-    /// fault, where there is none.
+    /// A copy of a stored tensor of the shape and type of another, as it lay in memory, on the other's device; nil, and
+    /// a fault, where there is none.
     public func tensor(_ name: String, like target: Tensor) -> Tensor? {
         guard let stored = stored(name, like: target) else { return nil }
         return stored.to(target.device).apart(from: [stored])
@@ -165,8 +165,8 @@ public final class SnapshotReader {
 
     /// Writes everything, where everything fits.
     ///
-    /// - Throws: ``SnapshotError`` where something is missing, nobody asked for something, or something has another shape
-    ///   or type; nothing was written then.
+    /// - Throws: ``SnapshotError`` where something is missing, nobody asked for something, or something has another
+    ///   shape or type; nothing was written then.
     public func finish() throws(SnapshotError) {
         var faults = all.faults
         faults.unexpected = all.tensors.keys.filter { !all.used.contains($0) }.sorted()
@@ -215,7 +215,7 @@ public final class SnapshotReader {
 
 /// Why a snapshot does not belong to what it is put back into.
 public struct SnapshotError: Error, Hashable, CustomStringConvertible {
-    /// What does not fit.
+    /// The misfits.
     struct Faults: Hashable {
         var missing: [String] = []
         var unexpected: [String] = []
@@ -225,11 +225,11 @@ public struct SnapshotError: Error, Hashable, CustomStringConvertible {
         var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty && others.isEmpty }
     }
 
-    /// What the state was to be put into.
+    /// The name of the thing that the state was for.
     public let what: String
     let faults: Faults
 
-    /// What does not fit, and what to do.
+    /// A sentence with the misfits, and what to do.
     public var description: String {
         var texts: [String] = []
         func note(_ fault: String, _ entries: [String]) {

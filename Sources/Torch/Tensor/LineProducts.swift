@@ -72,7 +72,7 @@ package struct LineProducts: Sendable {
         return rate
     }
 
-    /// What is computed, in order.
+    /// The products, in order.
     package let products: [Product]
     /// The number of pixels that are multiplied with others at a time.
     package let window: Int

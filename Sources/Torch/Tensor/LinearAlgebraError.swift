@@ -6,7 +6,7 @@ public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
     public let operation: String
     /// The shape of the matrix.
     public let shape: [Int]
-    /// What libtorch says of it.
+    /// Libtorch's message.
     public let reason: String
 
     /// Describes a failure.

@@ -5,7 +5,7 @@ import CTorch
 
 typealias Output = UnsafeMutablePointer<OpaquePointer?>
 
-/// What went wrong in this thread's last failing call.
+/// The message of this thread's last failing call.
 func lastMessage() -> String {
     let message = String(cString: kt_last_error())
     return message.hasSuffix("\n") ? String(message.dropLast()) : message

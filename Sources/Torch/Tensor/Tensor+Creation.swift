@@ -73,6 +73,7 @@ extension Tensor {
                 "\(range) as \(dtype), which has consecutive numbers from \(exact.lowerBound) to "
                     + "\(exact.upperBound)")
         }
+        if dtype == .bool { return Tensor.range(range, device: device).to(.bool) }
         return make("range") {
             kt_arange(Double(range.lowerBound), Double(range.upperBound), 1, dtype.code, device.code, $0)
         }

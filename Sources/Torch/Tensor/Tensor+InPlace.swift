@@ -51,7 +51,7 @@ extension Tensor {
         read { own in other.read { kt_shares_memory(own, $0) } }
     }
 
-    /// What tells the piece of memory that this is a view of from others.
+    /// The identity of the memory that this is a view of.
     package var memoryID: UInt { UInt(bitPattern: read { kt_memory($0) }) }
 
     /// Whether an element of both lies at one address; counted out where views are interleaved.

@@ -2,11 +2,11 @@ import CTorch
 
 /// Something that picks elements along one axis: a number, a range, or a ``TensorIndex``.
 public protocol TensorIndexing {
-    /// What is picked.
+    /// The choice along an axis.
     var tensorIndex: TensorIndex { get }
 }
 
-/// What to pick along one axis.
+/// The choice of elements along one axis.
 public enum TensorIndex: TensorIndexing, Sendable {
     /// One position, counted from the end where negative; the axis goes.
     case position(Int)
@@ -17,7 +17,7 @@ public enum TensorIndex: TensorIndexing, Sendable {
     /// A new axis of extent 1; written `.newAxis`.
     case insertedAxis
 
-    /// What is picked.
+    /// The choice along an axis.
     public var tensorIndex: TensorIndex { self }
 }
 
@@ -36,32 +36,32 @@ extension TensorIndexing where Self == TensorIndex {
 }
 
 extension Int: TensorIndexing {
-    /// What is picked.
+    /// The choice along an axis.
     public var tensorIndex: TensorIndex { .position(self) }
 }
 
 extension Range<Int>: TensorIndexing {
-    /// What is picked.
+    /// The choice along an axis.
     public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: upperBound, step: 1) }
 }
 
 extension ClosedRange<Int>: TensorIndexing {
-    /// What is picked.
+    /// The choice along an axis.
     public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: after(upperBound), step: 1) }
 }
 
 extension PartialRangeFrom<Int>: TensorIndexing {
-    /// What is picked.
+    /// The choice along an axis.
     public var tensorIndex: TensorIndex { .slice(start: lowerBound, end: nil, step: 1) }
 }
 
 extension PartialRangeUpTo<Int>: TensorIndexing {
-    /// What is picked.
+    /// The choice along an axis.
     public var tensorIndex: TensorIndex { .slice(start: 0, end: upperBound, step: 1) }
 }
 
 extension PartialRangeThrough<Int>: TensorIndexing {
-    /// What is picked.
+    /// The choice along an axis.
     public var tensorIndex: TensorIndex { .slice(start: 0, end: after(upperBound), step: 1) }
 }
 

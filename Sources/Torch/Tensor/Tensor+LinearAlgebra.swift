@@ -18,7 +18,8 @@ extension Tensor {
         try factorized("choleskyInverse", kt_cholesky_inverse)
     }
 
-    /// (self + damping · I)⁻¹ for a symmetric positive-definite matrix; n³ flops, close to the speed of products on a CPU.
+    /// (self + damping · I)⁻¹ for a symmetric positive-definite matrix; n³ flops, close to the speed of products on a
+    /// CPU.
     ///
     /// By Cholesky's factor L and L⁻¹: as stable as LAPACK's inverse of such matrices, and quicker.
     public func dampedInverse(_ damping: Double = 0) throws(LinearAlgebraError) -> Tensor {

@@ -35,11 +35,11 @@ extension Tensor {
         return flattened().matmul(other.flattened())
     }
 
-    /// The sum of the products of the elements of two tensors of one shape, in double precision: float64, a constant for
-    /// differentiation.
+    /// The sum of the products of the elements of two tensors of one shape, in double precision: float64, a constant
+    /// for differentiation.
     ///
-    /// Each product of float32 elements is exact. The sum in single precision (``dot(_:)``) is off by about 1e-6 of the sum
-    /// of the magnitudes for a million elements, and by 1e-4 for ten millions.
+    /// Each product of float32 elements is exact. The sum in single precision (``dot(_:)``) is off by about 1e-6 of the
+    /// sum of the magnitudes for a million elements, and by 1e-4 for ten millions.
     public func innerProduct(_ other: Tensor) -> Tensor {
         guard shape == other.shape else { Tensor.trap("innerProduct", [self, other], "the shapes differ") }
         return Tensor.make("innerProduct", self, other, kt_inner_product)

@@ -47,7 +47,7 @@ public struct Tensor: @unchecked Sendable {
     /// Whether the elements lie in memory in row-major order without gaps.
     public var isContiguous: Bool { read { kt_is_contiguous($0) } }
 
-    /// What tells this tensor from others: equal for copies of one value, different for equal numbers elsewhere.
+    /// The identity of this tensor: equal for copies of one value, different for equal numbers elsewhere.
     public var id: ID { ID(value: handle.pointer) }
 
     /// Identifies a tensor as long as some copy of it lives.

@@ -17,9 +17,9 @@ public final class BatchNormalization: ModeDependent {
     @Buffer public private(set) var runningVariance: Tensor
     /// The weight of a new batch in the running statistics.
     public let momentum: Double
-    /// What is added to variances.
+    /// The number that is added to variances.
     public let epsilon: Double
-    /// What the layer is being run for.
+    /// The mode of the layer.
     public var mode = ModuleMode.training
 
     /// Creates a layer with scale 1, shift 0, running mean 0 and running variance 1.
@@ -42,7 +42,8 @@ public final class BatchNormalization: ModeDependent {
 
     /// Applies the layer.
     ///
-    /// Running statistics take in no batch whose own are not finite. A batch with one value for each channel is a ``Torch/DataFault`` in training.
+    /// Running statistics take in no batch whose own are not finite. A batch with one value for each channel is a
+    /// ``/Torch/DataFault`` in training.
     public func callAsFunction(_ input: Tensor) -> Tensor {
         let shape = input.shape
         guard shape.count >= 2, shape[1] == weight.count else {

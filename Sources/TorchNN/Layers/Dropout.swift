@@ -9,7 +9,7 @@ public final class Dropout: StochasticModule, ModeDependent {
     public let probability: Double
     /// The source of the random numbers.
     public var generator: RandomGenerator
-    /// What the layer is being run for.
+    /// The mode of the layer.
     public var mode = ModuleMode.training
 
     /// Creates a layer with a generator derived from another.

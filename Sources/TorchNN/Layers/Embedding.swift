@@ -6,7 +6,7 @@ public import Torch
 public final class Embedding: Module {
     /// [classes, outputs].
     public let weight: Tensor
-    /// A number that stands for padding, see ``Torch/embedding(_:weight:paddingIndex:)``; nil for none.
+    /// A number that stands for padding, see ``/Torch/embedding(_:weight:paddingIndex:)``; nil for none.
     public let paddingIndex: Int?
 
     /// Creates a layer.

@@ -10,7 +10,7 @@ public final class LayerNormalization: Module {
     public let weight: Tensor
     /// The shift β, in the shape of the axes.
     public let bias: Tensor
-    /// What is added to variances.
+    /// The number that is added to variances.
     public let epsilon: Double
 
     /// Creates a layer with scale 1 and shift 0.

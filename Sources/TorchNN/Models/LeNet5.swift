@@ -16,7 +16,7 @@ public final class LeNet5: Module {
     public let linear2: Linear
     /// 84 to the classes.
     public let classifier: Linear
-    /// What follows each layer but the last.
+    /// The activation after each layer but the last.
     public let activation: Activation
 
     /// Creates a network.

@@ -6,7 +6,7 @@ public import Torch
 public final class MultilayerPerceptron: Module {
     /// The linear layers.
     public let layers: [Linear]
-    /// What follows each layer but the last.
+    /// The activation after each layer but the last.
     public let activation: Activation
 
     /// Creates a network.

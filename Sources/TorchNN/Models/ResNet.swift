@@ -19,7 +19,7 @@ public final class ResNet: Module {
 
     /// The first convolution.
     public let convolution: Convolution2D
-    /// What normalises it.
+    /// Its normalisation.
     public let normalization: BatchNormalization
     /// The blocks of each stage.
     public let stages: [[ResidualBlock]]
@@ -84,8 +84,8 @@ public final class ResNet: Module {
             dtype: dtype, device: device, using: &generator)
     }
 
-    /// Creates the network of 18 layers for images of about 32×32 pixels: four stages of two blocks with 64, 128, 256 and
-    /// 512 channels.
+    /// Creates the network of 18 layers for images of about 32×32 pixels: four stages of two blocks with 64, 128, 256
+    /// and 512 channels.
     ///
     /// Against the original for 224×224 pixels, the first convolution is 3×3 without a stride, and no pooling follows.
     /// With the default settings it has 11,173,962 parameters.

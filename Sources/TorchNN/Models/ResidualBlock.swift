@@ -6,13 +6,13 @@ public import Torch
 public final class ResidualBlock: Module {
     /// Inputs to outputs, with the stride.
     public let convolution1: Convolution2D
-    /// What normalises the first convolution.
+    /// The normalisation of the first convolution.
     public let normalization1: BatchNormalization
     /// Outputs to outputs.
     public let convolution2: Convolution2D
-    /// What normalises the second convolution.
+    /// The normalisation of the second convolution.
     public let normalization2: BatchNormalization
-    /// What is added to the second convolution.
+    /// The path that is added to the second convolution.
     public let shortcut: any Module
 
     /// Creates a block; where the shape stays, the shortcut is the input itself.

@@ -3,8 +3,8 @@ public import Torch
 /// A recurrent network that reads an image row by row.
 ///
 /// [batch, channels, height, width] becomes logits [batch, classes]: each of the `height` rows is the input of one time
-/// step, h ← tanh(U x + b + W h) from h = 0 on, and a linear layer classifies the last h. U is used once for each row, W
-/// once for each row but the first.
+/// step, h ← tanh(U x + b + W h) from h = 0 on, and a linear layer classifies the last h. U is used once for each row,
+/// W once for each row but the first.
 public final class RowNetwork: Module {
     /// U and b, from a row to the hidden units.
     public let input: Linear

@@ -1,7 +1,7 @@
 public import Torch
 
-/// A plain deep network for small images: pairs of 3×3 convolutions with a rectifier each, 2×2 maximum pooling after each
-/// pair, and a linear layer.
+/// A plain deep network for small images: pairs of 3×3 convolutions with a rectifier each, 2×2 maximum pooling after
+/// each pair, and a linear layer.
 ///
 /// [batch, channels, height, width] becomes logits [batch, classes]. Three pairs of convolutions with 64, 128 and 256
 /// channels; for images of 28×28 pixels with one channel it has 1,167,306 parameters.

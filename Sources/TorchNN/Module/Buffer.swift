@@ -4,8 +4,8 @@ public import Torch
 ///
 ///     @Buffer var runningMean: Tensor
 ///
-/// Whether a tensor is a parameter or a buffer is a matter of its declaration, not of ``Torch/Tensor/requiresGradient``:
-/// a frozen parameter stays a parameter.
+/// Whether a tensor is a parameter or a buffer is a matter of its declaration, not of
+/// ``/Torch/Tensor/requiresGradient``: a frozen parameter stays a parameter.
 @propertyWrapper
 public struct Buffer: Sendable {
     /// The tensor.

@@ -1,6 +1,6 @@
 public import Torch
 
-/// What a module is made of, with its name inside that module.
+/// A component of a module, with its name inside that module.
 public enum Component {
     /// A tensor to be trained (or, while it does not require a gradient, a frozen one).
     case parameter(String, Tensor)

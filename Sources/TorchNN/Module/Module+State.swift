@@ -4,7 +4,7 @@ extension Module {
     /// Copies the state by name: parameters, buffers, and the states of random generators ("dropout.generator").
     ///
     /// The copies are the caller's: they stay as they are while training goes on. They can be written by
-    /// ``Torch/Safetensors``.
+    /// ``/Torch/Safetensors``.
     public func state() -> [String: Tensor] {
         var state: [String: Tensor] = [:]
         for (name, tensor) in namedTensors { state[name] = tensor.detached().copy() }
@@ -14,9 +14,9 @@ extension Module {
 
     /// Writes a state into the parameters, buffers and generators of this module.
     ///
-    /// Elements are converted to the types and moved to the devices that the module has. A state of tensors of this module
-    /// itself is read before anything is written. Everything is compared first: where an error is thrown, nothing was
-    /// written. Without the entry of a generator, that generator stays as it is.
+    /// Elements are converted to the types and moved to the devices that the module has. A state of tensors of this
+    /// module itself is read before anything is written. Everything is compared first: where an error is thrown,
+    /// nothing was written. Without the entry of a generator, that generator stays as it is.
     ///
     /// - Throws: ``ModuleStateError`` where an entry is missing, unexpected, damaged, or does not fit in shape or type.
     public func load(state: [String: Tensor]) throws(ModuleStateError) {

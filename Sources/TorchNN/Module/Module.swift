@@ -17,7 +17,7 @@ public import Torch
 ///     }
 ///
 /// Its parameters are found by the names of the stored properties: "hidden.weight", "hidden.bias", "output.weight", …
-/// A stored ``Torch/Tensor`` is a parameter; a tensor that is state, not a parameter, is marked by ``Buffer``.
+/// A stored ``/Torch/Tensor`` is a parameter; a tensor that is state, not a parameter, is marked by ``Buffer``.
 public protocol Module: AnyObject {
     /// The parameters, buffers and modules directly in this module, in the order in which they are listed.
     ///

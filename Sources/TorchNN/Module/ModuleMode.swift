@@ -1,4 +1,4 @@
-/// What a network is being run for.
+/// The purpose for which a network is run.
 public enum ModuleMode: Sendable, Hashable {
     /// Training: units are dropped, statistics are those of the batch.
     case training
@@ -8,7 +8,7 @@ public enum ModuleMode: Sendable, Hashable {
 
 /// A module that computes something else in training than in evaluation.
 public protocol ModeDependent: Module {
-    /// What the module is being run for; a new one is in training.
+    /// The mode of the module; a new one is in training.
     var mode: ModuleMode { get set }
 }
 

@@ -6,9 +6,9 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
     public struct Mismatch: Sendable, Hashable {
         /// The entry's name.
         public let name: String
-        /// What the module has, for example "float32[10, 1152]".
+        /// The module's tensor, for example "float32[10, 1152]".
         public let expected: String
-        /// What the state has.
+        /// The state's tensor.
         public let found: String
     }
 
@@ -36,7 +36,7 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
         mismatched.append(Mismatch(name: name, expected: describe(expected), found: describe(found)))
     }
 
-    /// What does not fit, and what to do.
+    /// A sentence with the misfits, and what to do.
     public var description: String {
         var faults: [String] = []
         func note(_ fault: String, _ entries: [String]) {

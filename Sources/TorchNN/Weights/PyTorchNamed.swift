@@ -4,7 +4,7 @@ public import Torch
 public protocol PyTorchNamed: Module {
     /// The name in PyTorch of something with a name of ``Module/namedParameters`` or ``Module/namedBuffers``.
     ///
-    /// Buffers are asked for by the names that ``pyTorchNames`` gives them ("bn1.running_mean" for
+    /// Buffers are asked for by the names that `pyTorchNames` gives them ("bn1.running_mean" for
     /// "normalization.running_mean").
     func pyTorchName(of name: String) -> String
 
@@ -35,7 +35,7 @@ extension Module {
 
     /// The parameters and buffers under the names that PyTorch's usual program for the model gives them.
     ///
-    /// Written by ``Torch/Safetensors``, `load_state_dict(safetensors.torch.load_file(path))` takes them as they are.
+    /// Written by ``/Torch/Safetensors``, `load_state_dict(safetensors.torch.load_file(path))` takes them as they are.
     /// Batch normalisations get a `num_batches_tracked`, which PyTorch wants and, with a fixed momentum, does not use.
     public func pyTorchWeights() -> [String: Tensor] {
         let names = pyTorchNames

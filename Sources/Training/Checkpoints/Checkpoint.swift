@@ -6,7 +6,7 @@ public import Torch
 /// and buffers by their names in the model, `state.safetensors` all else, and `SHA256SUMS` the files' hashes, which
 /// `sha256sum --check` understands.
 public struct Checkpoint: Sendable {
-    /// What it is of, and how far the run was.
+    /// The run's identity and progress.
     public var manifest: CheckpointManifest
     /// The model's parameters, buffers and generators, as ``Problem/state()`` gives them.
     public var model: [String: Tensor]
@@ -22,7 +22,7 @@ public struct Checkpoint: Sendable {
     }
 }
 
-/// What a checkpoint is of, and how far the run was.
+/// The identity and progress of a checkpoint's run.
 public struct CheckpointManifest: Sendable, Hashable, Codable {
     /// The version of the format that this code writes; others cannot be read.
     public static let currentFormat = 2
@@ -39,11 +39,11 @@ public struct CheckpointManifest: Sendable, Hashable, Codable {
     public var threads: Int
     /// The version of libtorch; with another one, results may differ in their last bits.
     public var libtorch: String
-    /// What was chosen for the run, by paths such as "optimizer.damping"; see ``CheckpointSettings``.
+    /// The settings of the run, by paths such as "optimizer.damping"; see ``CheckpointSettings``.
     public var settings: [String: String]
-    /// What the run was started with, for who resumes it; nil where nothing is told of it.
+    /// The arguments of the run, for resuming it; nil if they are not known.
     public var arguments: [String]?
-    /// What the data were, as ``Problem/dataFingerprint``; nil where an earlier version wrote it.
+    /// The identity of the data, as ``Problem/dataFingerprint``; nil where an earlier version wrote it.
     public var data: [String: String]?
     /// How far the run was.
     public var progress: TrainingProgress

@@ -74,8 +74,8 @@ public struct CheckpointFolder: Sendable {
     ///
     /// - Parameter steps: The number of steps of that one, whose name need not be that of a checkpoint.
     /// - Returns: The new paths.
-    /// - Throws: ``CheckpointError/notWritable(_:reason:)``; the newest ones are set aside first, so that the newest that is
-    ///   left is always of the run.
+    /// - Throws: ``CheckpointError/notWritable(_:reason:)``; the newest ones are set aside first, so that the newest
+    ///   that is left is always of the run.
     public func setAside(after path: String, of steps: Int) throws(CheckpointError) -> [String] {
         let first = Self.order(of: Self.name(path)) ?? Order(step: steps, number: .max)
         var asides: [String] = []
@@ -102,7 +102,7 @@ public struct CheckpointFolder: Sendable {
         return unused
     }
 
-    /// What is told where the system refuses to write: whether there is a checkpoint to resume from.
+    /// The error if the system refuses to write: whether there is a checkpoint to resume from.
     private func refusal(of path: String, reason: String) -> CheckpointError {
         paths.isEmpty ? .firstNotWritable(path, reason: reason) : .notWritable(path, reason: reason)
     }
@@ -163,7 +163,7 @@ public struct CheckpointFolder: Sendable {
 
     /// Reads the newest checkpoint that is whole.
     ///
-    /// What has a checkpoint's name and is no folder is passed over; see ``strays``.
+    /// Files with a checkpoint's name are passed over; see ``strays``.
     ///
     /// - Returns: The checkpoint, its path, and the errors of newer ones that are damaged.
     /// - Throws: ``CheckpointError`` where there is none, or all are damaged.

@@ -14,11 +14,11 @@ public struct CheckpointPlan: Sendable {
     public var interval: Double?
     /// Whether one is written after each test that had the best score so far.
     public var keepsBest: Bool
-    /// What was chosen for the run, as ``CheckpointSettings`` takes it apart; a resumed run must have chosen the same.
+    /// The settings of the run, as ``CheckpointSettings`` takes them apart; a resumed run must have the same.
     public var settings: [String: String]
     /// The paths of settings that a resumed run may choose otherwise.
     public var changeableSettings: Set<String>
-    /// What the run was started with, stored for who resumes it; nil for nothing.
+    /// The arguments of the run, stored for resuming it; nil for none.
     public var arguments: [String]?
 
     /// Creates a plan; by default a checkpoint every five minutes.

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What was chosen for a run, as texts by paths, so that two runs can be compared.
+/// The settings of a run, as texts by paths, so that two runs can be compared.
 public enum CheckpointSettings {
     /// Takes a value of settings apart: "optimizer.rule.fixed.momentum" and the like.
     public static func flattened(_ settings: some Encodable) throws -> [String: String] {

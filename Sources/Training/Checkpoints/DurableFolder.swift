@@ -12,7 +12,7 @@ struct DurableFolder {
     init(path: String) throws(CheckpointError) {
         self.path = path
         temporaryPath = "\(path).\(getpid()).tmp"
-        // What an earlier attempt left behind.
+        // Left behind by an earlier attempt.
         try? FileManager.default.removeItem(atPath: temporaryPath)
         guard mkdir(temporaryPath, 0o777) == 0 else { throw .notWritable(path, reason: Self.reason) }
     }

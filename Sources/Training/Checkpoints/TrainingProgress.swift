@@ -3,7 +3,7 @@ import Torch
 
 /// How far a run is.
 public struct TrainingProgress: Sendable, Hashable, Codable {
-    /// What was done so far.
+    /// The summary so far.
     public var summary = RunSummary(outcome: .completed)
     /// The test with the best score so far.
     public var best: TrainingEvent.Evaluation?
@@ -47,7 +47,7 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
         return counts.allSatisfy(SnapshotReader.counts.contains) && epochStepsDone <= epochSteps
     }
 
-    /// What is to be said of a loss that has grown beyond all measure; nil for nothing, or where it was said before.
+    /// The message about a loss that has grown beyond all measure; nil for nothing, or where it was said before.
     ///
     /// - Parameter loss: The loss before a step; the first finite one is what the others are measured by.
     mutating func growth(of loss: Double, step: Int) -> String? {

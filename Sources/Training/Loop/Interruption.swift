@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// What the signals that ask for the end of a program do to a run.
+/// The effect on a run of signals that ask for the end of a program.
 ///
 /// | signal | who sends it | what happens |
 /// |---|---|---|

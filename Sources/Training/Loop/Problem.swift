@@ -1,25 +1,25 @@
 public import KFAC
 public import Torch
 
-/// What is trained: a model, its data, and the loss that joins them.
+/// A training problem: a model, its data, and the loss that joins them.
 public protocol Problem {
-    /// What one step learns from.
+    /// The data of one step.
     associatedtype Batch
 
-    /// What the problem is called, for reports.
+    /// The name of the problem in reports.
     var name: String { get }
-    /// What ``Score/error`` is called, for reports: "squared error"; nil where scores have none. By default nil.
+    /// The name of ``Score/error`` in reports: "squared error"; nil where scores have none. By default nil.
     var errorName: String? { get }
-    /// What the optimiser changes.
+    /// The parameters that the optimiser changes.
     var parameters: [NamedParameter] { get }
     /// The approximations of curvature that suit the model; by default each layer's own default.
     var layerChoices: LayerChoices { get }
-    /// The number of examples to learn from.
+    /// The number of training examples.
     var trainingCount: Int { get }
-    /// The number of examples to be tested on.
+    /// The number of test examples.
     var testCount: Int { get }
 
-    /// What identifies the data, part by part: for example, the SHA-256 of each file by its name, or the settings that
+    /// The identity of the data, part by part: for example, the SHA-256 of each file by its name, or the settings that
     /// generated examples follow from.
     ///
     /// A run resumes from a checkpoint only if they are the same. By default empty: nothing is compared.

@@ -1,6 +1,6 @@
 import KFAC
 
-/// What came of a run.
+/// The result of a run.
 public struct RunSummary: Sendable, Hashable, Codable {
     /// How a run ended.
     public enum Outcome: Sendable, Hashable {
@@ -28,7 +28,8 @@ public struct RunSummary: Sendable, Hashable, Codable {
     public var steps = 0
     /// The number of examples that they learned from, each counted as often as it was used.
     public var examples = 0
-    /// How many events of each kind the optimiser's guards told of, by ``KFAC/GuardEvent/Kind``; nil for none at all.
+    /// How many events of each kind the optimiser's guards told of, by ``/Optimization/GuardEvent/Kind``; nil for none
+    /// at all.
     public var guards: [String: Int]?
     /// The loss of the last step.
     public var lastLoss: Double?

@@ -17,7 +17,7 @@ extension SettingBounds {
     package static let testPeriod = whole(1...1_000_000_000)
     /// The number of examples that the model is tested on.
     package static let testLimit = whole(1...1_000_000_000)
-    /// The number of examples to learn from, as many of which some problems draw.
+    /// The number of training examples, of which some problems draw as many.
     package static let trainLimit = whole(1...10_000_000)
     /// The number of threads.
     package static let threads = whole(1...1024)

@@ -9,7 +9,7 @@ public struct Trainer {
     public var length: RunLength
     /// Deals out the training examples.
     public var sampler: BatchSampler
-    /// What the optimiser is called, for reports.
+    /// The name of the optimiser in reports.
     public var optimizerName: String
     /// The time spent before, on data and model, in seconds; for the summary.
     public var setUpSeconds: Double
@@ -76,14 +76,15 @@ public struct Trainer {
     /// ``checkpoints``, one is written then and when the run is complete.
     ///
     /// - Parameters:
-    ///   - problem: What is trained. A run that goes on from a checkpoint takes its state over.
-    ///   - optimizer: Trains it; new where the run goes on from a checkpoint, whose state it takes over.
-    ///   - checkpoint: Where an earlier run of the same settings stood: this one ends in the same bits as that one would
-    ///     have.
-    /// - Throws: What the optimiser throws, ``KFAC/OptimizerError/lossNotFinite(step:)`` where the loss of a step that
-    ///   was taken is infinite or NaN, ``TrainingDataError`` where a batch cannot be used, ``TrainingMemoryError`` where
-    ///   there is not enough memory beside a step, what a sink throws, what does not fit in a checkpoint, and
-    ///   ``CheckpointError`` where one cannot be written. The sinks get the end of the run before, where it has begun.
+    ///   - problem: What is trained. A run that continues from a checkpoint takes its state over.
+    ///   - optimizer: Trains it; new where the run continues from a checkpoint, whose state it takes over.
+    ///   - checkpoint: Where an earlier run of the same settings stood: this one ends in the same bits as that one
+    ///     would have.
+    /// - Throws: What the optimiser throws, ``/Optimization/OptimizerError/lossNotFinite(step:)`` where the loss of a
+    ///   step that was taken is infinite or NaN, ``TrainingDataError`` where a batch cannot be used,
+    ///   ``TrainingMemoryError`` where there is not enough memory beside a step, what a sink throws, what does not fit
+    ///   in a checkpoint, and ``CheckpointError`` where one cannot be written. The sinks get the end of the run before,
+    ///   where it has begun.
     @discardableResult
     public func run(
         _ problem: some Problem, with optimizer: any Optimizer, from checkpoint: Checkpoint? = nil

@@ -8,7 +8,7 @@ public struct TrainingDataError: Error, CustomStringConvertible {
     public let epoch: Int
     /// The number of the training example that is to blame, from 0, if that is known.
     public let example: Int?
-    /// What was found, and where.
+    /// The fault and its place.
     public let fault: DataFault
 
     /// One sentence: what was wrong, where, and what to do.

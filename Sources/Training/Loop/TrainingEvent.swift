@@ -2,7 +2,7 @@ public import KFAC
 
 /// Something that happens in a run, with all there is to say of it.
 ///
-/// In a run that begins, or goes on from a checkpoint, `runStart` comes first and `runEnd` last, whatever happens in
+/// In a run that begins, or continues from a checkpoint, `runStart` comes first and `runEnd` last, whatever happens in
 /// between.
 public enum TrainingEvent: Sendable {
     /// The run begins.
@@ -20,7 +20,7 @@ public enum TrainingEvent: Sendable {
     /// The run ends.
     case runEnd(RunSummary)
 
-    /// What a run is about.
+    /// The facts of a run.
     public struct RunStart: Sendable, Hashable, Codable {
         /// The name of the problem.
         public var problem: String
@@ -28,13 +28,13 @@ public enum TrainingEvent: Sendable {
         public var optimizer: String
         /// The number of numbers that are optimised.
         public var parameterCount: Int
-        /// The number of examples to learn from.
+        /// The number of training examples.
         public var trainingExamples: Int
-        /// The number of examples to be tested on.
+        /// The number of test examples.
         public var testExamples: Int
-        /// What the error of a test's score is called; nil where there is none.
+        /// The name of the error in a test's score; nil for none.
         public var errorName: String?
-        /// The number of steps that were done before, where the run goes on from a checkpoint.
+        /// The number of steps that were done before, where the run continues from a checkpoint.
         public var resumedSteps: Int?
         /// The number of epochs to do; nil where the run is over after a number of steps instead.
         public var epochs: Int?
@@ -56,17 +56,17 @@ public enum TrainingEvent: Sendable {
         public var libtorch: String
     }
 
-    /// What an epoch is about.
+    /// The facts of an epoch.
     public struct EpochStart: Sendable, Hashable, Codable {
         /// The epoch, from 1.
         public var epoch: Int
         /// The number of steps of this run in it.
         public var steps: Int
-        /// The number of them that were done before, where the run goes on from a checkpoint in the middle of it.
+        /// The number of them that were done before, where the run continues from a checkpoint in the middle of it.
         public var resumedSteps: Int?
     }
 
-    /// What one step did.
+    /// The result of one step.
     public struct StepResult: Sendable, Hashable, Codable {
         /// The epoch, from 1.
         public var epoch: Int
@@ -82,25 +82,25 @@ public enum TrainingEvent: Sendable {
         public var momentum: Double
         /// The damping used; nil for methods without.
         public var damping: Double?
-        /// What the clipping multiplied the update by; nil for methods without.
+        /// The factor of the update by clipping; nil for methods without.
         public var clipping: Double?
         /// The number of layers whose inverses were refreshed.
         public var refreshedInverses: Int
-        /// What the optimiser has to say to the user; nil for nothing.
+        /// The optimiser's messages to the user; nil for none.
         public var messages: [String]?
-        /// What the optimiser's guards did; nil for nothing.
+        /// The interventions of the guards; nil for none.
         public var guards: [GuardEvent]?
         /// The time taken, the making of the batch included, in seconds.
         public var seconds: Double
-        /// What only some methods know of a step; nil for the others.
+        /// Details that only some methods know; nil for the others.
         public var details: Details?
 
         /// Whether the guards rejected the step: the parameters are as before it.
         public var isRejected: Bool { guards?.contains { $0.kind == .stepRejected } == true }
 
-        /// What second-order methods know of a step; what a step did not compute is nil.
+        /// Details that second-order methods know; what a step did not compute is nil.
         public struct Details: Sendable, Hashable, Codable {
-            /// What damped the newest inverses.
+            /// The damping of the newest inverses.
             public var preconditionerDamping: Double?
             /// ½ η ‖θ‖², which the objective has besides the loss.
             public var regularization: Double?
@@ -108,13 +108,13 @@ public enum TrainingEvent: Sendable {
             public var gradientNorm: Double?
             /// The Euclidean norm of the parameters' change.
             public var updateNorm: Double?
-            /// The change of the objective that the quadratic model foretold.
+            /// The change of the objective that the quadratic model predicted.
             public var predictedChange: Double?
             /// The change of the objective on the same batch.
             public var actualChange: Double?
             /// The actual change by the predicted one.
             public var reductionRatio: Double?
-            /// Whether the parameters are as before the step: it did harm and was put back, or it was of no use.
+            /// Whether the parameters are as before the step: it did harm and was undone, or its numbers were unusable.
             public var isRejected: Bool
             /// Whether the step only averaged statistics.
             public var isBurnIn: Bool
@@ -155,7 +155,7 @@ public enum TrainingEvent: Sendable {
         public var seconds: Double
     }
 
-    /// What was written of a run.
+    /// The result of writing a checkpoint.
     public struct CheckpointResult: Sendable, Hashable, Codable {
         /// The number of steps done so far.
         public var steps: Int
@@ -167,7 +167,7 @@ public enum TrainingEvent: Sendable {
         public var seconds: Double
     }
 
-    /// What an epoch did.
+    /// The result of an epoch.
     public struct EpochResult: Sendable, Hashable, Codable {
         /// The epoch, from 1.
         public var epoch: Int

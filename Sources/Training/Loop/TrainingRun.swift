@@ -68,7 +68,7 @@ struct TrainingRun<P: Problem> {
     /// Does all steps, or as many as nobody objects to, and leaves a checkpoint of where it ends.
     mutating func run() throws -> RunSummary.Outcome {
         let start = start
-        // What cannot be written later is told before anything is done.
+        // A folder that cannot be written is reported before anything is done.
         if let folder = trainer.checkpoints?.folder {
             try folder.prepare()
             place = FolderIdentity(path: folder.parent)

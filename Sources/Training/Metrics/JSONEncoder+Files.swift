@@ -1,7 +1,7 @@
 import Foundation
 
 extension JSONEncoder {
-    /// What writes values for files: names in snake case, and numbers that JSON lacks as texts.
+    /// An encoder of values for files: names in snake case, and numbers that JSON lacks as texts.
     static func forFiles(_ formatting: OutputFormatting = []) -> JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = formatting

@@ -21,13 +21,13 @@ public final class MetricsFile: EventSink {
     /// The number of bytes in the file.
     public private(set) var byteCount: Int?
 
-    /// Creates the file, or goes on with one.
+    /// Creates the file, or continues one.
     ///
-    /// The file is locked as long as this writes to it, so that no other run goes on with it meanwhile.
+    /// The file is locked as long as this writes to it, so that no other run continues it meanwhile.
     ///
     /// - Parameters:
-    ///   - keptByteCount: Goes on after so many bytes of a file that is there, or creates it; the rest is dropped. nil
-    ///     for a new file.
+    ///   - keptByteCount: Continues after so many bytes of a file that is there, or creates it; the rest is dropped.
+    ///     nil for a new file.
     ///   - place: The folder that it is in, which stays locked as long as the file is open; nil for none.
     /// - Throws: ``RunFolderError`` where it exists, cannot be written, or another process writes to it.
     public init(path: String, keptByteCount: Int? = nil, in place: OwnedFolder? = nil) throws(RunFolderError) {

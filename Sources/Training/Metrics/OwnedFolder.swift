@@ -30,7 +30,7 @@ public final class OwnedFolder: Sendable {
         while descriptor == nil {
             made += try Self.make(path)
             do { descriptor = try Self.lock(path) } catch {
-                // What another process works in is not empty for long.
+                // A folder that another process works in is not empty for long.
                 if error != .busy(path) { Self.removeEmpty(made) }
                 throw error
             }
@@ -93,7 +93,7 @@ public final class OwnedFolder: Sendable {
         }
         let day = digits(parts.year, 4) + digits(parts.month, 2) + digits(parts.day, 2)
         let time = digits(parts.hour, 2) + digits(parts.minute, 2) + digits(parts.second, 2)
-        // What a data set's folder is called is its owner's business; what a path may hold is ours.
+        // A data set's folder may have any name; a path may not.
         let name = String(problem.lowercased().map { $0.isLetter || $0.isNumber || $0 == "-" ? $0 : "_" })
         return "\(name)-\(optimizer)-\(day)-\(time)"
     }

@@ -40,7 +40,7 @@ public struct RunFolder {
         }
     }
 
-    /// Goes on with the run in a folder.
+    /// Continues the run in a folder.
     ///
     /// - Parameters:
     ///   - keptByteCount: The number of bytes of `metrics.jsonl` that are kept; the run repeats what follows.

@@ -11,9 +11,9 @@ public struct ImageClassification: Problem {
     public let model: any Module
     /// The images, on the model's device.
     public let task: ImageTask
-    /// What is done to pixels before the network sees them.
+    /// The normalisation of pixels before the network sees them.
     public let normalization: Normalization
-    /// What is done to training images at random, and the seed that it follows from; nil for nothing.
+    /// The random augmentation of training images, and its seed; nil for none.
     public let augmentation: (method: Augmentation, seed: UInt64)?
     /// The approximations of curvature that suit the network.
     public let layerChoices: LayerChoices
@@ -48,10 +48,10 @@ public struct ImageClassification: Problem {
         parameters = model.namedParameters.filter(\.tensor.requiresGradient)
     }
 
-    /// The number of images to learn from.
+    /// The number of training images.
     public var trainingCount: Int { task.training.count }
 
-    /// The number of images to be tested on.
+    /// The number of test images.
     public var testCount: Int { task.test.count }
 
     /// That of the images.
@@ -59,7 +59,7 @@ public struct ImageClassification: Problem {
 
     /// Gathers, augments and normalises training images.
     ///
-    /// What the augmentation does follows from its seed and all of the positions: the same batch always looks the same,
+    /// The augmentation follows from its seed and all of the positions: the same batch always looks the same,
     /// and an image looks different in another batch, as in the next epoch.
     public func trainingBatch(at indices: Tensor) -> ImageBatch {
         let dataset = task.training

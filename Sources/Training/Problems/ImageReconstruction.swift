@@ -3,10 +3,10 @@ public import KFAC
 public import Torch
 public import TorchNN
 
-/// A network that reproduces images from few numbers: pixels as probabilities, with the Bernoulli likelihood summed over
-/// them.
+/// A network that reproduces images from few numbers: pixels as probabilities, with the Bernoulli likelihood summed
+/// over them.
 ///
-/// With ``TorchNN/Autoencoder`` it is the benchmark of Martens & Grosse 2015, section 13.
+/// With ``/TorchNN/Autoencoder`` it is the benchmark of Martens & Grosse 2015, section 13.
 public struct ImageReconstruction: Problem {
     /// The name of the problem.
     public let name: String
@@ -39,10 +39,10 @@ public struct ImageReconstruction: Problem {
     /// The squared error of an image's reconstruction, summed over its pixels.
     public var errorName: String? { "squared error" }
 
-    /// The number of images to learn from.
+    /// The number of training images.
     public var trainingCount: Int { task.training.count }
 
-    /// The number of images to be tested on.
+    /// The number of test images.
     public var testCount: Int { task.test.count }
 
     /// That of the images.

@@ -1,6 +1,6 @@
 /// How far an epoch, or a run of steps, is, in one line.
 struct ProgressLine {
-    /// What the line begins with; nil for the epoch or, where there is none, the step.
+    /// The beginning of the line; nil for the epoch or, without epochs, the step.
     var title: String?
     /// The epoch, from 1, and the number of epochs; nil for a run of steps.
     var epoch: (number: Int, of: Int)?

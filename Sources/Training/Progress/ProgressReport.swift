@@ -1,7 +1,7 @@
 import KFAC
 
-/// Tells people how a run goes: a bar that is redrawn in place on a terminal, otherwise a line each tenth of an epoch or
-/// of a run of steps.
+/// Tells people how a run goes: a bar that is redrawn in place on a terminal, otherwise a line each tenth of an epoch
+/// or of a run of steps.
 public final class ProgressReport: EventSink {
     private let terminal: Terminal
     private let isQuiet: Bool
@@ -14,7 +14,7 @@ public final class ProgressReport: EventSink {
     private var steps = 0
     private var loss = SmoothedLoss()
     private var evaluation: TrainingEvent.Evaluation?
-    /// What was told of the guards.
+    /// The interventions that were reported.
     private var toldGuards: Set<[String]> = []
 
     /// Creates a report.
@@ -49,7 +49,7 @@ public final class ProgressReport: EventSink {
         case .evaluation(let evaluation):
             self.evaluation = evaluation
             estimate.note(evaluation)
-            // What comes at the end of an epoch is told with it.
+            // A test at the end of an epoch is reported with it.
             if let start, start.epochs == nil || stepsInEpoch < epoch.steps {
                 tell([Text.evaluation(evaluation, of: start)])
             }

@@ -3,11 +3,11 @@ import KFAC
 
 /// The sentences and numbers of reports.
 enum Text {
-    /// What a run is about.
+    /// The facts of a run.
     static func opening(_ start: TrainingEvent.RunStart) -> [String] {
         let size = start.lastBatchSize.map { "\(start.batchSize) to \($0)" } ?? "\(start.batchSize)"
         return [
-            "\(start.problem): \(start.trainingExamples) examples to learn from, \(start.testExamples) to be tested on",
+            "\(start.problem): \(start.trainingExamples) training examples, \(start.testExamples) test examples",
             "\(start.optimizer): \(start.parameterCount) parameters, \(length(start)), \(size) examples a step",
             "\(start.device), \(count(start.threads, "thread")), libtorch \(start.libtorch)",
         ] + (start.resumedSteps.map { ["resumed after \(count($0, "step"))"] } ?? [])
@@ -21,13 +21,13 @@ enum Text {
         return "\(count(epochs, "epoch")) of \(count(steps, "step"))"
     }
 
-    /// What came of a test between or after the steps of a run.
+    /// The result of a test between or after the steps of a run.
     static func evaluation(_ evaluation: TrainingEvent.Evaluation, of start: TrainingEvent.RunStart) -> String {
         let score = score(evaluation.score, errorName: start.errorName)
         return "step \(evaluation.steps)/\(start.steps): test \(score), \(seconds(evaluation.seconds))"
     }
 
-    /// What came of an epoch.
+    /// The result of an epoch.
     static func epoch(
         _ result: TrainingEvent.EpochResult, of start: TrainingEvent.RunStart, _ evaluation: TrainingEvent.Evaluation?
     ) -> String {
@@ -37,7 +37,7 @@ enum Text {
         return text + ", \(seconds(result.seconds))"
     }
 
-    /// What came of a run.
+    /// The result of a run.
     ///
     /// - Parameter errorName: What the error of a score is called.
     static func summary(_ summary: RunSummary, errorName: String?, _ terminal: Terminal) -> [String] {
@@ -136,7 +136,8 @@ extension Double {
     /// The number with a fixed number of decimals.
     func fixed(_ decimals: Int) -> String { String(format: "%.\(decimals)f", self) }
 
-    /// The number with four decimals, or with four digits and an exponent where those decimals say too little or too much.
+    /// The number with four decimals, or with four digits and an exponent where those decimals say too little or too
+    /// much.
     var readable: String {
         isFinite && self != 0 && !(0.01..<1e7).contains(abs(self)) ? String(format: "%.3e", self) : fixed(4)
     }

@@ -4,7 +4,7 @@ import Torch
 import Training
 
 extension Compare {
-    /// What is to be done, with all that was left to defaults.
+    /// The plan, with all defaults filled in.
     func plan(of source: ProblemSource) throws -> ComparisonPlan {
         // Any seed shows how large the problem is and what its tests measure.
         var generators = RunGenerators(seed: 0, device: source.device)
@@ -22,7 +22,7 @@ extension Compare {
             metric: try metric(of: problem), targets: runOptions.targets)
     }
 
-    /// What is the same for all methods, besides the problem itself.
+    /// The conditions that are the same for all methods, besides the problem.
     private func conditions(_ problem: any Problem) -> [Setting] {
         var conditions: [Setting] = []
         if let name = problem.errorName { conditions.append(Setting("test error", name)) }

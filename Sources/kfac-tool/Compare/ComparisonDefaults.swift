@@ -1,7 +1,7 @@
 import Training
 
 extension OptimizationMethod {
-    /// What is searched where nothing else is said: for each method its learning rate, for K-FAC its damping.
+    /// The options that are searched by default: for each method its learning rate, for K-FAC its damping.
     ///
     /// Where K-FAC's steps are those of a quadratic model, there is no learning rate to search or to let fall.
     func searchedOptions(for problem: ProblemName) -> [ComparisonMethod.Option] {

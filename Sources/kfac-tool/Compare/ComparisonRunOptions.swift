@@ -91,7 +91,7 @@ struct ComparisonRunOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The folder to leave behind, or to continue in. (default: a new one in the folder runs)",
+            "The folder for the results, or of a comparison to continue. (default: a new one in the folder runs)",
             valueName: "folder"))
     var output: String?
 

@@ -4,9 +4,9 @@ import ArgumentParser
 struct ChosenOption {
     /// The option as it is typed: "--damping".
     let name: String
-    /// What was given; nil where nothing was.
+    /// The given value; nil for none.
     let given: String?
-    /// What was given, or else the default.
+    /// The given value, or else the default.
     let value: String
 
     init<Value>(_ name: String, _ given: Value?, default standard: @autoclosure () -> Value) {
@@ -33,7 +33,7 @@ struct ChosenOption {
 
     /// The options that two command lines choose otherwise, in words; nil where they choose the same.
     ///
-    /// What differs only because its default follows from another option is not among them.
+    /// An option that differs only because its default follows from another option is not among them.
     static func difference(stored: [ChosenOption], current: [ChosenOption]) -> String? {
         let texts = zip(stored, current).filter { $0.given != $1.given && $0.value != $1.value }
             .map { "\($0.name) is \($0.value) there and \($1.value) here" }

@@ -4,7 +4,7 @@ import ArgumentParser
 struct MisplacedOption {
     /// The option as it is typed: "--staleness".
     let name: String
-    /// What is wrong, in one sentence.
+    /// The fault, in one sentence.
     let reason: String
 
     init(_ name: String, _ reason: String) {

@@ -4,7 +4,7 @@ import Foundation
 import KFAC
 import Training
 
-/// What to learn, and from which data.
+/// The problem and its data.
 struct ProblemOptions: ParsableArguments {
     @Option(help: "The problem.")
     var problem = ProblemName.convolutional
@@ -23,7 +23,7 @@ struct ProblemOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Learn from the first examples only.", valueName: "count"),
+        help: ArgumentHelp("Train on the first examples only.", valueName: "count"),
         transform: SettingBounds.trainLimit.count)
     var trainLimit: Int?
 
@@ -58,7 +58,7 @@ struct ProblemOptions: ParsableArguments {
         ].compactMap(\.self)
     }
 
-    /// What the options come to, but for the data: a run knows its own by what is in it, wherever that lies.
+    /// The values of the options, except for the data: a run knows its own by what is in it, wherever that lies.
     var chosen: [ChosenOption] {
         [
             ChosenOption("--problem", problem), ChosenOption("--train-limit", trainLimit),

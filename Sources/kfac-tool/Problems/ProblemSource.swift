@@ -21,8 +21,8 @@ struct ProblemSource {
 
     /// Reads the data that the options name, and makes sure that it fits.
     ///
-    /// - Parameter checkpoint: Of the run that goes on, whose data keep their name where their folder has another one by
-    ///   now.
+    /// - Parameter checkpoint: Of the run that goes on, whose data keep their name where their folder has another one
+    ///   by now.
     init(_ options: ProblemOptions, device: Device, resuming checkpoint: CheckpointManifest? = nil) throws {
         name = options.problem
         self.device = device
@@ -43,13 +43,13 @@ struct ProblemSource {
         }
     }
 
-    /// What the data is called; nil where it is part of the problem.
+    /// The name of the data; nil if it is part of the problem.
     var dataset: String? { if case .images(let task, _) = data { task.name } else { nil } }
 
-    /// What is done to pixels; nil where there are none.
+    /// The normalisation of pixels; nil if there are none.
     var normalization: Normalization? { if case .images(_, let normalization) = data { normalization } else { nil } }
 
-    /// The number of examples to learn from.
+    /// The number of training examples.
     var trainingCount: Int {
         switch data {
         case .images(let task, _): task.training.count
@@ -115,7 +115,7 @@ struct ProblemSource {
 }
 
 extension ProblemName {
-    /// The number of pairs of points to learn from.
+    /// The number of pairs of training points.
     static let pointCount = 3000
 
     /// Makes sure that the network can take the images.

@@ -6,7 +6,7 @@ import Training
 struct CheckpointOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Go on with the run in this folder, from its newest checkpoint, or from the checkpoint whose folder this "
+            "Continue the run in this folder, from its newest checkpoint, or from the checkpoint whose folder this "
                 + "is. The run keeps its own options.", valueName: "folder"))
     var resume: String?
 
@@ -20,7 +20,7 @@ struct CheckpointOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of steps between checkpoints, besides those of --checkpoint-interval. (default: none)",
+            "The number of steps between checkpoints, in addition to those of --checkpoint-interval. (default: none)",
             valueName: "steps"),
         transform: SettingBounds.checkpointPeriod.count)
     var checkpointPeriod: Int?
@@ -28,7 +28,7 @@ struct CheckpointOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of the last checkpoints to keep; the one with the best test is kept besides. (default: \(Self.defaultCount))",
+            "The number of the last checkpoints to keep; the one with the best test is kept as well. (default: \(Self.defaultCount))",
             valueName: "count"),
         transform: SettingBounds.keptCheckpoints.count)
     var keepCheckpoints: Int?

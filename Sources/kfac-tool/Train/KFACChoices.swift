@@ -8,7 +8,7 @@ enum StepRuleName: String, CaseIterable, ExpressibleByArgument {
     case quadraticModel = "quadratic-model"
 }
 
-/// How the damping goes on.
+/// How the damping changes.
 enum DampingRuleName: String, CaseIterable, ExpressibleByArgument {
     case fixed
     case adaptive

@@ -15,13 +15,14 @@ struct KFACOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "What is added to the curvature of the mean loss, at the beginning. \(KFACDefaults.forHelp(\.damping))"),
+            "The number that is added to the curvature of the mean loss, initially. "
+                + KFACDefaults.forHelp(\.damping)),
         transform: SettingBounds.damping.withoutLowerBound.number)
     var damping: Double?
 
     @Option(
         help: ArgumentHelp(
-            "Whether the damping stays, or follows how well the quadratic model foretells the loss. "
+            "Whether the damping stays, or follows how well the quadratic model predicts the loss. "
                 + KFACDefaults.forHelp(\.dampingRule), valueName: "rule"))
     var dampingRule: DampingRuleName?
 
@@ -36,15 +37,16 @@ struct KFACOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "For --damping-rule adaptive: what the damping is multiplied by for each step of the interval where it "
-                + "falls, and divided by where it rises. \(KFACDefaults.forHelp(\.dampingDecay))", valueName: "factor"),
+            "For --damping-rule adaptive: the factor for each step of the interval by which the damping is "
+                + "multiplied to fall, and divided to rise. \(KFACDefaults.forHelp(\.dampingDecay))",
+            valueName: "factor"),
         transform: SettingBounds.dampingDecay.number)
     var dampingDecay: Double?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "For --damping-rule adaptive: the damping does not fall below. "
+            "For --damping-rule adaptive: the least damping. "
                 + KFACDefaults.forHelp(\.minimumDamping), valueName: "damping"),
         transform: SettingBounds.damping.withoutLowerBound.number)
     var minimumDamping: Double?
@@ -81,7 +83,7 @@ struct KFACOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The share of the batch that statistics are of. \(KFACDefaults.forHelp(\.statisticsFraction))",
+            "The share of the batch for statistics. \(KFACDefaults.forHelp(\.statisticsFraction))",
             valueName: "share"),
         transform: SettingBounds.share.number)
     var statisticsFraction: Double?
@@ -89,7 +91,7 @@ struct KFACOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The share of the batch that the quadratic model is of. \(KFACDefaults.forHelp(\.modelFraction))",
+            "The share of the batch for the quadratic model. \(KFACDefaults.forHelp(\.modelFraction))",
             valueName: "share"),
         transform: SettingBounds.share.number)
     var modelFraction: Double?
@@ -113,7 +115,7 @@ struct KFACOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of first steps that average statistics only. (default: 0)", valueName: "steps"),
+            "The number of initial steps that only average statistics. (default: 0)", valueName: "steps"),
         transform: SettingBounds.firstSteps.count)
     var burnIn: Int?
 
@@ -130,7 +132,7 @@ struct KFACOptions: ParsableArguments {
         name: .customLong("l2"),
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The weight of half the parameters' squared norm in what is minimised. \(KFACDefaults.forHelp(\.l2))",
+            "The weight of half the parameters' squared norm in the objective. \(KFACDefaults.forHelp(\.l2))",
             valueName: "weight"),
         transform: SettingBounds.l2.number)
     var l2: Double?
@@ -160,7 +162,7 @@ struct KFACOptions: ParsableArguments {
             "--minimum-damping must be at most --damping; the minimum is \(minimum) and the damping \(initial).")
     }
 
-    /// What the options come to.
+    /// The values of the options.
     func chosen(_ defaults: KFACDefaults) -> [ChosenOption] {
         [
             ChosenOption("--step-rule", stepRule, default: defaults.rule),
@@ -187,7 +189,7 @@ struct KFACOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - defaults: The problem's.
-    ///   - learningRate: How the learning rate goes on, from where it begins.
+    ///   - learningRate: How the learning rate changes from its initial value.
     ///   - momentum: The momentum of rules that are given one; nil for the best one of a quadratic model.
     ///   - inversePeriod: The number of steps between updates of an inverse.
     ///   - layers: Which approximation each layer gets.

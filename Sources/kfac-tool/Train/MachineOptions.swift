@@ -3,7 +3,7 @@ import KFAC
 import Torch
 import Training
 
-/// What computes.
+/// The device and threads.
 struct MachineOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Where to compute: cpu, cuda or cuda:N. (default: cpu)", valueName: "device"),

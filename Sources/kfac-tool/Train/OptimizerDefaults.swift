@@ -22,7 +22,7 @@ enum OptimizationMethod: String, CaseIterable, ExpressibleByArgument {
         }
     }
 
-    /// How the learning rate goes on.
+    /// How the learning rate changes.
     var decay: LearningRateDecay { .linear }
 
     /// The momentum; for methods after Adam, the decay of the mean of the gradients.
@@ -51,7 +51,7 @@ enum OptimizationMethod: String, CaseIterable, ExpressibleByArgument {
     }
 }
 
-/// How a learning rate goes on over a run.
+/// How a learning rate changes over a run.
 enum LearningRateDecay: String, CaseIterable, ExpressibleByArgument {
     case constant
     case linear

@@ -10,7 +10,7 @@ struct OptimizerOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("The learning rate at the beginning. \(byMethod(\.learningRate))", valueName: "rate"),
+        help: ArgumentHelp("The initial learning rate. \(byMethod(\.learningRate))", valueName: "rate"),
         transform: SettingBounds.learningRate.withoutLowerBound.number)
     var learningRate: Double?
 
@@ -33,8 +33,8 @@ struct OptimizerOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The share of the parameters, times the learning rate, that goes at each step; for sgd, part of the "
-                + "gradient. \(byMethod(\.weightDecay))", valueName: "share"),
+            "The share of the parameters, times the learning rate, that is subtracted at each step; for sgd, part of "
+                + "the gradient. \(byMethod(\.weightDecay))", valueName: "share"),
         transform: SettingBounds.weightDecay.number)
     var weightDecay: Double?
 
@@ -48,7 +48,7 @@ struct OptimizerOptions: ParsableArguments {
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Whether steps, statistics and inverses that are not finite are left out or repaired, and reported.")
+        help: "Whether steps, statistics and inverses that are not finite are left out or replaced, and reported.")
     var guards = true
 
     @OptionGroup(title: "K-FAC") var kfac: KFACOptions
@@ -100,7 +100,7 @@ struct OptimizerOptions: ParsableArguments {
         }
     }
 
-    /// What the options come to on a problem.
+    /// The values of the options on a problem.
     func chosen(on problem: ProblemName) -> [ChosenOption] {
         let isRescaled = optimizer == .kfac && (kfac.stepRule ?? KFACDefaults(problem).rule) == .quadraticModel
         let rate = optimizer == .kfac ? KFACDefaults(problem).learningRate : problem.learningRate(of: optimizer)

@@ -16,7 +16,7 @@ struct ResumePoint {
     let isChosen: Bool
     /// Whether `config.json` is lost, and the options are those that the checkpoint tells.
     let isConfigurationLost: Bool
-    /// What the user should know of it.
+    /// Notes for the user.
     let notes: [String]
 
     private struct Settings: Decodable { let arguments: [String] }
@@ -102,7 +102,7 @@ struct ResumePoint {
         guard !checkpoints.paths.isEmpty else { return nil }
         let found = try checkpoints.readLatest()
         if !found.damaged.isEmpty {
-            notes += found.damaged.map(\.description) + ["the run goes on from \(found.path) instead"]
+            notes += found.damaged.map(\.description) + ["the run continues from \(found.path) instead"]
         }
         return (found.checkpoint, found.path)
     }

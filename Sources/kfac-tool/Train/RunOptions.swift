@@ -62,13 +62,13 @@ struct RunOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: "What the initial weights, the batches and the sampled targets follow from. (default: 0)",
+        help: "The seed of the initial weights, the batches and the sampled targets. (default: 0)",
         transform: SettingBounds.seed)
     var seed: UInt64 = 0
 
     @Option(
         help: ArgumentHelp(
-            "The folder to leave behind. (default: a new one in the folder runs)", valueName: "folder"))
+            "The folder for the results. (default: a new one in the folder runs)", valueName: "folder"))
     var output: String?
 
     @Flag(help: "Print the summary only.")
@@ -90,7 +90,7 @@ struct RunOptions: ParsableArguments {
     /// The options that say how long the run is.
     static let lengthOptions = ["--epochs", "--steps"]
 
-    /// What the options come to on a problem, but for the length of the run.
+    /// The values of the options on a problem, but for the length of the run.
     func chosen(on problem: ProblemName) -> [ChosenOption] {
         [
             ChosenOption("--batch-size", batchSize, default: problem.batchSize),

@@ -4,10 +4,10 @@ import Torch
 import Training
 
 extension Train {
-    /// Goes on with a run; what is given besides may make it longer or shorter, and must not change it otherwise.
+    /// Continues a run; other options may make it longer or shorter, and must not change it otherwise.
     func resume(_ path: String, given: [String]) throws {
         guard runOptions.output == nil else {
-            throw ValidationError("--resume goes on in the run's own folder: leave --output out.")
+            throw ValidationError("--resume continues in the run's own folder: leave --output out.")
         }
         let point = try checkingMemory { try ResumePoint(path) }
         point.notes.forEach(StandardStreams.note)

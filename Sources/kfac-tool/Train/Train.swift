@@ -11,7 +11,7 @@ struct Train: ParsableCommand {
         abstract: "Train a network on one of the built-in problems.",
         discussion: """
             The problems:
-              fashion-mnist-cnn          three 3x3 convolutions and a linear layer tell the classes apart
+              fashion-mnist-cnn          three 3x3 convolutions and a linear layer classify the images
               fashion-mnist-autoencoder  784-1000-500-250-30 and back: Martens & Grosse 2015
               fashion-mnist-rows         a recurrent network of 128 tanh units reads an image row by row
               resnet20                   a residual network of 20 layers on CIFAR-10, or on synthetic images
@@ -26,9 +26,9 @@ struct Train: ParsableCommand {
             progress, with a checkpoint and the exit status 75; a second Ctrl-C or SIGTERM at once. A resumed run \
             ends in the same bits as one that was never stopped.
 
-            With --resume, --epochs or --steps make a run longer, a finished one too, or shorter. Its learning rate goes \
-            on as in a run of that length: a constant one stays, one that falls to zero over the run does so over \
-            the new length.
+            With --resume, --epochs or --steps make a run longer, a finished one too, or shorter. Its learning rate \
+            continues as in a run of that length: a constant one stays, one that falls to zero over the run does so \
+            over the new length.
 
             Examples:
               kfac train
@@ -50,7 +50,7 @@ struct Train: ParsableCommand {
     static let resumableStatus: Int32 = 75
 
     func validate() throws {
-        // What is given with --resume joins the run's own options first.
+        // Options given with --resume join the run's own options first.
         guard checkpointOptions.resume == nil else { return }
         let problem = problemOptions.problem
         try (problemOptions.misplaced + optimizerOptions.misplaced(on: problem)).refuse()
@@ -146,12 +146,12 @@ struct Train: ParsableCommand {
         do { try problem.load(weights: weights) } catch { throw ToolError("\(file): \(error)") }
     }
 
-    /// Begins the run in a folder, or goes on with the one that is there.
+    /// Begins the run in a folder, or continues the one that is there.
     private func runFolder(
         in place: OwnedFolder, _ settings: Settings, from point: ResumePoint?, _ plan: CheckpointPlan?
     ) throws -> RunFolder {
         guard let point else { return try RunFolder(place, settings: settings) }
-        // What the run did is not dropped before it can be done again.
+        // Metrics are not dropped before they can be written again.
         try plan?.folder.prepare()
         if point.isChosen, let path = point.checkpointPath,
             let steps = point.checkpoint?.manifest.progress.summary.steps
@@ -188,7 +188,7 @@ struct Train: ParsableCommand {
     }
 }
 
-/// What `config.json` says.
+/// The content of `config.json`.
 private struct Settings: Encodable {
     var version = KFACTool.version
     let arguments: [String]
@@ -237,13 +237,14 @@ private struct Settings: Encodable {
         libtorch = Runtime.version
     }
 
-    /// What may differ between a run and its resumption: the machine, and the length with the schedules over it.
+    /// The settings that may differ between a run and its resumption: the machine, and the length with the schedules
+    /// over it.
     func changeable() throws -> Set<String> {
         let schedules = try compared().keys.filter { $0.hasPrefix("optimizer.") && $0.hasSuffix(".steps") }
         return Set(["version", "threads", "libtorch", "epochs", "steps"] + schedules)
     }
 
-    /// What a checkpoint is compared by.
+    /// The settings by which a checkpoint is compared.
     func compared() throws -> [String: String] {
         try CheckpointSettings.flattened(self).filter { !$0.key.hasPrefix("arguments") }
     }

@@ -155,7 +155,8 @@ import Torch
         for (a, b) in zip(try run(failing: true), try run(failing: false)) { #expect((a .== b).all()) }
     }
 
-    /// Gradients that are not finite stop a new preconditioner with the parameter's name, and leave everything as it was.
+    /// Gradients that are not finite stop a new preconditioner with the parameter's name, and leave everything as it
+    /// was.
     @Test(arguments: Method.all().filter { !$0.rule.decaysThroughGradient }, [Double.nan, .infinity])
     func preconditionersThatAreNotFinite(method: Method, value: Double) throws {
         switch method.rule {

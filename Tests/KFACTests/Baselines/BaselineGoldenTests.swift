@@ -8,8 +8,8 @@ import Torch
 @testable import KFAC
 @testable import Optimization
 
-/// The first-order methods step by step against PyTorch's and other independent programs (`Golden/baselines.py`): matrices,
-/// a vector and a kernel of four axes, with a falling learning rate.
+/// The first-order methods step by step against PyTorch's and other independent programs (`Golden/baselines.py`):
+/// matrices, a vector and a kernel of four axes, with a falling learning rate.
 @Suite struct BaselineGoldenTests {
     static let group = "baselines"
     static let names = ["weight", "bias", "kernel", "wide"]

@@ -59,7 +59,7 @@ import Torch
         #expect(Self.bits(experts[0] + experts[1]) == Self.bits(alone[0] + alone[1]))
     }
 
-    /// A run that goes on from a saved state at any step, in a pause or not, ends in the same bits.
+    /// A run that continues from a saved state at any step, in a pause or not, ends in the same bits.
     @Test(arguments: methods) func resumingInAPause(method: Method) throws {
         func run(resumingBefore resumption: Int?) throws -> [[UInt64]] {
             let experts = (0..<2).map(Self.expert)

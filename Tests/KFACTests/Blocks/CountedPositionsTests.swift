@@ -220,7 +220,8 @@ import Torch
             absolute: 1e-14)
     }
 
-    /// As many steps as examples in [time, batch]: rows are left out where nothing comes from them, whichever axis they are on.
+    /// As many steps as examples in [time, batch]: rows are left out where nothing comes from them, whichever axis they
+    /// are on.
     @Test(arguments: [3, 4]) func maskedExamplesOfTimeMajorLayers(time: Int) throws {
         let x = randomTensor([time, 3, 2], seed: 1)
         let layer = TestLayer([2, 2], seed: 2)

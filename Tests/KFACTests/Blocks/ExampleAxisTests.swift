@@ -42,7 +42,8 @@ import Torch
         }
         let stated = LayerChoices(names: ["norm": .full], batchAxes: ["norm": 1])
         let probe = try CurvatureProbe([scale], choices: stated, mixed)
-        // The gradients of the examples 0 and 1 with the mean's share: (1.25 · 4 + 0.25 · 6)² and so on, of two outputs.
+        // The gradients of the examples 0 and 1 with the mean's share: (1.25 · 4 + 0.25 · 6)² and so on, of two
+        // outputs.
         #expect(try probe[0].denseMatrix().scalar > 0)
         #expect((probe[0] as? FactorBlock)?.factor is ScaleAndShiftFullFactor)
 

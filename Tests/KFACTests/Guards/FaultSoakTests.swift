@@ -8,8 +8,8 @@ import Torch
 @testable import KFAC
 @testable import Optimization
 
-/// Long runs in which things go wrong at random: no parameter is ever not finite, each fault is told of, and all inverses
-/// are regular again one inverse period after it.
+/// Long runs in which things go wrong at random: no parameter is ever not finite, each fault is told of, and all
+/// inverses are regular again one inverse period after it.
 ///
 /// A few hundred steps by default; `KFAC_SOAK_STEPS=10000` makes it as many.
 @Suite(.serialized) struct FaultSoakTests {

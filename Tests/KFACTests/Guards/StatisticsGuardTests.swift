@@ -26,7 +26,8 @@ import Torch
         }
     }
 
-    /// A batch a trillion trillion times as large, or as small, moves no average; where it is too large, nothing at all.
+    /// A batch a trillion trillion times as large, or as small, moves no average; where it is too large, nothing at
+    /// all.
     @Test(arguments: GuardCase.allCases, [DType.float64, .float32]) func scales(kind: GuardCase, dtype: DType) throws {
         // The inputs of a series are states as well, which stay as large as they are, and generic blocks see none.
         for scale in kind.isSeries || kind.isGeneric ? [1e18] : [1e18, 1e-18] {

@@ -30,8 +30,8 @@ import Torch
         }
     }
 
-    /// The original multiplies by the transposed factor of the loss where the plain one belongs, harmless only where that
-    /// is symmetric.
+    /// The original multiplies by the transposed factor of the loss where the plain one belongs, harmless only where
+    /// that is symmetric.
     ///
     /// Here (Jᵀ B)(Bᵀ J) v is F v, which with the transposed factor it is not.
     @Test func theFactorIsNotItsTransposed() {

@@ -8,7 +8,8 @@ import Torch
 @testable import KFAC
 @testable import Optimization
 
-/// Products where the loss contains derivatives of the network: a layer's weight is used by the passes forward and back.
+/// Products where the loss contains derivatives of the network: a layer's weight is used by the passes forward and
+/// back.
 @Suite struct DerivativeLossTests {
     /// J by way of the layers, against the derivatives row by row and against differences.
     @Test(arguments: DerivativeCase.allCases) func jacobian(_ kind: DerivativeCase) {

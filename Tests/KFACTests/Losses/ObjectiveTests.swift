@@ -7,7 +7,8 @@ import Torch
 @testable import KFAC
 @testable import Optimization
 
-/// Objectives that are not the mean of −log p, and their curvature, against dense matrices by automatic differentiation.
+/// Objectives that are not the mean of −log p, and their curvature, against dense matrices by automatic
+/// differentiation.
 @Suite struct ObjectiveTests {
     /// Sequences [batch 3, time 4, features 2], z = tanh(x W) V with 3 outputs at each position.
     let input = randomTensor([3, 4, 2], seed: 71)
@@ -142,7 +143,8 @@ import Torch
         #expect(counted(loss(padded).adding(objective: z.sum(-1).sum(-1))) == [true, false, true])
     }
 
-    /// The parts of a batch have the mean of the whole when they count by their normalizers, also those without anything.
+    /// The parts of a batch have the mean of the whole when they count by their normalizers, also those without
+    /// anything.
     @Test(arguments: [Loss.Reduction.meanOverExamples, .meanOverPositions, .meanOverWeights])
     func partsAddUpByTheirNormalizers(_ reduction: Loss.Reduction) {
         let z = output

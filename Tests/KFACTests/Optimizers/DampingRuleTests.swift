@@ -7,7 +7,7 @@ import Torch
 @testable import KFAC
 @testable import Optimization
 
-/// How the damping goes on, and what becomes of bad steps.
+/// How the damping changes, and what becomes of bad steps.
 @Suite struct DampingRuleTests {
     static let rule = LevenbergMarquardt(initial: 2, interval: 5, decay: 0.95, minimum: 0.1, maximum: 10)
     static let factor = 0.7737809375
@@ -15,9 +15,9 @@ import Torch
     @Test(arguments: [
         // A good, a middling and a bad ratio; the thresholds themselves change nothing.
         (-0.8, -1.0, 2 * factor), (-0.5, -1, 2), (-0.1, -1, 2 / factor), (-0.75, -1, 2), (-0.25, -1, 2),
-        // A rise that nobody foretold: the ratio is negative.
+        // A rise that nobody predicted: the ratio is negative.
         (0.5, -1, 2 / factor),
-        // A fall although a rise was foretold is good, a rise that was foretold is not.
+        // A fall although a rise was predicted is good, a rise that was predicted is not.
         (-0.5, 1, 2 * factor), (0.9, 1, 2 / factor), (0, 0, 2 / factor),
         // Nothing is known.
         (.nan, -1, 2 / factor), (.infinity, -1, 2 / factor), (-0.8, .nan, 2 * factor), (0.8, .nan, 2 / factor),
@@ -59,7 +59,8 @@ import Torch
         #expect(Set(dampings).count == 3)
     }
 
-    /// The approximate curvature of a linear layer is the exact one, so that both predictions are the same for each rule.
+    /// The approximate curvature of a linear layer is the exact one, so that both predictions are the same for each
+    /// rule.
     @Test(arguments: [StepRule.fixed(learningRate: 0.3), .momentumOfGradients(learningRate: 0.3, momentum: 0)])
     func predictions(rule: StepRule) throws {
         func change(_ prediction: LevenbergMarquardt.Prediction, countsDamping: Bool) throws -> Double {

@@ -7,8 +7,8 @@ import Torch
 @testable import KFAC
 @testable import Optimization
 
-/// The invariance theorem (Martens & Grosse 2015, section 10, theorem 1): undamped K-FAC takes two networks that are the
-/// same function, with inputs and activations in other coordinates, along the same path of functions.
+/// The invariance theorem (Martens & Grosse 2015, section 10, theorem 1): undamped K-FAC takes two networks that are
+/// the same function, with inputs and activations in other coordinates, along the same path of functions.
 @Suite struct InvarianceTests {
     /// Affine maps of the input, of the hidden layer's pre-activation and of its activation.
     private struct Coordinates {

@@ -130,7 +130,8 @@ import Torch
         #expect(try run() == run())
     }
 
-    /// Without guards, a failure on another thread is told where the inverse would be used, with the step of its statistics.
+    /// Without guards, a failure on another thread is told where the inverse would be used, with the step of its
+    /// statistics.
     @Test func backgroundFailure() throws {
         let layer = TestLayer(weight: Tensor.full([2, 3], 1e-3, dtype: .float64), bias: nil)
         let optimizer = KFACOptimizer(

@@ -138,7 +138,8 @@ import Torch
     /// ⟨g, F⁻¹g⟩ = 174 and α = 0.1: no change for κ = 10, √(0.5 / 1.74) for κ = 0.5.
     @Test(arguments: [(10, 1), (0.5, (0.5 / 1.74).squareRoot())])
     func normConstraintOfTheOriginal(bound: Double, expected: Double) throws {
-        // One weight without input or output to average: A = 1, G = 1 / v; w x − t = r gives g = r / v, gᵀF⁻¹g = r² / v.
+        // One weight without input or output to average: A = 1, G = 1 / v; w x − t = r gives g = r / v, gᵀF⁻¹g = r² /
+        // v.
         let start = Double(174).squareRoot()
         let weight = Tensor([start], shape: [1, 1]).requiringGradient()
         let optimizer = KFACOptimizer(

@@ -126,7 +126,8 @@ import Torch
         #expect(report.preconditionerDamping == 0.8)
     }
 
-    /// Parameters without a block go as the first-order rule alone would take them, the others as if those were left out.
+    /// Parameters without a block go as the first-order rule alone would take them, the others as if those were left
+    /// out.
     @Test(arguments: [false, true]) func firstOrderParameters(isUnknown: Bool) throws {
         let scale = parameter([2], seed: 9)
         func model(_ network: TestNetwork, _ scale: Tensor) -> Loss {

@@ -169,7 +169,8 @@ import Torch
         expectMessage(result, "\(Self.steppers[stepper].name): \(Self.places[place].message)")
     }
 
-    /// After a step that failed, the next one is let in; and steps may be taken on different threads, one after another.
+    /// After a step that failed, the next one is let in; and steps may be taken on different threads, one after
+    /// another.
     @Test func oneStepAtATimeIsFine() throws {
         struct Stop: Error {}
         let layer = TestLayer([2, 3], seed: 1)

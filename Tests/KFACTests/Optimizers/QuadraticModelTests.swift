@@ -24,7 +24,8 @@ import Torch
         }
     }
 
-    /// The least squares' solution in one undamped step: the model finds the rate 1 and foretells the loss to the ratio 1.
+    /// The least squares' solution in one undamped step: the model finds the rate 1 and predicts the loss to the ratio
+    /// 1.
     @Test func linearGaussianInOneStep() throws {
         let problem = LinearGaussian()
         let optimizer = problem.optimizer(
@@ -41,8 +42,8 @@ import Torch
         }
     }
 
-    /// With an L2 term, the step lands where the gradient of the sum is zero, and the damping of the preconditioner, which
-    /// then holds the term, makes the step the exact one only together with the model's other terms.
+    /// With an L2 term, the step lands where the gradient of the sum is zero, and the damping of the preconditioner,
+    /// which then holds the term, makes the step the exact one only together with the model's other terms.
     @Test(arguments: [0.02, 0.5]) func ridgeRegression(weight: Double) throws {
         let problem = LinearGaussian()
         let optimizer = problem.optimizer(
@@ -58,8 +59,8 @@ import Torch
         }
     }
 
-    /// No other coefficients of the direction and the last step give the model a lesser value, and the model is the dense
-    /// matrix's.
+    /// No other coefficients of the direction and the last step give the model a lesser value, and the model is the
+    /// dense matrix's.
     @Test(arguments: [CurvatureMatrix.fisher, .ggn]) func isTheMinimum(matrix: CurvatureMatrix) throws {
         let network = TestNetwork([3, 4, 3], seed: 5) { $0.tanh() }
         let x = randomTensor([10, 3], seed: 6)
@@ -124,8 +125,8 @@ import Torch
         none = QuadraticModel(
             curvature: [[2, 4], [4, 8]], products: [[1, 2], [2, 4]], slopes: [-4, -8], damping: 0)
         #expect(none.minimizer() == [2, 0])
-        // Directions that nearly agree: as far as single precision tells them apart, and no further. Their first entries are
-        // all of the curvature, their second ones differ by the angle.
+        // Directions that nearly agree: as far as single precision tells them apart, and no further. Their first
+        // entries are all of the curvature, their second ones differ by the angle.
         for (angle, counts) in [(1e-3, true), (2e-5, true), (5e-6, false)] {
             let near = QuadraticModel(
                 curvature: [[1, 1], [1, 1 + angle * angle]], products: [[1, 1], [1, 1 + angle * angle]],
@@ -146,7 +147,7 @@ import Torch
         #expect(none.minimizer() == [0])
     }
 
-    /// A rescaled step is that share of the minimising one, and is what the report foretells.
+    /// A rescaled step is that share of the minimising one, and is what the report predicts.
     @Test func rescaling() throws {
         func change(_ rescaling: Schedule) throws -> (Tensor, StepReport) {
             let problem = LinearGaussian()

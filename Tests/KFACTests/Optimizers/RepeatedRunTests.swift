@@ -123,8 +123,8 @@ import TorchNN
         var theta: [Double] { network.parameters.flatMap { $0.tensor.detached().flattened().array(of: Double.self) } }
     }
 
-    /// Drawn in the closure, masks and noise do the same as drawn once before the step: the same reports and parameters,
-    /// to the bit, and the same states of the generators.
+    /// Drawn in the closure, masks and noise do the same as drawn once before the step: the same reports and
+    /// parameters, to the bit, and the same states of the generators.
     @Test(arguments: configurations.indices) func drawsInTheClosure(index: Int) throws {
         let configuration = Self.configurations[index]
         let (drawing, given) = (NoisyNetwork(), NoisyNetwork())

@@ -7,8 +7,8 @@ import Torch
 @testable import KFAC
 @testable import Optimization
 
-/// Whole training runs of the original, replayed by the library's optimiser from the initial parameters, the batches and
-/// the targets that the curvature is estimated with.
+/// Whole training runs of the original, replayed by the library's optimiser from the initial parameters, the batches
+/// and the targets that the curvature is estimated with.
 @Suite struct TrajectoryGoldenTests {
     /// Predictions whose "random" targets are given.
     struct GivenTargets: PredictiveDistribution {

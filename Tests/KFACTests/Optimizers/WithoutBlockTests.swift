@@ -145,7 +145,7 @@ import Torch
         #expect(Self.bits(model.parameters) == Self.bits(alone.parameters))
     }
 
-    /// A run that goes on from a saved state at any step ends in the same bits.
+    /// A run that continues from a saved state at any step ends in the same bits.
     @Test(arguments: choices, [1, 3]) func resumingInAPause(choices: LayerChoices, statisticsPeriod: Int) throws {
         func run(resumingBefore resumption: Int?) throws -> [[UInt64]] {
             let model = Model()

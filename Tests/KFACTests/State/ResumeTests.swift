@@ -9,7 +9,7 @@ import TorchNN
 @testable import KFAC
 @testable import Optimization
 
-/// A run that goes on from a saved state ends in the same bits as one that was never interrupted.
+/// A run that continues from a saved state ends in the same bits as one that was never interrupted.
 @Suite struct ResumeTests {
     enum Method: CaseIterable {
         case sgd, nesterov, adam, shampoo, shampooSum, soap, muon

@@ -15,8 +15,8 @@ import TorchNN
 
     /// Counts the products of two rows that the second moment by lags needs, one after the other.
     ///
-    /// Each pair of rows within a kernel's reach once; once more each pair at an edge that some pair of kernel rows does
-    /// not read, which is taken off.
+    /// Each pair of rows within a kernel's reach once; once more each pair at an edge that some pair of kernel rows
+    /// does not read, which is taken off.
     private func pairs(kernel: Int, padding: Int, extent: Int) -> Int {
         var all: Set<[Int]> = []
         var above: Set<[Int]> = []

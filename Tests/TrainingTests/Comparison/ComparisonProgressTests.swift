@@ -40,7 +40,7 @@ import Testing
         #expect(lines.count == 20, "\(lines)")
         #expect(
             lines[..<4] == [
-                "points: 2 parameters, 12 examples to learn from, 4 to be tested on",
+                "points: 2 parameters, 12 training examples, 4 test examples",
                 "wild: sgd: learning-rate 0.1,1e300", "adam: adam: learning-rate 0.001:1.0",
                 "4 trials of 6 steps, then 4 runs of 10 steps",
             ])

@@ -1,7 +1,7 @@
 import Foundation
 import Torch
 
-/// What this machine takes for matrix products of small shapes and for copies, of which the time of each form of a
+/// The time of matrix products of small shapes and of copies on a machine, from which the time of each form of a
 /// convolution's statistics is estimated.
 ///
 /// The time is (operations / rate of their shape + bytes / bandwidth) / threads; the rates are those of one thread.
@@ -24,7 +24,8 @@ public struct CostModel: Sendable, Hashable, Codable {
         self.copyRate = copyRate
     }
 
-    /// The rates of one server core with 512-bit vectors: choices by them are the same on every machine and in every run.
+    /// The rates of one server core with 512-bit vectors: choices by them are the same on every machine and in every
+    /// run.
     public static let nominal = CostModel(
         rates: [
             [1, 3, 6, 8, 10, 10], [10, 26, 42, 52, 56, 58], [14, 40, 64, 68, 70, 72], [28, 53, 82, 79, 79, 79],

@@ -9,7 +9,7 @@ public struct FormChoice: Sendable, CustomStringConvertible {
         public let form: StatisticsForm
         /// The expected seconds for one batch, on one thread.
         public let seconds: Double
-        /// What would be computed; nil for patches.
+        /// The plan of the computation; nil for patches.
         let plan: LagPlan?
     }
 
@@ -17,7 +17,7 @@ public struct FormChoice: Sendable, CustomStringConvertible {
     public let candidates: [Candidate]
     /// The one that is used.
     public let chosen: Candidate
-    /// What is computed, in words.
+    /// The computation, in words.
     private let task: String
 
     /// The form that is used.
@@ -49,7 +49,7 @@ public struct FormChoice: Sendable, CustomStringConvertible {
     }
 }
 
-/// What each form computes for one shape of images.
+/// The work of each form for one shape of images.
 private struct Work {
     private let images, pixels, locations: Double
     private let channels, rowCount: Int

@@ -2,7 +2,7 @@ import Torch
 
 /// The plans of one layer's statistics, made when a shape of input is first seen.
 final class PatchPlans {
-    /// What is to be done with an input.
+    /// The treatment of an input.
     enum Plan {
         case patches
         case lags(LagPlan)

@@ -6,7 +6,7 @@ public enum StatisticsForm: String, Sendable, Hashable, Codable, CaseIterable, C
     case plain
     /// A convolution's patches in memory, but half of a general product, as the result is symmetric.
     case patches
-    /// Without patches: the products of an image with its shifted self, divided at the edges; see ``LagPlan``.
+    /// Without patches: the products of an image with its shifted self, divided at the edges.
     case lags
     /// Without patches: products of an image with windows of its shifted self, in larger matrices.
     case windowedLags

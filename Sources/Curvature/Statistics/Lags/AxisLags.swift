@@ -4,7 +4,7 @@
 /// A kernel element at offset o = element · dilation − padding reads the pixels stride · u + o, for all outputs u.
 /// Pixels fall into as many phases as the stride has; in its phase, o mod stride, an element reads neighbours.
 struct AxisLags {
-    /// What two kernel elements have in common with all pairs whose products are the same sums but for the edges.
+    /// The property that two kernel elements share with all pairs whose products are the same sums but for the edges.
     struct Lag: Hashable {
         /// The phases of the left and the right element.
         var left: Int

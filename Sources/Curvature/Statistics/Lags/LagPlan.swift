@@ -3,21 +3,22 @@ import Torch
 /// How the second moment of a convolution's patches is put together from products of an image with its shifted self.
 ///
 /// The block of two kernel elements is a sum over the pairs of pixels that they read, and pairs of elements at the same
-/// distance (the same *lag*) read the same pairs of pixels, but for a few at the edges. So there is one product for each
-/// lag: 13 instead of 81 for a 3x3 kernel, from the images themselves, which no patch repeats. Strides divide the pixels
-/// into phases (see ``AxisLags``). Any kernel, stride, padding and dilation over any number of axes, exactly.
+/// distance (the same *lag*) read the same pairs of pixels, but for a few at the edges. So there is one product for
+/// each lag: 13 instead of 81 for a 3x3 kernel, from the images themselves, which no patch repeats. Strides divide the
+/// pixels into phases (see ``AxisLags``). Any kernel, stride, padding and dilation over any number of axes, exactly.
 struct LagPlan {
     /// How the edges are dealt with.
     enum Edges: Hashable {
         /// The image is divided where pairs of kernel elements differ in what they read, along all axes: nothing is
         /// computed that is not used, and nothing subtracted.
         case divided
-        /// Along all axes but the last. Along this one all neighbours of some pixels at a time, a window, are multiplied
-        /// with their surroundings at once, in larger matrices, and columns that a pair does not read subtracted.
+        /// Along all axes but the last. Along this one all neighbours of some pixels at a time, a window, are
+        /// multiplied with their surroundings at once, in larger matrices, and columns that a pair does not read
+        /// subtracted.
         case windows(Int)
     }
 
-    /// What is to be computed.
+    /// The products to compute.
     let products: LineProducts
     /// For each axis, which pixels each kernel element reads, [kernel elements, pixels] of 0 and 1.
     let selections: [[[Double]]]

@@ -3,8 +3,8 @@ import Torch
 extension BenchmarkCase: LosslessStringConvertible {
     /// Parses a name such as "input-factor/256x32x28x28", "inverse/577" or "step/convnet", with any sizes.
     ///
-    /// A step's name ends in the batch's size where that is not the network's usual one, as in "step/convnet/64". No size
-    /// is above 65536, and no case needs vectors of more than 2³⁴ numbers together.
+    /// A step's name ends in the batch's size where that is not the network's usual one, as in "step/convnet/64". No
+    /// size is above 65536, and no case needs vectors of more than 2³⁴ numbers together.
     public init?(_ description: String) {
         let parts = description.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard (2...3).contains(parts.count) else { return nil }

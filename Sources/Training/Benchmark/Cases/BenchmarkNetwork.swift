@@ -4,24 +4,24 @@ import TorchNN
 
 /// A network whose training steps are timed, on random examples.
 public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
-    /// ``TorchNN/ConvNet`` on 28×28 pixels.
+    /// ``/TorchNN/ConvNet`` on 28×28 pixels.
     case convNet
-    /// ``TorchNN/ResNet`` of a depth 6n + 2 on 32×32 pixels of three colours.
+    /// ``/TorchNN/ResNet`` of a depth 6n + 2 on 32×32 pixels of three colours.
     case resNet(depth: Int)
     /// ResNet-18 on 32×32 pixels of three colours.
     case resNet18
-    /// ``TorchNN/VGGSmall`` on 28×28 pixels.
+    /// ``/TorchNN/VGGSmall`` on 28×28 pixels.
     case vggSmall
-    /// ``TorchNN/MultilayerPerceptron`` of 784-2048-2048-10: layers wider than a batch has examples.
+    /// ``/TorchNN/MultilayerPerceptron`` of 784-2048-2048-10: layers wider than a batch has examples.
     case perceptron
-    /// ``TorchNN/Autoencoder`` of 784 pixels, with the quadratic model, inverses and the adaptation of the damping every
-    /// five steps: the settings of the 2015 paper as kfac-jax has them.
+    /// ``/TorchNN/Autoencoder`` of 784 pixels, with the quadratic model, inverses and the adaptation of the damping
+    /// every five steps: the settings of the 2015 paper as kfac-jax has them.
     case autoencoder
     /// The same with statistics on an eighth of the batch and the quadratic model on a quarter, as in the paper.
     case autoencoderFractions
 
-    /// Parses "convnet", "resnet18", "vgg-small", "perceptron", "autoencoder", "autoencoder-fractions", or "resnet20" of any
-    /// depth.
+    /// Parses "convnet", "resnet18", "vgg-small", "perceptron", "autoencoder", "autoencoder-fractions", or "resnet20"
+    /// of any depth.
     public init?(_ description: String) {
         let named = [Self.convNet, .resNet18, .vggSmall, .perceptron, .autoencoder, .autoencoderFractions]
         let narrow = stride(from: 8, through: 1202, by: 6).map { Self.resNet(depth: $0) }

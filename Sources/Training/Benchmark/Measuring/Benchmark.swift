@@ -2,7 +2,7 @@ import Torch
 
 /// Times cases one after the other, and the machine between them.
 public struct Benchmark {
-    /// What is timed.
+    /// The cases that are timed.
     public var cases: [BenchmarkCase]
     /// The number of rounds of each case.
     public var repeats: Int
@@ -56,7 +56,7 @@ public struct Benchmark {
     }
 }
 
-/// What happens in a benchmark.
+/// An event of a benchmark.
 public enum BenchmarkEvent {
     /// The machine is known, and the cases are about to be timed.
     case start(BenchmarkReport.Machine, cases: [BenchmarkCase])

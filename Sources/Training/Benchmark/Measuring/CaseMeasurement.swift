@@ -1,4 +1,4 @@
-/// What the rounds of one case gave.
+/// The measurements of one case in its rounds.
 struct CaseMeasurement {
     /// The least that the case must do.
     var work: Work

@@ -1,4 +1,4 @@
-/// What one run of something took.
+/// The time of one run.
 struct Sample: Hashable {
     /// By the clock on the wall.
     var seconds: Double

@@ -5,7 +5,7 @@ struct Turns {
     /// Called before each round with its number, from 1; 0 is the warm-up.
     var onRound: (Int) throws -> Void = { _ in }
 
-    /// What is short is repeated until it takes this long, in seconds.
+    /// A short run is repeated until it takes this long, in seconds.
     private static let leastSeconds = 0.02
 
     /// Times each form in each round, after a warm-up that does not count.

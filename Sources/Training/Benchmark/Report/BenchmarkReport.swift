@@ -1,10 +1,10 @@
 import Foundation
 
-/// What a benchmark found, and on what machine.
+/// The results of a benchmark, and the machine.
 public struct BenchmarkReport: Sendable, Encodable {
     /// The machine.
     public var machine: Machine
-    /// What came of each case, in the order in which they were measured.
+    /// The result of each case, in the order of measurement.
     public var results: [BenchmarkResult]
 
     /// A machine, how fast it was, and how busy.

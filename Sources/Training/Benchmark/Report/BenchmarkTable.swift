@@ -12,7 +12,7 @@ struct BenchmarkTable {
     /// Creates a table for cases with these names.
     init(names: [String]) { nameWidth = (names.map(\.count) + [4]).max()! }
 
-    /// What the numbers mean.
+    /// The meaning of the numbers.
     static let legend = [
         "ms: wall clock, the median of the rounds; CPU ms: all threads; GFLOP: the least that are needed;",
         "bound: the share of max(flops/peak, bytes/bandwidth) that is reached; plain/: the time of patches and a general",
@@ -57,7 +57,7 @@ struct BenchmarkTable {
 
     /// The form that was taken, and why.
     private func why(_ result: BenchmarkResult) -> [String] {
-        // What is computed stands in the case's name.
+        // The case's name says what is computed.
         guard let reason = result.reason else { return [] }
         return wrapped((reason.split(separator: ": ").last.map(String.init) ?? reason).components(separatedBy: ", "))
     }

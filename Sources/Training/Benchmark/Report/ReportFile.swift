@@ -8,7 +8,7 @@ public struct ReportFile {
 
     /// Makes sure that the file can be written, before there is anything to lose.
     ///
-    /// What it holds stays until ``write(_:)``.
+    /// Its content stays until ``write(_:)``.
     ///
     /// - Throws: ``BenchmarkError/notWritable(_:reason:)``.
     public init(path: String) throws(BenchmarkError) {

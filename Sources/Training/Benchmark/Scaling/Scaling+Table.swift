@@ -19,7 +19,7 @@ extension BenchmarkReport {
         return Text.lines(lines)
     }
 
-    /// What was measured along an axis.
+    /// The results along an axis.
     func results(along scaling: Scaling) -> [(point: Scaling.Point, result: BenchmarkResult)] {
         scaling.points.compactMap { point in
             results.first { $0.name == point.benchmarkCase.description }.map { (point, $0) }

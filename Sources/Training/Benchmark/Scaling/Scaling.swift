@@ -1,10 +1,10 @@
 /// How times grow with the work, along one axis at a time.
 public struct Scaling: Sendable, Hashable {
-    /// What grows, in a word: the first column of the table.
+    /// The quantity that grows, in a word: the first column of the table.
     public var axis: String
-    /// What is timed, for people.
+    /// The title of the measurement.
     public var title: String
-    /// What the numbers along the axis are, for people.
+    /// The unit of the numbers along the axis.
     public var unit: String
     /// The numbers, and the case for each.
     public var points: [Point]
@@ -13,7 +13,7 @@ public struct Scaling: Sendable, Hashable {
     public struct Point: Sendable, Hashable {
         /// How many examples, channels or layers.
         public var value: Int
-        /// What is timed there.
+        /// The case that is timed there.
         public var benchmarkCase: BenchmarkCase
     }
 

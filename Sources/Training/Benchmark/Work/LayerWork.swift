@@ -1,6 +1,6 @@
 import Torch
 
-/// What a layer's work depends on: with m outputs and n inputs to each, for all R locations of a batch.
+/// The sizes that a layer's work depends on: with m outputs and n inputs to each, for all R locations of a batch.
 struct LayerWork {
     /// m.
     let outputs: Int

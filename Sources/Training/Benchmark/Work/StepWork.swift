@@ -2,8 +2,8 @@ public import Torch
 
 /// The least work of training steps of a network, from its layers.
 ///
-/// Linear layers and convolutions count; normalisations, activations and poolings, which have no matrix products, do not.
-/// The first layer's input is data, whose gradient nobody needs.
+/// Linear layers and convolutions count; normalisations, activations and poolings, which have no matrix products, do
+/// not. The first layer's input is data, whose gradient nobody needs.
 public struct StepWork: Sendable {
     private let layers: [LayerWork]
 

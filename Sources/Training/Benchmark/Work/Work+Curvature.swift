@@ -12,9 +12,9 @@ extension Work {
 
     /// The second moment of a convolution's patches, added to a running average.
     ///
-    /// N C² Π U flops, with U for each spatial axis. Products of pixels recur in many patches: for a lag they are summed
-    /// once over the image, and the few that a kernel's row never reads are taken off again. With the extent H, the
-    /// kernel's extent k and the padding p, that is U(H) = (2k − 1) H − k (k − 1) for all pairs of rows less than k
+    /// N C² Π U flops, with U for each spatial axis. Products of pixels recur in many patches: for a lag they are
+    /// summed once over the image, and the few that a kernel's row never reads are taken off again. With the extent H,
+    /// the kernel's extent k and the padding p, that is U(H) = (2k − 1) H − k (k − 1) for all pairs of rows less than k
     /// apart, and 2 (k − 1 − p)² for the pairs near both edges; all of it counts one flop for each product and its sum,
     /// as half of the pairs follow by symmetry. Where that does not apply (strides, dilations, padding by k or more) or
     /// where it is more, U is k² times the number of the kernel's positions: a symmetric product of the patches.
@@ -52,8 +52,8 @@ extension Work {
         return Double((2 * kernel - 1) * extent - kernel * (kernel - 1) + 2 * missing * missing)
     }
 
-    /// The inverse of a symmetric matrix: n³ flops, n³/3 of them to factorise it (Cholesky); one triangle is read and one
-    /// written.
+    /// The inverse of a symmetric matrix: n³ flops, n³/3 of them to factorise it (Cholesky); one triangle is read and
+    /// one written.
     public static func inverse(dimension n: Int) -> Work {
         let n = Double(n)
         return Work(flops: n * n * n, bytes: 4 * n * n)

@@ -14,7 +14,7 @@ public struct ComparisonMethod: Sendable, Hashable, Codable {
         }
     }
 
-    /// What the method is called, in reports and in names of files.
+    /// The name of the method in reports and in names of files.
     public let label: String
     /// The optimiser's name; several methods may have the same one, with other options.
     public let optimizer: String
@@ -50,7 +50,7 @@ public struct ComparisonMethod: Sendable, Hashable, Codable {
     /// Whether there is something for tuning to choose.
     public var isTunable: Bool { options.contains { !$0.range.isFixed } }
 
-    /// What a trial sets the options to.
+    /// The settings of a trial.
     ///
     /// - Parameters:
     ///   - trial: The number of the trial, from 0.

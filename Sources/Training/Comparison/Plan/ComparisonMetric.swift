@@ -1,4 +1,4 @@
-/// What is compared: by which number the best setting is chosen and targets are reached.
+/// The number by which the best setting is chosen and targets are reached.
 public enum ComparisonMetric: String, Sendable, Hashable, Codable, CaseIterable {
     /// The mean of the losses of the steps since the last record, each measured before its step.
     case trainingLoss = "training-loss"

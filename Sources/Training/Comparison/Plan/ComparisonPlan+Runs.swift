@@ -13,8 +13,8 @@ extension ComparisonPlan {
         }
     }
 
-    /// The runs of the chosen settings: seed by seed, all methods in turn, so that whatever slows the machine down for a
-    /// while slows all of them.
+    /// The runs of the chosen settings: seed by seed, all methods in turn, so that whatever slows the machine down for
+    /// a while slows all of them.
     ///
     /// - Parameter choices: The settings by the methods' labels; a method without takes no part.
     func finalRuns(_ choices: [String: [Setting]]) -> [ComparisonRun] {

@@ -3,23 +3,23 @@ public import KFAC
 
 /// All that a comparison is to do, decided before it begins.
 ///
-/// First each method is tuned: as many trials as every other, with the same seed, at settings spread over its ranges. Then
-/// the setting with the best final value of the metric runs once with each seed. What a seed decides, the initial
+/// First each method is tuned: as many trials as every other, with the same seed, at settings spread over its ranges.
+/// Then the setting with the best final value of the metric runs once with each seed. What a seed decides, the initial
 /// parameters and the batches, is the same for all methods.
 public struct ComparisonPlan: Sendable, Hashable, Codable {
-    /// What is trained, and under which conditions.
+    /// The problem of a comparison, and its conditions.
     public struct Subject: Sendable, Hashable, Codable {
         /// The problem's name.
         public var problem: String
         /// The number of parameters.
         public var parameters: Int
-        /// The number of examples to learn from.
+        /// The number of training examples.
         public var trainingExamples: Int
-        /// The number of examples to be tested on.
+        /// The number of test examples.
         public var testExamples: Int
-        /// What else was chosen for all methods: a device, a number of threads.
+        /// Other settings of all methods: a device, a number of threads.
         public var conditions: [Setting]
-        /// What the data are, as ``Problem/dataFingerprint``; nil where an earlier version wrote the plan.
+        /// The identity of the data, as ``Problem/dataFingerprint``; nil where an earlier version wrote the plan.
         public var data: [String: String]?
 
         /// Creates a subject.
@@ -53,7 +53,7 @@ public struct ComparisonPlan: Sendable, Hashable, Codable {
         }
     }
 
-    /// What is trained.
+    /// The problem that is trained.
     public var subject: Subject
     /// Who takes part, at least one, each label once.
     public var methods: [ComparisonMethod]
@@ -73,7 +73,7 @@ public struct ComparisonPlan: Sendable, Hashable, Codable {
     public var averaging: ParameterAverage.Rule?
     /// The metric by which settings are chosen and targets reached.
     public var metric: ComparisonMetric
-    /// What is to be reached.
+    /// The targets to reach.
     public var targets: [ComparisonTarget]
 
     /// Creates a plan.

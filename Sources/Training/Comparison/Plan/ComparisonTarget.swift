@@ -19,7 +19,7 @@ extension ComparisonTarget: LosslessStringConvertible {
         }
     }
 
-    /// What ``init(_:)`` reads.
+    /// The text that ``init(_:)`` reads.
     public var description: String {
         switch self {
         case .value(let number): "\(number)"

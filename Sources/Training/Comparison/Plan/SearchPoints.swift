@@ -1,8 +1,8 @@
 /// Points spread evenly over a unit cube: those of Hammersley (1960), each in the middle of its cell.
 ///
-/// The first coordinates are an even grid; those of dimension j > 0 are the radical inverses of the point's number to the
-/// base of the j-th prime. The points depend on their number only: methods with equally many options to search are tried
-/// at the same places of their ranges.
+/// The first coordinates are an even grid; those of dimension j > 0 are the radical inverses of the point's number to
+/// the base of the j-th prime. The points depend on their number only: methods with equally many options to search are
+/// tried at the same places of their ranges.
 enum SearchPoints {
     /// The coordinate of a point in a dimension, between 0 and 1.
     ///

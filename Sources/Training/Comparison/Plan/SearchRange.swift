@@ -43,7 +43,7 @@ extension SearchRange: LosslessStringConvertible {
         self = .values(values)
     }
 
-    /// What ``init(_:)`` reads.
+    /// The text that ``init(_:)`` reads.
     public var description: String {
         switch self {
         case .logUniform(let from, let to): "\(from):\(to)"

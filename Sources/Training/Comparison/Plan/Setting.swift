@@ -1,8 +1,8 @@
-/// What an option of a method is set to: ("learning-rate", "0.01").
+/// The value of a method's option: ("learning-rate", "0.01").
 public struct Setting: Sendable, Hashable, Codable {
     /// The name of the option.
     public var name: String
-    /// What it is set to, as one writes it.
+    /// The value, as it is written.
     public var value: String
 
     /// Creates a setting.

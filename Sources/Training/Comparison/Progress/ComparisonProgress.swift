@@ -1,4 +1,5 @@
-/// Tells people how a comparison goes: a line for each run that is over and, on a terminal, a bar for the one in progress.
+/// Tells people how a comparison goes: a line for each run that is over and, on a terminal, a bar for the one in
+/// progress.
 public final class ComparisonProgress {
     private let terminal: Terminal
     private let isQuiet: Bool

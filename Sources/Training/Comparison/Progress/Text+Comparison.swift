@@ -1,11 +1,11 @@
 extension Text {
-    /// What a comparison is about.
+    /// The opening of a comparison.
     static func opening(_ plan: ComparisonPlan, stored: Int) -> [String] {
         let subject = plan.subject
         let tuned = plan.methods.count(where: \.isTunable)
         var lines = [
-            "\(subject.problem): \(subject.parameters) parameters, \(subject.trainingExamples) examples to learn from, "
-                + "\(subject.testExamples) to be tested on"
+            "\(subject.problem): \(subject.parameters) parameters, \(subject.trainingExamples) training examples, "
+                + "\(subject.testExamples) test examples"
         ]
         lines += plan.methods.map { "\($0.label): \($0)" }
         lines.append(
@@ -15,7 +15,7 @@ extension Text {
         return lines
     }
 
-    /// What came of a run.
+    /// The result of a run.
     static func run(_ record: RunRecord, head: String, failure: String?, _ plan: ComparisonPlan) -> String {
         let metric = plan.metric
         var text = head
@@ -27,7 +27,7 @@ extension Text {
         return "\(text): \(metric.title) \(NumberText.short(record.finalValue(of: metric))), \(seconds.fixed(1)) s"
     }
 
-    /// What tuning chose.
+    /// The choice of tuning.
     static func choice(
         _ choice: ComparisonResults.Choice?, of method: ComparisonMethod
     ) -> String {
@@ -36,7 +36,7 @@ extension Text {
             + (choice.atEdge.isEmpty ? "" : ", at the edge of what was tried")
     }
 
-    /// What came of a comparison.
+    /// The results of a comparison.
     static func summary(
         _ results: ComparisonResults, _ outcome: RunSummary.Outcome, _ terminal: Terminal
     ) -> [String] {

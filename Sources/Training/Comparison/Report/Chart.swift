@@ -22,13 +22,14 @@ struct Chart {
         var y: Double
     }
 
-    /// What it shows, in a sentence for those who cannot see it.
+    /// Its content, in a sentence for those who cannot see it.
     var title: String
     var xName: String
     var yName: String
     var curves: [Curve]
     var marks: [Mark] = []
-    /// Whether the numbers along the bottom may have a logarithmic scale; otherwise theirs is linear and begins at zero.
+    /// Whether the numbers along the bottom may have a logarithmic scale; otherwise theirs is linear and begins at
+    /// zero.
     var fitsHorizontalScale = false
     /// Whether curves that leave upwards are followed, however far: what they are about is to grow.
     var followsRises = false
@@ -42,7 +43,7 @@ struct Chart {
         let frame = Self.frame
         func x(_ number: Double) -> Double { frame.left + (frame.right - frame.left) * xScale.place(number) }
         func y(_ number: Double) -> Double {
-            // What is infinite lies a little outside, where it is cut off.
+            // An infinite value lies a little outside, where it is cut off.
             let place = min(1.2, max(-0.2, yScale.place(number)))
             return frame.bottom - (frame.bottom - frame.top) * place
         }

@@ -7,7 +7,8 @@ struct ChartScale: Hashable {
     /// Whether equal distances are equal factors.
     let isLogarithmic: Bool
 
-    /// A scale ends here, and its numbers are not closer to zero than the inverse: whatever is computed of them is finite.
+    /// A scale ends here, and its numbers are not closer to zero than the inverse: whatever is computed of them is
+    /// finite.
     private static let bound = 1e150
 
     /// Creates a linear scale, widened where there is only one number, or what cannot be told apart.

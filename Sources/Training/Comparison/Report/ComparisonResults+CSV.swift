@@ -1,8 +1,8 @@
 extension ComparisonResults {
     /// A line for each method and target, or for each method where there are no targets.
     ///
-    /// Numbers are in full precision; "inf" is a median or a range that a miss makes infinite, an empty field what is not
-    /// known.
+    /// Numbers are in full precision; "inf" is a median or a range that a miss makes infinite, an empty field what is
+    /// not known.
     var summaryTable: String {
         var lines = [
             "method,optimizer,settings,metric,target,target_value,reached,runs,steps_median,steps_low,steps_high,"

@@ -114,7 +114,7 @@ extension ComparisonResults {
         return content.isEmpty ? .lines([]) : section("Trials", content)
     }
 
-    /// What was to be done, and where it was done.
+    /// The plan, and the machines.
     var planSection: Markup {
         let explanation =
             "For a seed, the initial parameters and the batches are the same for all methods. Methods take turns, run by "

@@ -11,7 +11,7 @@ public struct Comparison {
     /// Makes the optimiser of a run: of its method, with its settings, for its number of steps.
     public typealias MakeOptimizer = (ComparisonRun, any Problem, RandomGenerator) throws -> any Optimizer
 
-    /// What is to be done.
+    /// The plan.
     public let plan: ComparisonPlan
     /// Where it is done.
     public let device: Device
@@ -37,16 +37,16 @@ public struct Comparison {
 
     /// Does what is still to be done, and writes the report.
     ///
-    /// A run in which the loss or the curvature becomes unusable is recorded as one that failed, and the comparison goes
-    /// on. The report is written after each run.
+    /// A run in which the loss or the curvature becomes unusable is recorded as one that failed, and the comparison
+    /// goes on. The report is written after each run.
     ///
     /// - Parameters:
     ///   - folder: Where records are found and left, with the same plan.
     ///   - cancellation: Asks for an early end, between steps; the run in progress is done anew next time.
     ///   - onEvent: Is told what happens.
     /// - Returns: Whether all was done, or a signal came.
-    /// - Throws: What the making of problems and optimisers throws, errors of the optimiser that are the caller's fault,
-    ///   ``Torch/MemoryFault`` and ``TrainingMemoryError`` where there is not enough memory,
+    /// - Throws: What the making of problems and optimisers throws, errors of the optimiser that are the caller's
+    ///   fault, ``/Torch/MemoryFault`` and ``TrainingMemoryError`` where there is not enough memory,
     ///   ``ComparisonError``, ``RunFolderError``.
     @discardableResult
     public func run(

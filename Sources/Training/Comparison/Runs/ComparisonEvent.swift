@@ -1,9 +1,10 @@
 /// Something that happens in a comparison.
 ///
 /// First comes `start`; then, run by run, `runStart`, steps and points, and `runEnd` (nothing of these for a run whose
-/// records are there already); a `choice` for each method once its trials are over; last `end`, unless an error ends it.
+/// records are there already); a `choice` for each method once its trials are over; last `end`, unless an error ends
+/// it.
 public enum ComparisonEvent: Sendable {
-    /// The comparison begins or goes on.
+    /// The comparison begins or continues.
     case start(ComparisonPlan, stored: [RunRecord])
     /// A run begins: the `number`th, from 1, of about `count`; a method that fails at all its trials has no final runs.
     case runStart(ComparisonRun, number: Int, count: Int)

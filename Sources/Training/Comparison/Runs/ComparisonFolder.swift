@@ -3,7 +3,7 @@ import Torch
 
 /// The folder of a comparison: its plan, the records of its runs, its report.
 ///
-/// What is there need not be done again.
+/// A run that is there need not be repeated.
 ///
 /// ```
 /// plan.json                     what is to be done
@@ -17,7 +17,7 @@ import Torch
 public final class ComparisonFolder {
     /// Where it is.
     public let path: String
-    /// What is to be done.
+    /// The plan.
     public let plan: ComparisonPlan
     /// Whether there was a comparison before.
     public let isContinued: Bool
@@ -36,7 +36,7 @@ public final class ComparisonFolder {
         }
     }
 
-    /// Writes the plan into the folder, or goes on in one with the same plan.
+    /// Writes the plan into the folder, or continues in one with the same plan.
     ///
     /// - Throws: ``ComparisonError`` where something else is there, ``RunFolderError`` where it cannot be written; what
     ///   this made is removed then.

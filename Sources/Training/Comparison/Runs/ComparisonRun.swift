@@ -1,6 +1,6 @@
 /// One run of a comparison.
 public struct ComparisonRun: Sendable, Hashable {
-    /// What a run is for.
+    /// The purpose of a run.
     public enum Part: Sendable, Hashable {
         /// To find out how good a setting is.
         case tuning(trial: Int)
@@ -10,11 +10,11 @@ public struct ComparisonRun: Sendable, Hashable {
 
     /// The label of its method.
     public var method: String
-    /// What it is for.
+    /// The purpose of the run.
     public var part: Part
-    /// What the method's options are set to.
+    /// The settings of the method's options.
     public var settings: [Setting]
-    /// What the initial parameters, the batches and all other random numbers follow from.
+    /// The seed of the initial parameters, the batches and all other random numbers.
     public var seed: UInt64
     /// The number of steps.
     public var steps: Int
@@ -27,7 +27,7 @@ public struct ComparisonRun: Sendable, Hashable {
         }
     }
 
-    /// What it is called: "adam, trial 3".
+    /// The title: "adam, trial 3".
     var title: String {
         switch part {
         case .tuning(let trial): "\(method), trial \(trial + 1)"

@@ -7,7 +7,7 @@ struct ComparisonSession {
     let cancellation: Cancellation
     let onEvent: (ComparisonEvent) -> Void
 
-    /// What there is of the runs, in the order in which they were done or found.
+    /// The records of the runs, in the order in which they were done or found.
     private var records: [RunRecord] = []
     private var number = 0
 

@@ -25,7 +25,7 @@ public struct MachineDescription: Sendable, Hashable, Codable {
             libtorch: Runtime.version)
     }
 
-    /// What Linux calls the first processor; the architecture where it does not say.
+    /// Linux's name of the first processor; the architecture where it does not say.
     private static var processorName: String {
         let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         for line in text.split(separator: "\n") where line.hasPrefix("model name") {

@@ -71,7 +71,7 @@ final class PointRecorder: EventSink {
     }
 
     private func note(_ step: TrainingEvent.StepResult) {
-        // What the device has yet to do belongs to the step.
+        // The device's pending work belongs to the step.
         device.synchronize()
         next.seconds += mark.time.duration(to: clock.now) / .seconds(1)
         next.cpuSeconds += processorSeconds() - mark.cpuSeconds

@@ -1,6 +1,7 @@
 /// The form of a run's file: comma-separated values, a header, a line for each point, in full precision.
 ///
-/// Numbers are written as Swift does, whatever the language of the system; an empty field is a number that there is not.
+/// Numbers are written as Swift does, whatever the language of the system; an empty field is a number that there is
+/// not.
 enum RunTable {
     static let header = "step,examples,seconds,cpu_seconds,loss,test_loss,test_error,test_accuracy"
 

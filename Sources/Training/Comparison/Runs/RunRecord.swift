@@ -1,4 +1,4 @@
-/// What came of a run.
+/// The result of a run.
 public struct RunRecord: Sendable, Hashable {
     /// The run.
     public var run: ComparisonRun

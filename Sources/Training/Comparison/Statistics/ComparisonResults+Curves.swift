@@ -18,7 +18,7 @@ extension ComparisonResults {
             var seconds: [Double] = []
             for run in runs {
                 if let point = run.points.first(where: { $0.step == step && !$0.isFailure }) {
-                    // What was not measured makes no point: the training loss before the first step.
+                    // Values that were not measured make no point: the training loss before the first step.
                     guard let value = metric.value(in: point) else { return nil }
                     values.append(metric.orWorst(value))
                     seconds.append(point.seconds)

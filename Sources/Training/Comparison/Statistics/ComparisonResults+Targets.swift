@@ -41,8 +41,8 @@ extension ComparisonResults {
             cpuSeconds: cpuSeconds)
     }
 
-    /// How many times less a method needs to a value of the metric than the best of the others: the other's median by its
-    /// own.
+    /// How many times less a method needs to a value of the metric than the best of the others: the other's median by
+    /// its own.
     ///
     /// - Returns: Nil where one of them is not known or infinite.
     public func advantage(

@@ -1,17 +1,18 @@
-/// What came of a comparison, or of as much of it as was done.
+/// The results of a comparison, or of as much of it as was done.
 public struct ComparisonResults: Sendable {
     /// The setting of a method that is used for its final runs.
     public struct Choice: Sendable, Hashable {
-        /// What the options are set to.
+        /// The settings of the options.
         public var settings: [Setting]
-        /// The number of the best trial, from 0, and the final value of its metric; nil where there was nothing to choose.
+        /// The number of the best trial, from 0, and the final value of its metric; nil where there was nothing to
+        /// choose.
         public var trial: Int?
         public var value: Double?
         /// The options whose chosen value is the least or the greatest that was tried: better ones may lie beyond.
         public var atEdge: [String]
     }
 
-    /// What tuning a method gave.
+    /// The result of tuning a method.
     public enum Tuning: Sendable, Hashable {
         /// Trials are still to be done.
         case unfinished
@@ -21,9 +22,9 @@ public struct ComparisonResults: Sendable {
         case chosen(Choice)
     }
 
-    /// What was to be done.
+    /// The plan.
     public let plan: ComparisonPlan
-    /// What was done.
+    /// The operation.
     public let records: [RunRecord]
     /// The machines that did it.
     public let machines: [MachineDescription]
@@ -50,7 +51,7 @@ public struct ComparisonResults: Sendable {
         }
     }
 
-    /// What tuning a method gave: the trial whose metric ends best; of equal ones, the first.
+    /// The result of tuning a method: the trial whose metric ends best; of equal ones, the first.
     public func tuning(of method: ComparisonMethod) -> Tuning {
         guard method.isTunable else {
             return .chosen(

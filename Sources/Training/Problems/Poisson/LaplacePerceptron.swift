@@ -3,14 +3,14 @@ public import TorchNN
 
 /// A perceptron with tanh units that knows its own Laplacian: for networks that solve differential equations.
 ///
-/// [batch, inputs] becomes [batch, outputs]. ``valueAndLaplacian(at:)`` carries the value, the gradient and the sum of the
-/// second derivatives with respect to the inputs through the network in one forward pass (the *forward Laplacian* of Li
-/// et al. 2023), so that the loss needs no derivative of a derivative.
+/// [batch, inputs] becomes [batch, outputs]. ``valueAndLaplacian(at:)`` carries the value, the gradient and the sum of
+/// the second derivatives with respect to the inputs through the network in one forward pass (the *forward Laplacian*
+/// of Li et al. 2023), so that the loss needs no derivative of a derivative.
 ///
-/// Derivatives go through the same weights as values, but without the biases. So that both are one use of one matrix, and
-/// K-FAC sees weight and bias together, the bias is the weight's last column and each layer's last input is 1 for values,
-/// 0 for derivatives (as in Dangel, Müller & Zeinhofer 2024). Bias parameters of their own, which get blocks of their own, as
-/// they go with only some uses of the weight, train as well at a higher cost of a step.
+/// Derivatives go through the same weights as values, but without the biases. So that both are one use of one matrix,
+/// and K-FAC sees weight and bias together, the bias is the weight's last column and each layer's last input is 1 for
+/// values, 0 for derivatives (as in Dangel, Müller & Zeinhofer 2024). Bias parameters of their own, which get blocks of
+/// their own, as they go with only some uses of the weight, train as well at a higher cost of a step.
 public final class LaplacePerceptron: Module {
     /// The layers without bias parameters: [outputs, inputs + 1] each, the bias last.
     public let layers: [Linear]

@@ -3,11 +3,12 @@ public import KFAC
 public import Torch
 import TorchNN
 
-/// A network that solves Poisson's equation −Δu = f on the unit square with u = 0 on its boundary, by having its residual
-/// made small: a physics-informed network (Raissi, Perdikaris & Karniadakis 2019).
+/// A network that solves Poisson's equation −Δu = f on the unit square with u = 0 on its boundary, by having its
+/// residual made small: a physics-informed network (Raissi, Perdikaris & Karniadakis 2019).
 ///
-/// The solution is u(x, y) = sin(πx) sin(πy), for which f = 2π² u. An example is a pair of points, one inside and one on
-/// the boundary; its loss is ½ (Δu + f)² + w · ½ u², each the likelihood of a normal distribution. In double precision.
+/// The solution is u(x, y) = sin(πx) sin(πy), for which f = 2π² u. An example is a pair of points, one inside and one
+/// on the boundary; its loss is ½ (Δu + f)² + w · ½ u², each the likelihood of a normal distribution. In double
+/// precision.
 public struct PoissonProblem: Problem {
     /// Pairs of points.
     public struct Batch: Sendable {
@@ -42,9 +43,9 @@ public struct PoissonProblem: Problem {
 
     /// The network, from [batch, 2] to [batch, 1].
     public let model: LaplacePerceptron
-    /// What is learned from: points drawn uniformly.
+    /// The training points, drawn uniformly.
     public let training: Batch
-    /// What is tested on: points of a regular grid, in random order.
+    /// The test points: those of a regular grid, in random order.
     public let test: Batch
     /// w, what the loss on the boundary is multiplied by.
     public let boundaryWeight: Double
@@ -52,17 +53,17 @@ public struct PoissonProblem: Problem {
     /// The parameters of the network.
     public let parameters: [NamedParameter]
 
-    /// What the points follow from.
+    /// The settings that the points follow from.
     public let dataFingerprint: [String: String]
 
     /// Draws points for a network.
     ///
     /// - Parameters:
     ///   - model: A network of two inputs and one output, in double precision.
-    ///   - trainingCount: The number of pairs of points to learn from, positive.
+    ///   - trainingCount: The number of pairs of training points, positive.
     ///   - testSide: The number of test points along each side of the square, positive.
-    ///   - boundaryWeight: What the loss on the boundary is multiplied by. With 1, the boundary is what is learned last:
-    ///     after 200 steps of K-FAC the error is ten times that with 100.
+    ///   - boundaryWeight: What the loss on the boundary is multiplied by. With 1, the boundary is what is learned
+    ///     last: after 200 steps of K-FAC the error is ten times that with 100.
     ///   - seed: What the points follow from.
     public init(
         model: LaplacePerceptron, trainingCount: Int = 3000, testSide: Int = 100, boundaryWeight: Double = 100,
@@ -70,7 +71,7 @@ public struct PoissonProblem: Problem {
     ) {
         guard trainingCount > 0, testSide > 0 else {
             fatalError(
-                "PoissonProblem: \(trainingCount) points to learn from, \(testSide) x \(testSide) to be tested on")
+                "PoissonProblem: \(trainingCount) training points, \(testSide) x \(testSide) test points")
         }
         self.model = model
         self.boundaryWeight = boundaryWeight

@@ -1,19 +1,19 @@
-import Foundation
 import FirstOrder
+import Foundation
 import KFAC
 import TestSupport
 import Testing
 import Torch
 import TorchNN
 
-/// The example in the README compiles, runs and learns, because it is the code of this file.
-@Suite struct ReadmeExampleTests {
+/// The examples in the README and in articles compile, run and learn, because they are the code of this file.
+@Suite struct DocumentedExampleTests {
     /// The example's lines between the marks below, with what it leaves to the reader around them.
     private func example(_ batches: [(Tensor, Tensor)]) throws -> [Double] {
         var losses: [Double] = []
         func print(_ step: Int, _ loss: Double) { losses.append(loss) }
 
-        // README
+        // EXAMPLE
         var generator = RandomGenerator(seed: 1)
         let model = MultilayerPerceptron([784, 100, 10], using: &generator)
         let optimizer = KFACOptimizer(model.namedParameters, configuration: .init(learningRate: 0.05, damping: 0.1))
@@ -22,7 +22,7 @@ import TorchNN
             let report = try optimizer.step { Loss(Categorical(logits: model(images)), targets: labels) }
             print(report.step, report.loss)
         }
-        // README
+        // EXAMPLE
 
         return losses
     }
@@ -37,13 +37,13 @@ import TorchNN
 
     /// The second example, of what can be chosen.
     private func choices() -> KFACOptimizer.Configuration {
-        // README
+        // EXAMPLE
         var configuration = KFACOptimizer.Configuration(
             rule: .fixed(learningRate: .linear(from: 0.1, to: 0, steps: 1000)), damping: 0.1, estimation: .exact,
             inverses: .together(every: 20))
         configuration.layers.kinds[.convolution] = .kronecker(sharing: .reduce)
         configuration.layers.excluded = ["convolutions.0"]
-        // README
+        // EXAMPLE
         return configuration
     }
 
@@ -60,7 +60,7 @@ import TorchNN
     }
 
     @Test func aStateIsSavedAndRestored() throws {
-        // README
+        // EXAMPLE
         func save(_ model: some Module, _ optimizer: some Optimizer) -> [Safetensors] {
             [Safetensors(tensors: model.state()), Safetensors(tensors: optimizer.state().tensors)]
         }
@@ -69,7 +69,7 @@ import TorchNN
             try model.load(state: files[0].tensors)
             try optimizer.load(Snapshot(tensors: files[1].tensors))
         }
-        // README
+        // EXAMPLE
 
         func make() -> (MultilayerPerceptron, KFACOptimizer) {
             var generator = RandomGenerator(seed: 1)
@@ -94,7 +94,7 @@ import TorchNN
 
     /// The examples of objectives that are not the mean of −log p.
     @Test func otherObjectives() throws {
-        // README
+        // EXAMPLE
         func tokenLoss(_ logits: Tensor, next: Tensor) -> Loss {
             Loss(Categorical(logits: logits), targets: next, ignoring: -100, reduction: .meanOverPositions)
         }
@@ -109,7 +109,7 @@ import TorchNN
             let entropy = -(logits.softmax() * logits.logSoftmax()).sum(-1)
             return Loss(objective: advantages * surprise, curvature: policy).adding(objective: -0.01 * entropy)
         }
-        // README
+        // EXAMPLE
 
         let logits = Tensor.zeros([2, 4], dtype: .float64)
         let four = 4.0
@@ -130,7 +130,7 @@ import TorchNN
         let x = randomTensor([32, 6], dtype: .float32)
         let batches = Array(repeating: (x, x[.all, 0..<3].argmax()), count: 40)
         var losses: [Double] = []
-        // README
+        // EXAMPLE
         let curvature = KFACPreconditioner(model.namedParameters)
         let adam = Adam(curvature.parameters, configuration: .init(learningRate: 0.01))
 
@@ -140,26 +140,56 @@ import TorchNN
             let report = try adam.step(gradients: curvature.precondition(gradients), loss: update.report.loss)
             losses.append(report.loss)
         }
-        // README
+        // EXAMPLE
         #expect(losses[39] < losses[0] * 0.7)
     }
 
-    @Test func areTheOnesInTheReadme() throws {
+    /// The curvature by itself, as in the README.
+    @Test func aCurvatureGivesDirectionsAndADeterminant() throws {
+        var generator = RandomGenerator(seed: 1)
+        let model = MultilayerPerceptron([6, 5, 3], using: &generator)
+        let x = randomTensor([32, 6], dtype: .float32)
+        let batches = [(x, x[.all, 0..<3].argmax())]
+        let gradients = model.parameters.map { Tensor.ones(like: $0.detached()) }
+        // EXAMPLE
+        let curvature = ModelCurvature(of: model.namedParameters)
+        for (images, labels) in batches {
+            try curvature.update { Loss(Categorical(logits: model(images)), targets: labels) }
+        }
+        let inverse = try curvature.inverse(damping: 0.01)
+        let directions = inverse.apply(to: gradients)
+        let logDeterminant = try curvature.matrix(damping: 0.01).logDeterminant()
+        // EXAMPLE
+        #expect(directions.map(\.shape) == gradients.map(\.shape))
+        #expect(abs(logDeterminant + (try inverse.logDeterminant())) < 1e-2)
+    }
+
+    /// Where the examples stand.
+    private static let documents = [
+        "README.md", "Sources/KFAC/Documentation.docc/ChoosingRules.md",
+        "Sources/Curvature/Documentation.docc/Objectives.md",
+        "Sources/Training/Documentation.docc/TrainingYourModel.md",
+    ]
+
+    @Test func areTheOnesInTheDocuments() throws {
         func lines(_ text: some StringProtocol) -> [String] {
             text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
                 .filter { !$0.isEmpty && !$0.hasPrefix("import ") }
         }
         let file = URL(filePath: #filePath)
-        let readme = file.deletingLastPathComponent().appending(path: "../../README.md")
-        let text = try String(contentsOf: readme, encoding: .utf8)
-        let blocks = text.components(separatedBy: "```swift\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
-        let source = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "        // README\n")
-        try #require(blocks.count == 6 && source.count == 11)
-        // The third block names the package, which the consumer's manifest tries out.
-        #expect(lines(blocks[0]) == lines(source[5]))
-        #expect(lines(blocks[1]) == lines(source[1]))
-        #expect(lines(blocks[3]) == lines(source[3]))
-        #expect(lines(blocks[4]) == lines(source[7]))
-        #expect(lines(blocks[5]) == lines(source[9]))
+        let repository = file.deletingLastPathComponent().appending(path: "../..")
+        func blocks(_ document: String) throws -> [[String]] {
+            try String(contentsOf: repository.appending(path: document), encoding: .utf8)
+                .components(separatedBy: "```swift\n").dropFirst().map { lines($0.components(separatedBy: "```")[0]) }
+        }
+        let parts = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "        // EXAMPLE\n")
+        let examples = stride(from: 1, to: parts.count, by: 2).map { lines(parts[$0]) }
+        try #require(examples.count == 6 && parts.count == 13)
+        let documented = try Self.documents.flatMap(blocks)
+        for example in examples { #expect(documented.contains(example), "\(example[0])") }
+        // All of the README is tried: the block that names the package by the examples' manifest.
+        for block in try blocks("README.md") where !block[0].hasPrefix(".package") {
+            #expect(examples.contains(block), "\(block[0])")
+        }
     }
 }
