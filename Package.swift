@@ -75,7 +75,8 @@ let package = Package(
         // What all optimisers share: steps and their reports, schedules, guards.
         .target(name: "Optimization", dependencies: ["Curvature", "Torch"], swiftSettings: swiftSettings),
         // SGD, Adam, Shampoo, SOAP, Muon.
-        .target(name: "FirstOrder", dependencies: ["Optimization", "Curvature", "Torch"], swiftSettings: swiftSettings),
+        .target(
+            name: "FirstOrder", dependencies: ["Optimization", "Curvature", "Torch"], swiftSettings: swiftSettings),
         // The optimiser that uses the curvature.
         .target(
             name: "KFAC", dependencies: ["FirstOrder", "Optimization", "Curvature", "Torch"],
@@ -97,7 +98,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Training", "KFAC", "FirstOrder", "Optimization", "Curvature", "Datasets", "TorchNN", "Torch", "Checksums",
+                "Training", "KFAC", "FirstOrder", "Optimization", "Curvature", "Datasets", "TorchNN", "Torch",
+                "Checksums",
             ],
             path: "Fuzz/Sources/Targets", swiftSettings: swiftSettings),
         .testTarget(
@@ -111,7 +113,8 @@ let package = Package(
             name: "DatasetsTests", dependencies: ["Datasets", "Checksums", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "KFACTests", dependencies: ["KFAC", "FirstOrder", "Optimization", "Curvature", "TorchNN", "TestSupport"],
+            name: "KFACTests",
+            dependencies: ["KFAC", "FirstOrder", "Optimization", "Curvature", "TorchNN", "TestSupport"],
             resources: [.copy("Golden")], swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "Checksums", "TestSupport"],

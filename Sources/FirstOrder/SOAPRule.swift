@@ -1,5 +1,5 @@
-import Optimization
 import Foundation
+import Optimization
 import Torch
 
 /// The rule of ``SOAP``.

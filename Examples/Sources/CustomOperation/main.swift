@@ -2,7 +2,9 @@ import Foundation
 import KFAC
 import Torch
 
-/// y = x ∘ w: each channel times a weight of its own. An operation that the library does not know reports its use.
+/// y = x ∘ w: each channel times a weight of its own.
+///
+/// An operation that the library does not know reports its use.
 func gate(_ x: Tensor, by weight: Tensor) -> Tensor {
     let y = x * weight
     LayerUse.report(LayerUse(operation: .custom("gate"), weight: weight, bias: nil, input: x, preActivation: y))

@@ -15,6 +15,7 @@ public import Torch
 ///
 /// The block's ``CurvatureBlock/updateStatistics(_:)`` gets each use with the gradients of its pre-activation.
 /// ``FactorBlock`` serves for what one factor describes; other blocks conform to ``CurvatureBlock`` themselves.
-public typealias BlockMaker = @Sendable (
-    _ weight: NamedParameter, _ bias: NamedParameter?, _ settings: FactorSettings
-) throws -> any CurvatureBlock
+public typealias BlockMaker =
+    @Sendable (
+        _ weight: NamedParameter, _ bias: NamedParameter?, _ settings: FactorSettings
+    ) throws -> any CurvatureBlock

@@ -43,7 +43,8 @@ public enum CurvatureError: Error, CustomStringConvertible {
             "the curvature of the layers needs \(bytes(needed)), but this process can have \(bytes(available)); the largest "
                 + "factors: \(largest.map(\.description).joined(separator: "; ")): lower FactorSettings.dimensionLimit or "
                 + "blockSize, or choose diagonal structures or first-order rules for these layers (LayerChoices)"
-        case .lossNotFinite: "the loss of the batch is not finite, and says nothing about the curvature: look at the data"
+        case .lossNotFinite:
+            "the loss of the batch is not finite, and says nothing about the curvature: look at the data"
         case .noStatistics: "the curvature has seen no batch: call update first"
         case .memoryRanOut(let fault):
             "there is not enough memory for the curvature: \(fault); make the batch smaller, or lower "

@@ -70,7 +70,9 @@ public struct LayerChoices: Sendable, Hashable, Codable {
 
     package func isExcluded(_ parameter: String) -> Bool { excluded.contains { Self.name($0, contains: parameter) } }
 
-    package func isFirstOrder(_ parameter: String) -> Bool { firstOrder.contains { Self.name($0, contains: parameter) } }
+    package func isFirstOrder(_ parameter: String) -> Bool {
+        firstOrder.contains { Self.name($0, contains: parameter) }
+    }
 
     /// All names, in order.
     var allNames: [String] {

@@ -91,14 +91,16 @@ extension LayerCollection {
             let fits =
                 switch operation {
                 case .linear, .transposedLinear, .embedding: weight.rank == 2
-                case .convolution(let geometry): weight.rank == geometry.spatialRank + 2
-                    && Array(weight.shape.dropFirst(2)) == geometry.kernel && weight.shape[0] % geometry.groups == 0
+                case .convolution(let geometry):
+                    weight.rank == geometry.spatialRank + 2
+                        && Array(weight.shape.dropFirst(2)) == geometry.kernel && weight.shape[0] % geometry.groups == 0
                 case .scaleAndShift(let axes): weight.rank == axes.count && axes.allSatisfy { $0 > 0 }
                 case .custom: true
                 }
             guard fits else {
                 throw StoredPlan.Mismatch(
-                    description: "\(parameters[plan.parameters[0]].name) has the shape \(weight.shape), which is none for "
+                    description:
+                        "\(parameters[plan.parameters[0]].name) has the shape \(weight.shape), which is none for "
                         + "\(operation)")
             }
         }

@@ -193,8 +193,12 @@ package struct LayerCollection {
             onMemory?(memory)
         }
         layers = try merged.sorted { $0.plan.parameters[0] < $1.plan.parameters[0] }.map { plan, block in
-            (plan, try block ?? plan.block(
-                of: plan.parameters.map { parameters[$0] }, settings: settings, makers: makers))
+            (
+                plan,
+                try block
+                    ?? plan.block(
+                        of: plan.parameters.map { parameters[$0] }, settings: settings, makers: makers)
+            )
         }
         messages += fallbackMessages(new + updateWithoutBlock(all)) + wideMessages(memory(of: new))
         isActive = graph.isActive

@@ -177,7 +177,9 @@ public final class ModelCurvature {
 
     /// Turns operations for which there is no memory into an error.
     private func checkingMemoryOfCurvature<Result>(_ body: () throws -> Result) throws -> Result {
-        do { return try checkingMemory(body) } catch let fault as MemoryFault { throw CurvatureError.memoryRanOut(fault) }
+        do { return try checkingMemory(body) } catch let fault as MemoryFault {
+            throw CurvatureError.memoryRanOut(fault)
+        }
     }
 
     // MARK: - State

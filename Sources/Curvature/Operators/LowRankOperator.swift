@@ -85,7 +85,9 @@ extension LowRankOperator {
 
 extension LowRankOperator: StoredOperator {
     static func restored(from reader: OperatorReader) -> LowRankOperator? {
-        guard let columns = reader.tensor("columns", rank: 2), let damping = reader.number("damping") else { return nil }
+        guard let columns = reader.tensor("columns", rank: 2), let damping = reader.number("damping") else {
+            return nil
+        }
         return LowRankOperator(columns: columns, damping: damping)
     }
 }

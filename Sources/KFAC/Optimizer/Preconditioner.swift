@@ -1,5 +1,5 @@
-import Optimization
 import Dispatch
+import Optimization
 import Synchronization
 import Torch
 

@@ -66,7 +66,8 @@ import Torch
         try curvature.update { loss(0) }
         #expect(curvature.blocks.map { $0 is GateBlock } == [false, true])
         let fisher = DenseFisher.block(of: loss(0), [weight.tensor]) { $0[0].flattened() }
-        expectClose(try curvature.blocks[1].curvature(damping: 0).dense().diagonal(), fisher.diagonal(), relative: 1e-12)
+        expectClose(
+            try curvature.blocks[1].curvature(damping: 0).dense().diagonal(), fisher.diagonal(), relative: 1e-12)
     }
 
     @Test(arguments: [

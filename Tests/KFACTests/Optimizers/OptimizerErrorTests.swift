@@ -37,7 +37,8 @@ import Torch
 
     @Test func noParameterIsUsed() throws {
         let other = TestLayer([2, 3], seed: 2)
-        let error = try Self.expectFailure(of: CurvatureError.self, other.named("other"), "other.weight", "other.bias") {
+        let error = try Self.expectFailure(of: CurvatureError.self, other.named("other"), "other.weight", "other.bias")
+        {
             _ = other(Self.x)
             return Self.loss(Self.x[.all, ..<2])
         }

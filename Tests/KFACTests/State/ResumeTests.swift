@@ -144,7 +144,9 @@ import TorchNN
             subject.parameters,
             configuration: .init(layers: LayerChoices(kinds: [.linear: .diagonal])))
         let error = #expect(throws: SnapshotError.self) { try other.load(optimizer.state()) }
-        #expect("\(error!)".contains("approximated by kronecker (input dense, output dense, expand), diagonal was expected"))
+        #expect(
+            "\(error!)".contains("approximated by kronecker (input dense, output dense, expand), diagonal was expected")
+        )
         #expect(other.stepCount == 0 && other.layers.blocks.isEmpty)
     }
 

@@ -1,6 +1,6 @@
 import Datasets
-import Foundation
 import FirstOrder
+import Foundation
 import KFAC
 import TestSupport
 import Torch
