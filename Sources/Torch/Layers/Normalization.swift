@@ -8,9 +8,9 @@ import CTorch
 ///   - runningVariance: [channels].
 ///   - training: Whether the batch's own mean and variance are used; they then move the running ones in place. Each
 ///     channel needs at least two elements for that; a batch with fewer is a ``DataFault``.
-///   - momentum: The weight of the batch in the running statistics, from 0 to 1; statistics of a batch that are not finite
-///     have none. The running variance takes the unbiased variance
-///     of the batch (divided by one less than the number of elements), the normalisation the other one.
+///   - momentum: The weight of the batch in the running statistics, from 0 to 1; statistics of a batch that are not
+///     finite have none. The running variance takes the unbiased variance of the batch (divided by one less than the
+///     number of elements), the normalisation the other one.
 ///   - epsilon: Added to the variance; finite and not negative.
 public func batchNormalization(
     _ input: Tensor, runningMean: Tensor? = nil, runningVariance: Tensor? = nil, training: Bool,

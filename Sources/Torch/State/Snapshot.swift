@@ -71,8 +71,8 @@ public struct Snapshot: Sendable {
 }
 
 extension Snapshot {
-    /// Whether something can be stored under a name, and be found again: it is not empty, one line, and does not end like the
-    /// order of axes in memory.
+    /// Whether something can be stored under a name, and be found again: it is not empty, one line, and does not end
+    /// like the order of axes in memory.
     package static func canStore(_ name: String) -> Bool {
         !name.isEmpty && !name.contains(where: \.isNewline) && parse(name).order == nil
     }
