@@ -29,20 +29,23 @@ public func batchNormalization(
         ).report()
         return input
     }
-    // One batch that is not finite would stay in the running statistics for ever.
-    let running = training ? [runningMean, runningVariance].compactMap(\.self) : []
-    let before = running.map { $0.copy() }
-    defer {
-        for (statistic, old) in zip(running, before) {
-            statistic.assign(Tensor.select(statistic.isFinite(), statistic, old))
+    func normalized(_ mean: Tensor?, _ variance: Tensor?) -> Tensor {
+        withExtendedLifetime((mean, variance)) {
+            input.make("batchNormalization") {
+                kt_batch_norm($0, mean?.handle.pointer, variance?.handle.pointer, training, momentum, epsilon, $1)
+            }
         }
     }
-    return withExtendedLifetime((runningMean, runningVariance)) {
-        input.make("batchNormalization") {
-            kt_batch_norm(
-                $0, runningMean?.handle.pointer, runningVariance?.handle.pointer, training, momentum, epsilon, $1)
-        }
+    guard training else { return normalized(runningMean, runningVariance) }
+    // One batch that is not finite would stay in the running statistics for ever. The derivative keeps the tensors that
+    // the operation writes, which nothing may write later: copies.
+    let (mean, variance) = (runningMean?.copy(), runningVariance?.copy())
+    let result = normalized(mean, variance)
+    for (running, new) in [(runningMean, mean), (runningVariance, variance)] {
+        guard let running, let new else { continue }
+        running.assign(Tensor.select(new.isFinite(), new, running))
     }
+    return result
 }
 
 /// Brings each example to mean 0 and variance 1 over its last axes; without scale and shift.

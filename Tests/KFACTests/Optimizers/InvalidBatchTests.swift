@@ -30,7 +30,7 @@ import TorchNN
             case .probabilityAboveOne: ("Bernoulli: the target 1.5 of example 3 is not a probability", 3)
             case .probabilityNaN: ("Bernoulli: the target nan of example 0 is not a probability", 0)
             case .targetNaN: ("Normal: the target nan of example 1 is no number", 1)
-            case .softTargetNaN: ("Categorical: the target nan of example 2 is no number", 2)
+            case .softTargetNaN: ("Categorical: the target nan of example 2 is not a probability from 0 to 1", 2)
             case .emptyBatch: ("Loss: the batch is empty", nil)
             case .maskOfAnotherShape: ("Loss: the mask bool[3] must be of type bool", nil)
             case .maskOfAnotherType: ("Loss: the mask float64[4] must be of type bool", nil)

@@ -10,7 +10,9 @@ import Torch
 /// What cannot be done while a step is in progress, and parameters without elements.
 @Suite struct StepMisuseTests {
     private static func loss(_ weight: Tensor) -> Loss {
-        Loss(Normal(mean: linear(Tensor.ones([2, 3]), weight: weight)), targets: Tensor.zeros([2, 2]))
+        Loss(
+            Normal(mean: linear(Tensor.ones([2, 3], dtype: .float64), weight: weight)),
+            targets: Tensor.zeros([2, 2], dtype: .float64))
     }
 
     private static let misuses: [(use: @Sendable () throws -> Void, message: String)] = [
@@ -22,7 +24,7 @@ import Torch
                     try optimizer.load(optimizer.state())
                     return loss(weight)
                 }
-            }, "KFACOptimizer.load: called while a step is in progress"
+            }, "KFACOptimizer.state: called inside of a step's own closure"
         ),
         (
             {
@@ -68,7 +70,7 @@ import Torch
         FirstOrderRule.sgd(.init()), .adam(.init()), .shampoo(.init()), .soap(.init()), .muon(.init()),
     ])
     func parametersMayHaveNoElements(rule: FirstOrderRule) throws {
-        let (weight, none) = (parameter([2, 3], seed: 1), Tensor.zeros([0, 3]).requiringGradient())
+        let (weight, none) = (parameter([2, 3], seed: 1), Tensor.zeros([0, 3], dtype: .float64).requiringGradient())
         let before = weight.detached().copy()
         let optimizer = FirstOrderOptimizer(
             [NamedParameter("weight", weight), NamedParameter("none", none)], rule: rule)
@@ -80,7 +82,7 @@ import Torch
     @Test(arguments: [
         ("stepCount", Tensor([Int.max]), "'stepCount' is \(Int.max), a number from 0 to 9007199254740992 was expected"),
         (
-            "rule.parameters.weight.velocity", Tensor.full([2, 3], .nan),
+            "rule.parameters.weight.velocity", Tensor.full([2, 3], .nan, dtype: .float64),
             "'rule.parameters.weight.velocity' has elements that are NaN or infinite"
         ),
     ])
