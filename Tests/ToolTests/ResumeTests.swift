@@ -193,12 +193,10 @@ import Training
         try folder.write(checkpoint)
         let result = try Tool.run(["train", "--resume", "run/checkpoints/step-00000023"], in: self.folder)
         #expect(result.status == 1)
+        // A link may have led there: the message tells where the checkpoint really is.
         #expect(
-            result.errors == """
-                Error: the checkpoint run/checkpoints/step-00000023 has the format 3, this version reads 2: use the \
-                version that wrote it
-
-                """)
+            result.errors.hasSuffix(
+                "/run/checkpoints/step-00000023 has the format 3, this version reads 2: use the version that wrote it\n"))
     }
 
     static let differences: [([String], String)] = [
