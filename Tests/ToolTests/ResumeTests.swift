@@ -196,7 +196,8 @@ import Training
         // A link may have led there: the message tells where the checkpoint really is.
         #expect(
             result.errors.hasSuffix(
-                "/run/checkpoints/step-00000023 has the format 3, this version reads 2: use the version that wrote it\n"))
+                "/run/checkpoints/step-00000023 has the format 3, this version reads 2: use the version that wrote it\n"
+            ))
     }
 
     static let differences: [([String], String)] = [
