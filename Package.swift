@@ -94,7 +94,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Torch"], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
-        // What is fuzzed: by the tests for a while, and by the package in `Fuzz` for long.
+        // What is fuzzed: by the tests for a while, and by the program in `Fuzz` for long.
         .target(
             name: "FuzzTargets",
             dependencies: [
@@ -135,7 +135,8 @@ if Context.environment["KFAC_FUZZ"] != nil {
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "FuzzTargets", "Training", "KFAC", "Datasets", "TorchNN", "Torch", "Checksums", argumentParser,
+                "FuzzTargets", "Training", "KFAC", "FirstOrder", "Optimization", "Curvature", "Datasets", "TorchNN",
+                "Torch", "Checksums", argumentParser,
             ],
             path: "Fuzz/Sources/Program",
             // The sources of the command are linked in there: a program cannot be a part of another one.
