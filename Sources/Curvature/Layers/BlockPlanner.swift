@@ -162,13 +162,7 @@ struct BlockPlanner {
     private func approximation(
         for number: Int, _ kind: LayerKind, hasBias: Bool
     ) -> (choice: Approximation, isExplicit: Bool) {
-        let choice = choices.choice(for: parameters[number].name)
-        // A choice for a whole layer is meant for its weight, and reaches a bias by itself only where it can.
-        if let choice, kind != .bias || choice.name == parameters[number].name || choice.approximation.isForBiases {
-            return (choice.approximation, true)
-        }
-        if let choice = choices.kinds[kind] { return (choice, true) }
-        return (kind.defaultApproximation(hasBias: hasBias, count: parameters[number].tensor.count), false)
+        choices.approximation(for: parameters[number], kind, hasBias: hasBias)
     }
 
     /// Whether the graph takes a parameter in by recorded uses only.

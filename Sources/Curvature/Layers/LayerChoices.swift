@@ -1,3 +1,5 @@
+import Torch
+
 /// A user's choices about the curvature of a model's parameters; by default none.
 ///
 /// Names are those of parameters ("stages.0.1.weight") or of what contains them ("stages.0.1", "stages"); the longest
@@ -61,6 +63,19 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     func choice(for parameter: String) -> (name: String, approximation: Approximation)? {
         names.filter { Self.name($0.key, contains: parameter) }.max { $0.key.count < $1.key.count }
             .map { ($0.key, $0.value) }
+    }
+
+    /// The approximation of the layer of a weight, or of a bias by itself, and whether it was chosen.
+    func approximation(
+        for parameter: NamedParameter, _ kind: LayerKind, hasBias: Bool
+    ) -> (choice: Approximation, isExplicit: Bool) {
+        let choice = choice(for: parameter.name)
+        // A choice for a whole layer is meant for its weight, and reaches a bias by itself only where it can.
+        if let choice, kind != .bias || choice.name == parameter.name || choice.approximation.isForBiases {
+            return (choice.approximation, true)
+        }
+        if let choice = kinds[kind] { return (choice, true) }
+        return (kind.defaultApproximation(hasBias: hasBias, count: parameter.tensor.count), false)
     }
 
     /// The axis of the examples that is stated for a parameter's layer.

@@ -62,25 +62,19 @@ extension LayerCollection {
 
     /// - Throws: ``StoredPlan/Mismatch`` where the choices want another approximation.
     private func requireChosen(_ plan: BlockPlan) throws {
-        let names = plan.parameters.map { parameters[$0].name }
-        let chosen: Approximation?
-        if let link = choices.linked.first(where: { $0.contains(names[0]) }) {
+        let members = plan.parameters.map { parameters[$0] }
+        let chosen: Approximation
+        if let link = choices.linked.first(where: { $0.contains(members[0].name) }) {
             chosen = link.approximation
         } else {
-            // A parameter without a known use or choice is generic by itself.
-            let byName = choices.choice(for: names[0]).flatMap { choice in
-                plan.kind != .bias || choice.name == names[0] || choice.approximation.isForBiases
-                    ? choice.approximation : nil
-            }
-            chosen =
-                byName ?? choices.kinds[plan.kind]
-                ?? (plan.fallback == nil
-                    ? plan.kind.defaultApproximation(
-                        hasBias: names.count > 1, count: parameters[plan.parameters[0]].tensor.count) : nil)
+            let (choice, isExplicit) = choices.approximation(for: members[0], plan.kind, hasBias: members.count > 1)
+            // What was not chosen, and could not be had, is generic by itself.
+            guard isExplicit || plan.fallback == nil else { return }
+            chosen = choice
         }
-        guard let chosen, chosen != plan.approximation else { return }
+        guard chosen != plan.approximation else { return }
         throw StoredPlan.Mismatch(
-            description: "\(layerName(of: plan.parameters.map { parameters[$0] })) is approximated by "
+            description: "\(layerName(of: members)) is approximated by "
                 + "\(plan.approximation), \(chosen) was expected")
     }
 

@@ -1,6 +1,4 @@
-import Dispatch
 import Optimization
-import Synchronization
 import Torch
 
 /// The inverses of the blocks' curvature, each as old as the schedule lets it get, applied to gradients.
@@ -268,10 +266,6 @@ struct Preconditioner {
     }
 }
 
-private func attempt<Value>(_ body: () throws(LinearAlgebraError) -> Value) -> Result<Value, LinearAlgebraError> {
-    do throws(LinearAlgebraError) { return .success(try body()) } catch { return .failure(error) }
-}
-
 extension Preconditioner {
     /// Stores all inverses; waits for those that another thread is computing.
     func save(to snapshot: inout Snapshot, blocks: [any CurvatureBlock]) {
@@ -369,39 +363,5 @@ extension Preconditioner {
             "the inverse of \(block.name) is a product of matrices of \(product.left.dimension) and "
                 + "\(product.right.dimension) rows")
         return nil
-    }
-}
-
-/// An update of a block's inverse that can run on any thread: it holds a copy of the statistics.
-typealias InverseTask = @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator
-
-/// Inverses that another thread computes.
-private final class InverseUpdate: Sendable {
-    private let values: Mutex<[Result<any SymmetricOperator, LinearAlgebraError>]> = Mutex([])
-    /// Why there are no results.
-    private let fault = Mutex<MemoryFault?>(nil)
-    private let group = DispatchGroup()
-
-    /// Takes results that another one computed.
-    init(_ results: [Result<any SymmetricOperator, LinearAlgebraError>]) { values.withLock { $0 = results } }
-
-    init(_ tasks: [InverseTask]) {
-        DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in
-            do {
-                let results = try checkingMemory { withoutGradients { tasks.map { attempt($0) } } }
-                values.withLock { $0 = results }
-            } catch {
-                fault.withLock { $0 = error as? MemoryFault }
-            }
-        }
-    }
-
-    /// Waits for the results, in the order of the tasks.
-    ///
-    /// - Throws: ``MemoryFault`` where there was no memory for them.
-    func results() throws(MemoryFault) -> [Result<any SymmetricOperator, LinearAlgebraError>] {
-        group.wait()
-        if let fault = fault.withLock({ $0 }) { throw fault }
-        return values.withLock { $0 }
     }
 }
