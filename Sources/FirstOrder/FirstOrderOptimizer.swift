@@ -99,13 +99,13 @@ public class FirstOrderOptimizer: Optimizer {
     }
 
     private func guardedStep(_ attempt: () throws -> StepReport) throws -> StepReport {
-        watch.begin()
+        watch.begin(guards)
         let roles = roles
         var report: StepReport
         do {
-            report = try watch.finish(attempt(), guards)
+            report = try watch.finish(attempt())
         } catch let rejection as StepRejection {
-            report = try watch.reject(rejection, guards)
+            report = try watch.reject(rejection)
         } catch {
             // The messages have not been reported.
             self.roles = roles

@@ -1,13 +1,5 @@
 package import Torch
 
-/// Stops the program where settings have changed that an optimiser looks at only when it is made.
-package func requireNoChange(of changed: [String], in owner: String) {
-    guard !changed.isEmpty else { return }
-    let names = changed.joined(separator: ", ")
-    fatalError(
-        "\(owner): configuration.\(names) cannot be changed after the optimizer was made: make a new optimizer")
-}
-
 /// Stops the program where the closure that runs the model froze what the step is to move.
 package func requireUnfrozen(_ parameters: [NamedParameter], in operation: String) {
     let frozen = parameters.filter { !$0.tensor.requiresGradient }.map(\.name)

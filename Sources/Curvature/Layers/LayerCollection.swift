@@ -37,7 +37,6 @@ package struct LayerCollection {
         parameters: [NamedParameter], choices: LayerChoices = LayerChoices(), settings: FactorSettings,
         makers: [String: BlockMaker] = [:]
     ) {
-        parameters.requireDistinct(by: "KFACOptimizer")
         self.makers = makers
         allNames = parameters.map(\.name)
         self.parameters = parameters.filter { !choices.isExcluded($0.name) && !choices.isFirstOrder($0.name) }

@@ -44,10 +44,18 @@ public final class ModelCurvature {
         }
     }
 
-    /// The settings.
-    public let configuration: Configuration
+    /// The settings; may be changed between updates, except for ``Configuration/factors`` and
+    /// ``Configuration/layers``.
+    ///
+    /// Settings out of bounds, and changes of those two, are misuse.
+    public var configuration: Configuration {
+        didSet {
+            configuration.requireFixed(since: oldValue)
+            configuration.require(by: "ModelCurvature")
+        }
+    }
     /// The number of batches that the running averages have seen.
-    public private(set) var updateCount = 0
+    public internal(set) var updateCount = 0
     /// Called at the end of each update with the blocks that it moved, before anything is derived from them.
     ///
     /// The place to join the statistics of several processes: the tensors in ``SymmetricOperator/parts`` of a factor's
@@ -55,9 +63,11 @@ public final class ModelCurvature {
     /// the average over all examples.
     public var synchronize: ((_ moved: [any CurvatureBlock]) throws -> Void)?
 
-    private var layers: LayerCollection
-    private var generator: RandomGenerator
-    private let gate = StepGate()
+    /// The blocks, with what each is and why.
+    package var layers: LayerCollection
+    /// Draws the targets.
+    package var generator: RandomGenerator
+    let gate = StepGate()
 
     /// Creates a curvature that has seen no batch.
     ///
@@ -71,6 +81,7 @@ public final class ModelCurvature {
         blockMakers: [String: BlockMaker] = [:], generator: RandomGenerator = RandomGenerator(seed: 0)
     ) {
         configuration.require(by: "ModelCurvature")
+        parameters.requireDistinct(by: "ModelCurvature")
         self.configuration = configuration
         self.generator = generator
         layers = LayerCollection(
@@ -123,15 +134,15 @@ public final class ModelCurvature {
         let (loss, uses) = try recordingLayerUses { try checkingData(loss) }
         let mean = loss.mean.detached()
         guard mean.scalar.isFinite else { throw CurvatureError.lossNotFinite }
-        var (layers, generator) = (layers, generator)
-        let statistics = try layers.statistics(
-            of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
-            decay: configuration.statisticsDecay, using: &generator)
-        try MemoryFault.check()
-        (self.layers, self.generator) = (layers, generator)
-        withoutGradients { for (block, batch) in statistics { block.updateStatistics(batch) } }
-        updateCount += 1
-        try synchronize?(statistics.map(\.block))
+        let generator = generator
+        do {
+            let statistics = try statistics(of: loss, uses: uses)
+            try MemoryFault.check()
+            try withoutGradients { try updateAverages(with: statistics) }
+        } catch {
+            self.generator = generator
+            throw error
+        }
         return mean
     }
 
@@ -181,33 +192,6 @@ public final class ModelCurvature {
             throw CurvatureError.memoryRanOut(fault)
         }
     }
-
-    // MARK: - State
-
-    /// Copies everything that later updates and inverses depend on, but for the parameters and the configuration.
-    public func state() -> Snapshot {
-        gate.run("ModelCurvature.state", recordsGradients: false) {
-            var snapshot = Snapshot()
-            snapshot.set("updateCount", updateCount)
-            snapshot.set("generator", generator.state)
-            snapshot.under("layers") { layers.save(to: &$0) }
-            return snapshot
-        }
-    }
-
-    /// Takes over the state of the curvature of the same parameters with the same configuration.
-    ///
-    /// - Throws: ``/Torch/SnapshotError`` where the state does not fit; this curvature is then as before.
-    public func load(_ state: Snapshot) throws(SnapshotError) {
-        try gate.run("ModelCurvature.load", recordsGradients: false) { () throws(SnapshotError) in
-            let reader = SnapshotReader(state, of: "the curvature")
-            reader.integer("updateCount") { self.updateCount = $0 }
-            reader.generator("generator", like: generator) { self.generator = $0 }
-            let layers = layers.restored(from: reader.under("layers"))
-            try reader.finish()
-            self.layers = layers
-        }
-    }
 }
 
 extension ModelCurvature.Configuration: CheckedSettings {
@@ -216,5 +200,14 @@ extension ModelCurvature.Configuration: CheckedSettings {
             SettingBounds.statisticsDecay.defect("the decay of statistics", statisticsDecay),
             estimation.defect, factors.defect,
         ].firstDefect
+    }
+}
+
+extension ModelCurvature.Configuration {
+    /// Stops the program where something has changed that is looked at only when a curvature is made.
+    fileprivate func requireFixed(since old: ModelCurvature.Configuration) {
+        let changed = [("layers", layers == old.layers), ("factors", factors == old.factors)]
+            .filter { !$0.1 }.map(\.0)
+        requireNoChange(of: changed, in: "ModelCurvature")
     }
 }

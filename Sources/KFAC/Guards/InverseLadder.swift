@@ -1,15 +1,17 @@
 import Optimization
 import Torch
 
-/// Whether an attempt to invert a layer's curvature is to fail, for tests: of the layer, at a rung or (nil) at first.
-typealias InverseFault = @Sendable (_ layer: String, _ rung: InverseRung?) -> Bool
-
 /// The attempts to invert a block's curvature, one after the other, until one gives finite numbers.
 struct InverseLadder {
     let block: any CurvatureBlock
     let damping: Double
     let applications: Int
-    let fault: InverseFault?
+
+    /// Whether an attempt to invert a layer's curvature is to fail, at a rung or (nil) at first.
+    typealias Fault = @Sendable (_ layer: String, _ rung: InverseRung?) -> Bool
+
+    /// Makes attempts fail that succeed otherwise, in tests.
+    @TaskLocal static var fault: Fault?
 
     /// An inverse and what it had to be replaced by.
     typealias Inverse = (inverse: any SymmetricOperator, rung: InverseRung?)
@@ -54,10 +56,18 @@ struct InverseLadder {
             Tensor.full([count], min(scale, greatest), dtype: parameter.dtype, device: parameter.device))
     }
 
+    /// A result of another thread; nil if it is of no use.
+    func usable(_ result: InverseResult) -> (any SymmetricOperator)? {
+        attempt(nil) { () throws(LinearAlgebraError) in try result.get() }
+    }
+
+    /// Whether a test wants this rung to fail.
+    func fails(at rung: InverseRung?) -> Bool { Self.fault?(block.name, rung) == true }
+
     private func attempt(
         _ rung: InverseRung?, _ body: () throws(LinearAlgebraError) -> (any SymmetricOperator)?
     ) -> (any SymmetricOperator)? {
-        guard fault?(block.name, rung) != true else { return nil }
+        guard !fails(at: rung) else { return nil }
         do throws(LinearAlgebraError) {
             guard let inverse = try body(), inverse.isFinite else { return nil }
             return inverse

@@ -2,34 +2,62 @@ import Optimization
 import Torch
 
 extension KFACOptimizer {
+    /// Runs a step; one that a guard rejects ends with a report of that.
+    ///
+    /// - Throws: What `body` throws, and `OptimizerError.stepsRejected`.
+    func guarded(_ body: () throws -> StepReport) throws -> StepReport {
+        watch.begin(configuration.guards)
+        let generator = curvature.generator
+        var report: StepReport
+        do {
+            report = try watch.finish(body())
+        } catch let error as OptimizerError where error.isOfData {
+            // A share of the batch may have been good.
+            curvature.generator = generator
+            throw error
+        } catch let rejection as StepRejection {
+            report = try watch.reject(rejection)
+        }
+        stepCount += 1
+        return report
+    }
+
+    /// Ends the step where the loss is not finite.
+    func requireFinite(loss: Tensor, _ report: StepReport) throws {
+        guard !loss.scalar.isFinite else { return }
+        guard watch.guards.isOn else { throw OptimizerError.lossNotFinite(step: stepCount) }
+        throw StepRejection(reason: .lossNotFinite, report: report)
+    }
+
     /// Ends the step where a gradient, of all parameters, is not finite or too large to be squared.
     ///
     /// - Returns: The square of its norm; nil without guards or gradient.
     func requireFinite(
         _ gradient: [Tensor], of parameters: [NamedParameter], _ report: StepReport
     ) throws -> Double? {
-        guard configuration.guards.isOn, !gradient.isEmpty else { return nil }
+        guard watch.guards.isOn, !gradient.isEmpty else { return nil }
         let square = inner(gradient, gradient)
         guard !isUsable(square: square, of: gradient) else { return square }
         let names = unusable(gradient, of: parameters) ?? []
         throw StepRejection(reason: .gradientNotFinite(parameters: names), report: report)
     }
 
-    /// Ends the step where the length of a move is not finite or too large to be squared; inverses that are to blame
+    /// Ends the step where the length of a step is not finite or too large to be squared; inverses that are to blame
     /// make way for the identity.
-    func requireFinite(_ norm: Double, of move: Move, _ report: StepReport) throws {
+    func requireFinite(_ norm: Double, of proposal: Proposal, _ report: StepReport) throws {
         let greatest = parameters.map { $0.tensor.dtype.greatestRoot }.min() ?? 0
-        guard configuration.guards.isOn, !parameters.isEmpty, !(norm <= greatest && abs(move.scale) <= greatest) else {
+        guard watch.guards.isOn, !parameters.isEmpty, !(norm <= greatest && abs(proposal.scale) <= greatest) else {
             return
         }
-        let blocks = layers.blocks
+        let blocks = curvature.blocks
         let positions = blockPositions
         let guilty = blocks.indices.filter { index in
-            guard let own = positions[index]?.map({ move.direction[$0] }) else { return false }
+            guard let own = positions[index]?.map({ proposal.direction[$0] }) else { return false }
             return !isUsable(square: inner(own, own), of: own)
         }
         preconditioner.discard(
-            guilty, of: blocks, atStep: updateCount, damping: report.preconditionerDamping ?? damping, watch: &watch)
+            guilty.map { blocks[$0] }, atStep: updateCount, damping: report.preconditionerDamping ?? damping,
+            watch: &watch)
         let names = guilty.isEmpty ? blocks.map(\.name) : guilty.map { blocks[$0].name }
         throw StepRejection(reason: .updateNotFinite(layers: names), report: report)
     }
@@ -37,9 +65,14 @@ extension KFACOptimizer {
     /// Turns errors of the numbers, from here on, into the rejection of the step, where there are guards.
     func rejectingNumericalErrors<Result>(_ pass: inout Pass, _ body: (inout Pass) throws -> Result) throws -> Result {
         do { return try body(&pass) } catch let error as OptimizerError {
-            guard configuration.guards.isOn, let reason = RejectionReason(error) else { throw error }
+            guard watch.guards.isOn, let reason = RejectionReason(error) else { throw error }
             throw StepRejection(reason: reason, report: pass.report)
         }
+    }
+
+    /// The result; nil where a quadratic model has no finite minimum and guards let another take its place.
+    func skippingFailedModels<Result>(_ body: () throws -> Result) throws -> Result? {
+        do { return try body() } catch OptimizerError.quadraticModelFailed where watch.guards.isOn { return nil }
     }
 
     /// Those statistics that may move the averages; averages that are to begin anew do so.
@@ -48,11 +81,11 @@ extension KFACOptimizer {
     func admitted(
         _ statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], _ report: StepReport
     ) throws -> [(block: any CurvatureBlock, statistics: BlockStatistics)] {
-        guard configuration.guards.isOn else { return statistics }
+        guard watch.guards.isOn else { return statistics }
         let sizes = withoutGradients { StatisticsSize.sizes(of: statistics) }
         var state = watch.state
         let verdicts = zip(statistics, sizes).map { own, size in
-            state.judge(own.block.name, size, configuration.guards)
+            state.judge(own.block.name, size, watch.guards)
         }
         let names = statistics.map(\.block.name)
         for (name, verdict) in zip(names, verdicts) {
@@ -101,5 +134,14 @@ extension BlockStatistics {
         var statistics = self
         statistics.decay = decay
         return statistics
+    }
+}
+
+extension GuardWatch {
+    /// Whether an objective after the step makes it to be undone, which is then noted.
+    mutating func refuses(objective change: Double) -> Bool {
+        guard guards.isOn, !change.isFinite else { return false }
+        note(.stepRejected(reason: .objectiveNotFinite))
+        return true
     }
 }

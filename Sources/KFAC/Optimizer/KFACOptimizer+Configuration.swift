@@ -84,6 +84,14 @@ extension KFACOptimizer {
     }
 }
 
+extension KFACOptimizer.Configuration {
+    /// The part that decides about the curvature.
+    var ofCurvature: ModelCurvature.Configuration {
+        ModelCurvature.Configuration(
+            estimation: estimation, matrix: matrix, statisticsDecay: statisticsDecay, factors: factors, layers: layers)
+    }
+}
+
 extension KFACOptimizer.Configuration: CheckedSettings {
     package var defect: String? {
         [

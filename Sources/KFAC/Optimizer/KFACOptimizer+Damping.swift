@@ -25,11 +25,12 @@ extension KFACOptimizer {
         let damping = preconditionerDamping
         report.preconditionerDamping = damping
         if case .adaptive = configuration.preconditionerDamping { searchedDamping = damping }
+        let request = Preconditioner.Request(
+            step: updateCount, schedule: configuration.inverses, damping: damping)
         let clock = ContinuousClock()
         let start = clock.now
         let didWork = try preconditioner.update(
-            of: layers.blocks, isMoved: blockPositions.map { $0 != nil }, atStep: updateCount,
-            schedule: configuration.inverses, damping: damping, guards: configuration.guards, watch: &watch)
+            curvature.blocks, isMoved: blockPositions.map { $0 != nil }, request, watch: &watch)
         if didWork { report.phases.append((.inverses, start.duration(to: clock.now).seconds)) }
     }
 
@@ -42,12 +43,12 @@ extension KFACOptimizer {
         var result: ([Tensor], (QuadraticModel, [Double]))?
         for damping in search.candidates(around: preconditionerDamping) {
             var candidate = preconditioner
+            let request = Preconditioner.Request(
+                step: updateCount, schedule: .together(every: 1), damping: damping,
+                applications: configuration.inverses.applications(atStep: updateCount))
             _ = try pass.report.time(.inverses) {
                 try candidate.update(
-                    of: layers.blocks, isMoved: blockPositions.map { $0 != nil }, atStep: updateCount,
-                    schedule: .together(every: 1),
-                    applications: configuration.inverses.applications(atStep: updateCount), damping: damping,
-                    guards: configuration.guards, watch: &watch)
+                    curvature.blocks, isMoved: blockPositions.map { $0 != nil }, request, watch: &watch)
             }
             let (gradient, thin) = (pass.gradient, pass.thinGradients)
             let direction = pass.report.time(.preconditioning) { precondition(gradient, thin: thin, with: candidate) }
@@ -67,13 +68,6 @@ extension KFACOptimizer {
         return result
     }
 
-    /// The result, nil where a model has no finite minimum and guards let others take its place.
-    private func skippingFailedModels<Result>(_ body: () throws -> Result) throws -> Result? {
-        do { return try body() } catch OptimizerError.quadraticModelFailed where configuration.guards.isOn {
-            return nil
-        }
-    }
-
     private var dueRule: LevenbergMarquardt? {
         guard case .adaptive(let rule) = configuration.damping, rule.isDue(afterStep: updateCount) else { return nil }
         return rule
@@ -84,7 +78,7 @@ extension KFACOptimizer {
 
     /// Predicts the objective's change where the damping rule or the model of the step rule wants it.
     func predictChange(
-        of move: Move, _ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss
+        of proposal: Proposal, _ pass: inout Pass, _ batch: Batch
     ) throws {
         let countsDamping: Bool
         if case .adaptive(let rule) = configuration.damping {
@@ -92,23 +86,23 @@ extension KFACOptimizer {
         } else {
             countsDamping = false
         }
-        if let (model, coefficients) = move.model {
+        if let (model, coefficients) = proposal.model {
             pass.report.predictedChange = model.value(at: coefficients, includingDamping: countsDamping)
             return
         }
         guard let rule = dueRule, !parameters.isEmpty else { return }
-        let step = move.direction.map { $0 * -move.scale }
+        let step = proposal.direction.map { $0 * -proposal.scale }
         if case .approximate = rule.prediction {
             let damping = pass.report.preconditionerDamping ?? damping
             let gradient = pass.gradient
             pass.report.predictedChange = pass.report.time(.quadraticModel) {
-                approximateChange(step, move, gradient, damping: damping, countsDamping: countsDamping)
+                approximateChange(step, proposal, gradient, damping: damping, countsDamping: countsDamping)
             }
         }
         if pass.report.predictedChange == nil {
             let fraction = if case .exact(let fraction) = rule.prediction { fraction } else { 1.0 }
             let model = try pass.report.time(.quadraticModel) {
-                let products = try curvatureForms(fraction, configuration.matrix, pass.products, batch, run)
+                let products = try curvatureForms(fraction, configuration.matrix, pass.products, batch)
                 return QuadraticModel(
                     curvature: try products([step]), directions: [step], gradient: pass.gradient,
                     regularization: parameters.map { regularization(of: $0).l2 }, damping: damping)
@@ -120,13 +114,13 @@ extension KFACOptimizer {
 
     /// ½ sᵀ F s + gᵀ s with the approximate curvature; nil where a block has none.
     private func approximateChange(
-        _ step: [Tensor], _ move: Move, _ gradient: [Tensor], damping: Double, countsDamping: Bool
+        _ step: [Tensor], _ proposal: Proposal, _ gradient: [Tensor], damping: Double, countsDamping: Bool
     ) -> Double? {
         let slope = inner(gradient, step)
         // P⁻¹ s is known: nothing to compute, and the damping stays in, as in the original.
-        if let preimage = move.preimage { return slope - move.scale * inner(preimage, step) / 2 }
+        if let preimage = proposal.preimage { return slope - proposal.scale * inner(preimage, step) / 2 }
         var product = 0.0
-        for (block, positions) in zip(layers.blocks, blockPositions) {
+        for (block, positions) in zip(curvature.blocks, blockPositions) {
             guard let positions else { continue }
             guard let curvature = try? block.curvature(damping: damping) else { return nil }
             let own = positions.map { step[$0] }
@@ -140,15 +134,14 @@ extension KFACOptimizer {
     ///
     /// - Parameter losses: Those before the step, part by part.
     func adaptDamping(
-        _ report: inout StepReport, losses: [LossRecord], backup: Backup?, _ batch: Batch,
-        _ run: (BatchPart) throws -> Loss
+        _ report: inout StepReport, losses: [LossRecord], backup: Backup?, _ batch: Batch
     ) throws {
         guard let rule = dueRule, !parameters.isEmpty else { return }
         let change = try report.time(.evaluation) {
             var sum = 0.0
             for (part, before) in losses.enumerated() {
                 // A closure may differentiate inside, which must be recorded here, too.
-                let after = try withGradients { LossRecord(try run(.part(part))) }
+                let after = try withGradients { LossRecord(try batch.loss(of: .part(part))) }
                 sum += after.change(since: before)
             }
             let normalizer = losses.reduce(0) { $0 + $1.normalizer }
@@ -157,9 +150,8 @@ extension KFACOptimizer {
         }
         report.actualChange = change
         let prediction = report.predictedChange ?? .nan
-        let isUnusable = configuration.guards.isOn && !change.isFinite
+        let isUnusable = watch.refuses(objective: change)
         if isUnusable || rule.rejectsBadSteps, let backup, isUnusable || !(change <= 0) {
-            if isUnusable { watch.note(.stepRejected(reason: .objectiveNotFinite)) }
             backup.restore(self)
             report.isRejected = true
             adaptedDamping = rule.adapted(damping, actualChange: .nan, predictedChange: prediction)

@@ -1,3 +1,4 @@
+import Curvature
 import FirstOrder
 import Optimization
 import Torch
@@ -34,7 +35,8 @@ extension KFACOptimizer {
     }
 
     /// Runs the model, moves the running averages, and computes the gradient.
-    func pass(over batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Pass {
+    func pass(over batch: Batch) throws -> Pass {
+        let layers = curvature.layers
         let takesShare = isStatisticsStep && batch.canRunShares && configuration.statisticsFraction < 1
         let movable = (layers.parameters + namedFirstOrder).filter(\.tensor.requiresGradient)
         guard !movable.isEmpty else {
@@ -43,7 +45,7 @@ extension KFACOptimizer {
         var sum = try runPart(
             0, of: movable, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch),
             thins: thinsGradients(of: batch)
-        ) { try run(.part(0)) }
+        ) { try batch.loss(of: .part(0)) }
         if batch.parts > 1 {
             var count = sum.count
             sum.gradientSquare = nil
@@ -52,7 +54,7 @@ extension KFACOptimizer {
             for part in 1..<batch.parts {
                 let other = try runPart(
                     part, of: movable, estimates: isStatisticsStep && !takesShare, keepsGraph: false, thins: false
-                ) { try run(.part(part)) }
+                ) { try batch.loss(of: .part(part)) }
                 for index in sum.gradients.indices {
                     guard let gradient = other.gradients[index] else { continue }
                     if let total = sum.gradients[index] {
@@ -73,9 +75,8 @@ extension KFACOptimizer {
         }
         if takesShare {
             // After the whole batch, whose random numbers it repeats.
-            let (statistics, layers, phases) = try statisticsOfShare(run)
-            sum.report.phases += phases
-            try move(averagesBy: statistics, layers: layers, &sum.report)
+            let statistics = try statisticsOfShare(of: batch, &sum.report)
+            try updateAverages(with: statistics, &sum.report)
         }
         if isStatisticsStep, !takesShare, !sum.gradients.isEmpty { try requireCurvature(sum, of: movable) }
         return assemble(sum, of: movable)
@@ -84,6 +85,7 @@ extension KFACOptimizer {
     /// Ends the step where the objective depends on parameters by terms without curvature only, which nothing would
     /// move.
     private func requireCurvature(_ sum: PartialPass, of movable: [NamedParameter]) throws {
+        let layers = curvature.layers
         let known = Set(layers.withBlocks.map(\.tensor.id)).union(layers.withoutBlock)
             .union(namedFirstOrder.map(\.tensor.id))
         let stranded = zip(movable, sum.gradients).filter { $1 != nil && !known.contains($0.tensor.id) }
@@ -97,7 +99,8 @@ extension KFACOptimizer {
         var pass = Pass(
             report: sum.report, losses: sum.losses, gradientSquare: sum.gradientSquare,
             thinGradients: sum.thinGradients, products: sum.products)
-        pass.report.messages += layers.takeMessages()
+        pass.report.messages += curvature.layers.takeMessages()
+        let layers = curvature.layers
         guard !sum.gradients.isEmpty else { return pass }
 
         let gradients = Dictionary(
@@ -143,29 +146,16 @@ extension KFACOptimizer {
 
     /// Whether this step moves the averages; where the first one could not, the next ones make up for it.
     private var isStatisticsStep: Bool {
-        stepCount % configuration.statisticsPeriod == 0 || !layers.isPlanned
+        stepCount % configuration.statisticsPeriod == 0 || !curvature.layers.isPlanned
     }
 
-    private func statisticsOfShare(_ run: (BatchPart) throws -> Loss) throws -> (
-        statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], layers: LayerCollection,
-        phases: [(phase: StepReport.Phase, seconds: Double)]
-    ) {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let (loss, uses) = try recordingLayerUses { try run(.share(configuration.statisticsFraction)) }
-        let middle = clock.now
-        // Kept once nothing can fail any more: a step that fails leaves no trace.
-        var layers = self.layers
-        let statistics = try layers.statistics(
-            of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
-            decay: configuration.statisticsDecay, using: &generator)
-        return (
-            statistics, layers,
-            [
-                (.curvatureForward, start.duration(to: middle).seconds),
-                (.curvatureBackward, middle.duration(to: clock.now).seconds),
-            ]
-        )
+    private func statisticsOfShare(
+        of batch: Batch, _ report: inout StepReport
+    ) throws -> ModelCurvature.BatchStatistics {
+        let (loss, uses) = try report.time(.curvatureForward) {
+            try recordingLayerUses { try batch.loss(of: .share(configuration.statisticsFraction)) }
+        }
+        return try report.time(.curvatureBackward) { try curvature.statistics(of: loss, uses: uses) }
     }
 
     /// The gradient of one part of the batch, whose statistics go into the running averages.
@@ -182,20 +172,15 @@ extension KFACOptimizer {
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
         report.damping = damping
         report.phases.append((.forward, start.duration(to: clock.now).seconds))
-        guard mean.scalar.isFinite else {
-            guard configuration.guards.isOn else { throw OptimizerError.lossNotFinite(step: stepCount) }
-            throw StepRejection(reason: .lossNotFinite, report: report)
-        }
+        try requireFinite(loss: mean, report)
 
-        var layers = self.layers
         let products = keepsGraph ? curvatureProducts(of: loss, uses: uses) : nil
-        var statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)] = []
+        var statistics: ModelCurvature.BatchStatistics?
         if estimates {
             statistics = try report.time(.curvatureBackward) {
                 // The averages decay once a step, so that all parts of it weigh alike.
-                try layers.statistics(
-                    of: loss, uses: uses, estimation: configuration.estimation, matrix: configuration.matrix,
-                    decay: part == 0 ? configuration.statisticsDecay : 1, sharedWith: products, using: &generator)
+                try curvature.statistics(
+                    of: loss, uses: uses, decay: part == 0 ? nil : 1, sharedWith: products)
             }
         }
         var gradients: [Tensor?] = []
@@ -203,13 +188,13 @@ extension KFACOptimizer {
         if stepCount >= configuration.burnIn {
             (gradients, thinGradients) = try report.time(.backward) {
                 try self.gradients(
-                    of: mean, withRespectTo: movable, uses: thins ? uses : [], blocks: layers.blocks,
-                    keepsGraph: keepsGraph)
+                    of: mean, withRespectTo: movable, uses: thins ? uses : [],
+                    blocks: (statistics?.layers ?? curvature.layers).blocks, keepsGraph: keepsGraph)
             }
         }
         let reached = zip(movable, gradients).filter { $0.1 != nil }
         let square = try requireFinite(reached.map { $0.1! }, of: reached.map(\.0), report)
-        if estimates { try move(averagesBy: statistics, layers: layers, &report) }
+        if let statistics { try updateAverages(with: statistics, &report) }
         return PartialPass(
             report: report, gradients: gradients, losses: looksBack ? [LossRecord(loss)] : [],
             gradientSquare: square, thinGradients: thinGradients, products: products, count: loss.normalizer)
@@ -248,19 +233,15 @@ extension KFACOptimizer {
         return (all, thin)
     }
 
-    /// Moves the averages of the layers of a batch, by what may enter them.
-    private func move(
-        averagesBy statistics: [(block: any CurvatureBlock, statistics: BlockStatistics)], layers: LayerCollection,
-        _ report: inout StepReport
+    /// Moves the averages by what may enter them of a batch.
+    private func updateAverages(
+        with statistics: ModelCurvature.BatchStatistics, _ report: inout StepReport
     ) throws {
         let soFar = report
         try report.time(.statistics) {
-            let admitted = try admitted(statistics, soFar)
-            self.layers = layers
-            for (block, batch) in admitted {
-                try MemoryFault.check()
-                block.updateStatistics(batch)
-            }
+            var statistics = statistics
+            statistics.blocks = try admitted(statistics.blocks, soFar)
+            try curvature.updateAverages(with: statistics)
         }
     }
 

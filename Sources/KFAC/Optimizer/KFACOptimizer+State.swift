@@ -14,18 +14,17 @@ extension KFACOptimizer {
     private func currentState() -> Snapshot {
         var snapshot = Snapshot()
         snapshot.set("stepCount", stepCount)
-        snapshot.set("generator", generator.state)
         snapshot.set("guards", watch.state)
         snapshot.set("hasVelocity", hasVelocity ? 1 : 0)
-        let own = parametersWithBlocks(of: layers)
+        let own = parametersWithBlocks(of: curvature.layers)
         snapshot.set(
             "velocity",
             own.map { velocityByParameter[$0.tensor.id] ?? Tensor.zeros(like: $0.tensor.detached()) }, of: own)
         if let adaptedDamping { snapshot.set("adaptedDamping", adaptedDamping) }
         if let searchedDamping { snapshot.set("searchedDamping", searchedDamping) }
         if let firstOrder { snapshot.under("firstOrder") { firstOrder.rule.save(to: &$0) } }
-        snapshot.under("layers") { layers.save(to: &$0) }
-        snapshot.under("inverses") { preconditioner.save(to: &$0, blocks: layers.blocks) }
+        curvature.save(to: &snapshot)
+        snapshot.under("inverses") { preconditioner.save(to: &$0, blocks: curvature.blocks) }
         return snapshot
     }
 
@@ -37,18 +36,16 @@ extension KFACOptimizer {
 
     /// - Parameter operation: What misuse is told of.
     func load(_ state: Snapshot, as operation: String) throws(SnapshotError) {
-        try gate.run(operation, recordsGradients: false) { () throws(SnapshotError) in try take(state) }
+        try gate.run(operation, recordsGradients: false) { () throws(SnapshotError) in try load(from: state) }
     }
 
-    private func take(_ state: Snapshot) throws(SnapshotError) {
+    private func load(from state: Snapshot) throws(SnapshotError) {
         let reader = SnapshotReader(state, of: "the optimizer")
         reader.integer("stepCount") { self.stepCount = $0 }
-        reader.generator("generator", like: generator) { self.generator = $0 }
         reader.integer("hasVelocity") { self.hasVelocity = $0 != 0 }
         reader.guardState("guards") { self.watch.state = $0 }
-        let layers = layers.restored(from: reader.under("layers"))
-        var preconditioner = Preconditioner()
-        preconditioner.restore(from: reader.under("inverses"), blocks: layers.blocks) { preconditioner = $0 }
+        let layers = curvature.restore(from: reader)
+        let preconditioner = Preconditioner(from: reader.under("inverses"), blocks: layers.blocks)
         let firstOrder = newFirstOrder()
         firstOrder?.rule.restore(from: reader.under("firstOrder"))
         let own = parametersWithBlocks(of: layers)
@@ -63,7 +60,7 @@ extension KFACOptimizer {
         self.firstOrder = firstOrder
         roles = ParameterRoles()
         (adaptedDamping, searchedDamping) = (adapted, searched)
-        (self.layers, self.preconditioner) = (layers, preconditioner)
+        self.preconditioner = preconditioner
     }
 
     /// The parameters that the natural gradient can move.

@@ -1,4 +1,5 @@
-public import FirstOrder
+public import Curvature
+import FirstOrder
 public import Optimization
 public import Torch
 
@@ -24,9 +25,16 @@ public final class KFACOptimizer: Optimizer {
         didSet {
             configuration.requireFixed(since: oldValue)
             configuration.require(by: "KFACOptimizer")
+            curvature.configuration = configuration.ofCurvature
         }
     }
     public internal(set) var stepCount = 0
+
+    /// The curvature that the steps estimate: of the layers found, for products, inverses, or a Laplace approximation
+    /// of the trained model.
+    ///
+    /// Its settings follow ``configuration``.
+    public let curvature: ModelCurvature
 
     /// The parameters that the natural gradient moves in this step: those that have a block, require a gradient and
     /// that the loss depends on.
@@ -35,10 +43,6 @@ public final class KFACOptimizer: Optimizer {
     var firstOrder: (parameters: [NamedParameter], rule: any GradientRule)?
     /// Those that the choices name.
     let namedFirstOrder: [NamedParameter]
-    var layers: LayerCollection {
-        didSet { preconditioner.follow(oldValue.blocks, to: layers.blocks) }
-    }
-    var generator: RandomGenerator
     /// The velocity of each parameter that has been moved.
     var velocityByParameter: [Tensor.ID: Tensor] = [:]
     /// The messages so far about parameters that are not moved.
@@ -71,16 +75,15 @@ public final class KFACOptimizer: Optimizer {
         blockMakers: [String: BlockMaker] = [:], generator: RandomGenerator = RandomGenerator(seed: 0)
     ) {
         configuration.require(by: "KFACOptimizer")
+        parameters.requireDistinct(by: "KFACOptimizer")
         self.configuration = configuration
-        self.generator = generator
-        layers = LayerCollection(
-            parameters: parameters, choices: configuration.layers, settings: configuration.factors,
-            makers: blockMakers)
-        if case .background = configuration.inverses { layers.isInvertedInBackground = true }
+        curvature = ModelCurvature(
+            of: parameters, configuration: configuration.ofCurvature, blockMakers: blockMakers, generator: generator)
+        if case .background = configuration.inverses { curvature.layers.isInvertedInBackground = true }
         namedFirstOrder = parameters.filter {
             configuration.layers.isFirstOrder($0.name) && !configuration.layers.isExcluded($0.name)
         }
-        self.parameters = layers.parameters.filter(\.tensor.requiresGradient)
+        self.parameters = curvature.layers.parameters.filter(\.tensor.requiresGradient)
         firstOrder = newFirstOrder()
     }
 
@@ -98,7 +101,7 @@ public final class KFACOptimizer: Optimizer {
     ///
     /// It takes all parameters, as one that no batch has used yet may turn out to have no block.
     func newFirstOrder() -> (parameters: [NamedParameter], rule: any GradientRule)? {
-        let others = (configuration.layers.unknown == .firstOrder ? layers.parameters : []) + namedFirstOrder
+        let others = (configuration.layers.unknown == .firstOrder ? curvature.layers.parameters : []) + namedFirstOrder
         return others.isEmpty ? nil : (others, configuration.firstOrderRule.rule(for: others))
     }
 
@@ -160,139 +163,37 @@ public final class KFACOptimizer: Optimizer {
         }
     }
 
-    /// A part of the batch that the model is to be run on.
-    enum BatchPart {
-        /// One of the parts that the batch consists of.
-        case part(Int)
-        /// The first examples, this share of the batch.
-        case share(Double)
-
-        /// The number of the part; of a share, of the first one, whose random numbers it draws.
-        var number: Int { if case .part(let number) = self { number } else { 0 } }
-    }
-
-    /// How the model is run on the batch of this step.
-    struct Batch {
-        let parts: Int
-        /// Whether `BatchPart.share` can be run.
-        let canRunShares: Bool
-    }
-
     private func step(
-        parts: Int, canRunShares: Bool, _ run: (BatchPart) throws -> Loss
+        parts: Int, canRunShares: Bool, _ model: (BatchPart) throws -> Loss
     ) throws -> StepReport {
         try gate.run("KFACOptimizer.step") {
             try checkingMemory(ofStep: stepCount, remedies: MemoryRemedy.ofCurvature, restore: replacePoint()) {
-                try guardedStep(parts: parts, canRunShares: canRunShares, run)
+                try withoutActuallyEscaping(model) { model in
+                    let batch = Batch(step: stepCount, parts: parts, canRunShares: canRunShares, model: model)
+                    return try guarded { try takeStep(on: batch) }
+                }
             }
         }
     }
 
     /// What puts back all that a step replaces; averages and parameters, which it writes in place, stay as they are.
     func replacePoint() -> () -> Void {
-        let (stepCount, parameters, layers, generator) = (stepCount, parameters, layers, generator)
-        let (velocities, hasVelocity, roles) = (velocityByParameter, hasVelocity, roles)
-        let (preconditioner, watch) = (preconditioner, watch)
+        let (stepCount, parameters, velocities, hasVelocity) = (stepCount, parameters, velocityByParameter, hasVelocity)
+        let (roles, preconditioner, watch) = (roles, preconditioner, watch)
         let (adaptedDamping, searchedDamping) = (adaptedDamping, searchedDamping)
-        let restoreRule = firstOrder?.rule.replacePoint()
+        let (restoreCurvature, restoreRule) = (curvature.replacePoint(), firstOrder?.rule.replacePoint())
         return { [self] in
-            (self.stepCount, self.parameters, self.layers, self.generator) = (stepCount, parameters, layers, generator)
-            (velocityByParameter, self.hasVelocity, self.roles) = (velocities, hasVelocity, roles)
-            (self.preconditioner, self.watch) = (preconditioner, watch)
+            (self.stepCount, self.parameters) = (stepCount, parameters)
+            (velocityByParameter, self.hasVelocity) = (velocities, hasVelocity)
+            (self.roles, self.preconditioner, self.watch) = (roles, preconditioner, watch)
             (self.adaptedDamping, self.searchedDamping) = (adaptedDamping, searchedDamping)
+            restoreCurvature()
             restoreRule?()
         }
     }
 
-    private func guardedStep(
-        parts: Int, canRunShares: Bool, _ run: (BatchPart) throws -> Loss
-    ) throws -> StepReport {
-        watch.begin()
-        let replay = RandomReplay()
-        func repeatable(_ part: BatchPart) throws -> Loss {
-            let loss = try replay.run(part.number) { try run(part) }
-            try MemoryFault.check()
-            return loss
-        }
-        var report: StepReport
-        let generator = self.generator
-        do {
-            report = try attemptStep(Batch(parts: parts, canRunShares: canRunShares)) { part in
-                try checkingBatch(step: stepCount, part: parts > 1 ? part.number : nil) { try repeatable(part) }
-            }
-            report = try watch.finish(report, configuration.guards)
-        } catch let error as OptimizerError where error.isOfData {
-            // A share of the batch may have been good.
-            self.generator = generator
-            throw error
-        } catch let rejection as StepRejection {
-            report = try watch.reject(rejection, configuration.guards)
-        }
-        stepCount += 1
-        return report
-    }
-
-    /// - Throws: ``StepRejection`` beside errors.
-    private func attemptStep(_ batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> StepReport {
-        var pass = try pass(over: batch, run)
-        guard stepCount >= configuration.burnIn else {
-            pass.report.isBurnIn = true
-            return pass.report
-        }
-        let backup = looksBack || !pass.firstOrderGradient.reached.isEmpty ? Backup(of: self) : nil
-        let move = try rejectingNumericalErrors(&pass) { pass in
-            try withoutGradients {
-                let move = try chooseMove(&pass, batch, run)
-                try predictChange(of: move, &pass, batch, run)
-                return move
-            }
-        }
-        pass.report.inverses = preconditioner.status(of: layers.blocks, atStep: updateCount)
-        pass.report.refreshedInverses = pass.report.inverses.count { $0.isNew }
-        try MemoryFault.check()
-        try apply(move, &pass.report)
-        func restore() { backup?.restore(self) }
-        do {
-            try restoringWithoutMemory(restore) {
-                try withoutGradients { try adaptDamping(&pass.report, losses: pass.losses, backup: backup, batch, run) }
-                if let firstOrder, !pass.report.isRejected {
-                    try withoutGradients {
-                        try firstOrder.rule.update(
-                            pass.firstOrderGradient, of: firstOrder.parameters, step: stepCount, report: &pass.report,
-                            guards: configuration.guards)
-                    }
-                }
-            }
-        } catch {
-            restore()
-            throw error
-        }
-        return pass.report
-    }
-
     /// The number of steps since the end of the burn-in.
     var updateCount: Int { stepCount - configuration.burnIn }
-
-    /// θ ← (1 − α w) θ − scale · direction.
-    private func apply(_ move: Move, _ report: inout StepReport) throws {
-        report.learningRate = move.learningRate
-        report.momentum = move.momentum
-        report.clipping = move.clipping
-        let norm = abs(move.scale) * inner(move.direction, move.direction).squareRoot()
-        report.updateNorm = norm
-        try requireFinite(norm, of: move, report)
-        report.time(.update) {
-            withoutGradients {
-                for (index, parameter) in parameters.enumerated() {
-                    let decay = regularization(of: parameter).weightDecay
-                    if decay != 0 { parameter.tensor.multiply(inPlace: 1 - move.learningRate * decay) }
-                    parameter.tensor.add(inPlace: move.direction[index], scale: -move.scale)
-                }
-            }
-        }
-        velocities = move.velocities
-        hasVelocity = true
-    }
 
     /// The group that decides about a parameter.
     func group(of parameter: NamedParameter) -> ParameterGroup? {
@@ -301,29 +202,5 @@ public final class KFACOptimizer: Optimizer {
 
     func regularization(of parameter: NamedParameter) -> Regularization {
         group(of: parameter)?.regularization ?? configuration.regularization
-    }
-}
-
-/// The values that a step changes, to be restored.
-struct Backup {
-    let parameters: [Tensor]
-    private let velocities: [Tensor.ID: Tensor]
-    private let hasVelocity: Bool
-    private let adaptedDamping: Double?
-
-    init(of optimizer: KFACOptimizer) {
-        parameters = withoutGradients { optimizer.parameters.map { $0.tensor.copy() } }
-        velocities = optimizer.velocityByParameter
-        hasVelocity = optimizer.hasVelocity
-        adaptedDamping = optimizer.adaptedDamping
-    }
-
-    func restore(_ optimizer: KFACOptimizer) {
-        withoutGradients {
-            for (parameter, copy) in zip(optimizer.parameters, parameters) { parameter.tensor.assign(copy) }
-        }
-        optimizer.velocityByParameter = velocities
-        optimizer.hasVelocity = hasVelocity
-        optimizer.adaptedDamping = adaptedDamping
     }
 }

@@ -8,35 +8,29 @@ extension KFACOptimizer {
     func updateCurvature(_ loss: () throws -> Loss) throws -> (StepReport, gradients: [Tensor.ID: Tensor]?) {
         try gate.run("KFACPreconditioner.update") {
             try checkingMemory(ofStep: stepCount, remedies: [.smallerBatch, .dimensionLimit], restore: replacePoint()) {
-                try attemptUpdate(loss)
+                try withoutActuallyEscaping(loss) { loss in
+                    let batch = Batch(step: stepCount) { _ in try loss() }
+                    var gradients: [Tensor.ID: Tensor]?
+                    let report = try guarded {
+                        var pass = try pass(over: batch)
+                        try rejectingNumericalErrors(&pass) { pass in
+                            try withoutGradients { try updateInverses(&pass.report) }
+                        }
+                        reportInverses(&pass.report)
+                        gradients = self.gradients(of: pass)
+                        return pass.report
+                    }
+                    return (report, gradients)
+                }
             }
         }
     }
 
-    private func attemptUpdate(_ loss: () throws -> Loss) throws -> (StepReport, gradients: [Tensor.ID: Tensor]?) {
-        watch.begin()
-        var report: StepReport
-        var gradients: [Tensor.ID: Tensor]?
-        do {
-            var pass = try pass(over: Batch(parts: 1, canRunShares: false)) { _ in
-                try checkingBatch(step: stepCount, loss)
-            }
-            try rejectingNumericalErrors(&pass) { pass in
-                try withoutGradients { try updateInverses(&pass.report) }
-            }
-            pass.report.inverses = preconditioner.status(of: layers.blocks, atStep: updateCount)
-            pass.report.refreshedInverses = pass.report.inverses.count { $0.isNew }
-            let others = firstOrder?.parameters ?? []
-            gradients = Dictionary(
-                uniqueKeysWithValues: zip(
-                    (parameters + others).map(\.tensor.id), pass.gradient + pass.firstOrderGradient
-                )
-                .compactMap { id, gradient in gradient.map { (id, $0) } })
-            report = try watch.finish(pass.report, configuration.guards)
-        } catch let rejection as StepRejection {
-            report = try watch.reject(rejection, configuration.guards)
-        }
-        stepCount += 1
-        return (report, gradients)
+    private func gradients(of pass: Pass) -> [Tensor.ID: Tensor] {
+        let all = parameters + (firstOrder?.parameters ?? [])
+        return Dictionary(
+            uniqueKeysWithValues: zip(all, pass.gradient + pass.firstOrderGradient).compactMap { parameter, gradient in
+                gradient.map { (parameter.tensor.id, $0) }
+            })
     }
 }

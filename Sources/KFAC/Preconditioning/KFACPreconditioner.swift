@@ -1,3 +1,4 @@
+public import Curvature
 public import Optimization
 public import Torch
 
@@ -52,6 +53,9 @@ public final class KFACPreconditioner {
         }
     }
 
+    /// The curvature that is estimated: see ``KFACOptimizer/curvature``.
+    public var curvature: ModelCurvature { optimizer.curvature }
+
     /// The number of updates done.
     public var updateCount: Int { optimizer.stepCount }
 
@@ -94,7 +98,7 @@ public final class KFACPreconditioner {
         }
         let numbers = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
-        let blocks = optimizer.layers.blocks
+        let blocks = optimizer.curvature.blocks
         let positions = blocks.map { block in
             let own = block.parameters.compactMap { numbers[$0.tensor.id] }
             return own.count == block.parameters.count && own.contains { gradients[$0] != nil } ? own : nil
@@ -102,8 +106,7 @@ public final class KFACPreconditioner {
         let results = withoutGradients {
             optimizer.preconditioner.apply(
                 blocks, positions: positions,
-                to: zip(gradients, parameters).map { $0?.detached() ?? Tensor.zeros(like: $1.tensor.detached()) },
-                thin: [:])
+                to: zip(gradients, parameters).map { $0?.detached() ?? Tensor.zeros(like: $1.tensor.detached()) })
         }
         return zip(gradients, results).map { $0 == nil ? nil : $1 }
     }

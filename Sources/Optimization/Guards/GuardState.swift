@@ -45,6 +45,8 @@ package struct LayerScale: Sendable, Hashable, Codable {
 
 /// The guards' memory, and what they did in the step in progress.
 package struct GuardWatch {
+    /// What is guarded in this step.
+    package private(set) var guards = Guards.off
     package var state = GuardState()
     package private(set) var events: [GuardEvent] = []
     /// The layers whose averages have moved in this step.
@@ -53,7 +55,8 @@ package struct GuardWatch {
     package init() {}
 
     /// A step begins.
-    package mutating func begin() {
+    package mutating func begin(_ guards: Guards) {
+        self.guards = guards
         events = []
         movedLayers = []
     }
@@ -74,10 +77,10 @@ package struct GuardWatch {
         if state.lasting.insert(condition).inserted { note(event) }
     }
 
-    /// Completes the report of a step.
+    /// Completes the report of a step that was taken or that its own rule undid.
     ///
     /// - Throws: ``OptimizerError/stepsRejected(count:step:reason:)`` where too many steps in a row were rejected.
-    package mutating func finish(_ report: StepReport, _ guards: Guards) throws(OptimizerError) -> StepReport {
+    package mutating func finish(_ report: StepReport) throws(OptimizerError) -> StepReport {
         let reasons = events.compactMap { if case .stepRejected(let reason) = $0 { reason } else { nil } }
         if let reason = reasons.first {
             guard state.consecutiveRejections < guards.maximumRejections else {
@@ -93,10 +96,10 @@ package struct GuardWatch {
     }
 
     /// Completes the report of a step that was not taken.
-    package mutating func reject(_ rejection: StepRejection, _ guards: Guards) throws(OptimizerError) -> StepReport {
+    package mutating func reject(_ rejection: StepRejection) throws(OptimizerError) -> StepReport {
         note(.stepRejected(reason: rejection.reason))
         var report = rejection.report
         report.isRejected = true
-        return try finish(report, guards)
+        return try finish(report)
     }
 }

@@ -282,14 +282,14 @@ import Torch
         let texts = Texts()
         let optimizer = KFACOptimizer(texts.parameters, configuration: .init(estimation: .exact))
         try optimizer.step { texts.loss(0..<6, width: 5) }
-        let before = optimizer.layers.blocks.compactMap { ($0 as? KroneckerBlock)?.input.average.dense() }
+        let before = optimizer.curvature.blocks.compactMap { ($0 as? KroneckerBlock)?.input.average.dense() }
         try optimizer.step {
             let logits = texts.loss(0..<6, width: 5).terms[0].distribution.parameters[0]
             return Loss(
                 Categorical(logits: logits), targets: Tensor.zeros([6, 5], dtype: .int64),
                 mask: Tensor.zeros([6, 5], dtype: .bool))
         }
-        let after = optimizer.layers.blocks.compactMap { ($0 as? KroneckerBlock)?.input.average.dense() }
+        let after = optimizer.curvature.blocks.compactMap { ($0 as? KroneckerBlock)?.input.average.dense() }
         for (a, b) in zip(after, before) { expectClose(a, b, relative: 1e-15) }
         #expect(texts.parameters.allSatisfy { $0.tensor.isFinite().all() })
     }

@@ -138,7 +138,7 @@ import Torch
             try optimizer.step { Self.loss(scaleAndShift(x, scale: scale.tensor).sum(0)) }
             let sums = x.sum(0).squared().mean().scalar
             expectClose(
-                try optimizer.layers.blocks[0].denseMatrix(), Tensor([sums], shape: [1, 1]), relative: 1e-12)
+                try optimizer.curvature.blocks[0].denseMatrix(), Tensor([sums], shape: [1, 1]), relative: 1e-12)
         }
     }
 }

@@ -48,7 +48,7 @@ import Torch
             let network = GuardCase.linear.network(dtype)
             let optimizer = network.optimizer(estimation: .empirical)
             try optimizer.step { network.loss(network.batch(64, seed: 1)) { $0 * scale } }
-            let block = try #require(optimizer.layers.blocks[0] as? KroneckerBlock)
+            let block = try #require(optimizer.curvature.blocks[0] as? KroneckerBlock)
             return block.examination(damping: 1, isTight: isTight).leastDamping
         }
         let (single, double) = (try least(.float32, scale: 1), try least(.float64, scale: 1))
@@ -83,10 +83,10 @@ import Torch
             let network = kind.network()
             let optimizer = network.optimizer(inverses: .together(every: 2), damping: .constant(damping))
             let events = try Self.steps(network, optimizer).filter { $0.kind == .gradientDescent }
-            let names = optimizer.layers.blocks.map(\.name)
+            let names = optimizer.curvature.blocks.map(\.name)
             #expect(events == (expected ? names.map { .gradientDescent(layer: $0) } : []), "\(events)")
             guard expected else { continue }
-            for block in optimizer.layers.blocks {
+            for block in optimizer.curvature.blocks {
                 let inverse = try block.inverseCurvature(damping: damping)
                 let vector = randomTensor([inverse.dimension, 1], seed: 3)
                 expectClose(inverse.apply(vector) * damping, vector, relative: 0.02, absolute: 1e-3)
@@ -99,7 +99,7 @@ import Torch
         let network = GuardCase.linear.network()
         let optimizer = network.optimizer()
         try optimizer.step { network.loss(network.batch(8, seed: 1)) }
-        for block in optimizer.layers.blocks {
+        for block in optimizer.curvature.blocks {
             let own = try #require(block as? KroneckerBlock)
             let quick = own.examination(damping: 1, isTight: false)
             let tight = own.examination(damping: 1, isTight: true)

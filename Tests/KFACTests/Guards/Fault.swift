@@ -52,7 +52,7 @@ enum Fault: String, CaseIterable, Sendable {
     }
 
     /// What makes factorisations fail, while this lasts.
-    var inverseFault: InverseFault? {
+    var inverseFault: InverseLadder.Fault? {
         switch self {
         case .failingInverse: { _, rung in rung == nil }
         case .failingLadder: { _, rung in rung != .lastGood }
@@ -62,7 +62,7 @@ enum Fault: String, CaseIterable, Sendable {
 
     /// Breaks a running average of the first block: rows that no second moment has.
     func breakAverage(of optimizer: KFACOptimizer, value: Double) {
-        guard self == .brokenAverage, let block = optimizer.layers.blocks.first else { return }
+        guard self == .brokenAverage, let block = optimizer.curvature.blocks.first else { return }
         let factor: any FisherFactor =
             switch block {
             case let own as KroneckerBlock: own.output

@@ -91,13 +91,14 @@ import Torch
                 if fault.waitsForInverses { pending = (fault, step) }
                 fault.breakAverage(of: optimizer, value: dice.roll() < 0.5 ? .nan : -1e3)
             }
-            optimizer.preconditioner.fault = pending?.fault.inverseFault
-            let report = try optimizer.step {
-                // Without faults the loss of one batch must fall, whatever other batches say.
-                isQuiet
-                    ? network.loss(test)
-                    : fault.map { $0.loss(network, seed: UInt64(step)) }
-                        ?? network.loss(network.batch(8, seed: UInt64(step)))
+            let report = try InverseLadder.$fault.withValue(pending?.fault.inverseFault) {
+                try optimizer.step {
+                    // Without faults the loss of one batch must fall, whatever other batches say.
+                    isQuiet
+                        ? network.loss(test)
+                        : fault.map { $0.loss(network, seed: UInt64(step)) }
+                            ?? network.loss(network.batch(8, seed: UInt64(step)))
+                }
             }
             tally.steps += 1
             for event in report.guards { tally.events[event.kind, default: 0] += 1 }
@@ -121,7 +122,8 @@ import Torch
                 tally.longestRecovery = max(tally.longestRecovery, step + 1 - lastFault)
             }
         }
-        #expect(optimizer.preconditioner.status(of: optimizer.layers.blocks, atStep: 0).allSatisfy { $0.repair == nil })
+        #expect(
+            optimizer.preconditioner.status(of: optimizer.curvature.blocks, atStep: 0).allSatisfy { $0.repair == nil })
         let after = testLoss()
         #expect(after < before, "\(run.kind) \(run.dtype) \(optimizer.configuration.rule): \(before) to \(after)")
     }

@@ -16,7 +16,7 @@ import Torch
         .lastGood, .identity,
     ]
 
-    private static let firstAttempt: InverseFault = { _, rung in rung == nil }
+    private static let firstAttempt: InverseLadder.Fault = { _, rung in rung == nil }
 
     /// Fails all attempts up to a rung; of those that are left, the first that this block has is expected.
     private static func expected(_ failing: Int, _ kind: GuardCase, _ dtype: DType, hasLast: Bool) -> InverseRung {
@@ -38,18 +38,19 @@ import Torch
             let first = hasLast ? 2 : 0
             var statuses: [InverseRung?] = []
             for step in 0..<(first + 4) {
-                let fault: InverseFault = { layer, rung in
+                let fault: InverseLadder.Fault = { layer, rung in
                     !layer.hasPrefix("output") && Self.rungs[0..<failing].contains { $0 == rung }
                 }
-                optimizer.preconditioner.fault = step == first ? fault : nil
-                let report = try optimizer.step { network.loss(network.batch(8, seed: UInt64(step))) }
+                let report = try InverseLadder.$fault.withValue(step == first ? fault : nil) {
+                    try optimizer.step { network.loss(network.batch(8, seed: UInt64(step))) }
+                }
                 #expect(network.isFinite && !report.isRejected)
                 statuses.append(report.inverses[0].repair)
                 #expect(report.inverses.dropFirst().allSatisfy { $0.repair == nil })
                 let events = report.guards.filter { $0.kind == .inverseRepaired }
                 if step == first {
                     let rung = Self.expected(failing, kind, dtype, hasLast: hasLast)
-                    #expect(events == [.inverseRepaired(layer: optimizer.layers.blocks[0].name, rung: rung)])
+                    #expect(events == [.inverseRepaired(layer: optimizer.curvature.blocks[0].name, rung: rung)])
                     #expect(statuses[step] == rung)
                 } else {
                     #expect(events.isEmpty)
@@ -69,8 +70,9 @@ import Torch
         let optimizer = network.optimizer(inverses: schedule)
         var repaired = 0
         for step in 0..<24 {
-            optimizer.preconditioner.fault = (6..<12).contains(step) ? Self.firstAttempt : nil
-            let report = try optimizer.step { network.loss(network.batch(8, seed: UInt64(step))) }
+            let report = try InverseLadder.$fault.withValue((6..<12).contains(step) ? Self.firstAttempt : nil) {
+                try optimizer.step { network.loss(network.batch(8, seed: UInt64(step))) }
+            }
             #expect(network.isFinite && !report.isRejected)
             repaired += report.guards.count { $0.kind == .inverseRepaired }
             if step >= 17 { #expect(report.inverses.allSatisfy { $0.repair == nil }, "step \(step)") }
@@ -85,8 +87,9 @@ import Torch
             rule: .quadraticModel(), damping: .adaptive(LevenbergMarquardt(initial: 1)),
             preconditionerDamping: .adaptive(GammaSearch(interval: 2)))
         for step in 0..<8 {
-            optimizer.preconditioner.fault = step == 4 ? Self.firstAttempt : nil
-            let report = try optimizer.step { network.loss(network.batch(8, seed: UInt64(step))) }
+            let report = try InverseLadder.$fault.withValue(step == 4 ? Self.firstAttempt : nil) {
+                try optimizer.step { network.loss(network.batch(8, seed: UInt64(step))) }
+            }
             #expect(network.isFinite && !report.isRejected)
             #expect((report.guards.isEmpty) == (step != 4), "\(report.guards)")
             if step >= 6 { #expect(report.inverses.allSatisfy { $0.repair == nil }) }
@@ -101,7 +104,7 @@ import Torch
         var events: [[GuardEvent.Kind]] = []
         for step in 0..<6 {
             if step == 1 {
-                let block = try #require(optimizer.layers.blocks[0] as? KroneckerBlock)
+                let block = try #require(optimizer.curvature.blocks[0] as? KroneckerBlock)
                 let matrix = try #require(block.input as? InverseProvidingFactor).covariance
                 withoutGradients { matrix.diagonal().fill(value) }
             }
@@ -119,8 +122,8 @@ import Torch
         let network = GuardCase.linear.network(dtype)
         let optimizer = network.optimizer()
         try optimizer.step { network.loss(network.batch(8, seed: 1)) { $0 * 0 } }
-        for block in optimizer.layers.blocks {
-            let ladder = InverseLadder(block: block, damping: damping, applications: 1, fault: nil)
+        for block in optimizer.curvature.blocks {
+            let ladder = InverseLadder(block: block, damping: damping, applications: 1)
             let identity = ladder.identity()
             #expect(identity.isFinite && identity.trace() > 0)
             #expect(identity.apply(Tensor.full([identity.dimension, 1], 1e18, dtype: dtype)).isFinite().all())

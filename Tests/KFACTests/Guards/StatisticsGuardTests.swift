@@ -13,7 +13,7 @@ import Torch
     private static func poisoned(_ x: Tensor) -> Tensor { x + (x * 0).squareRoot() }
 
     private static func averages(_ optimizer: KFACOptimizer) -> [[UInt64]] {
-        optimizer.layers.blocks.map { block -> [UInt64] in
+        optimizer.curvature.blocks.map { block -> [UInt64] in
             let matrix =
                 switch block {
                 case let own as KroneckerBlock:
@@ -38,8 +38,10 @@ import Torch
             let report = try optimizer.step { network.loss(network.batch(8, seed: 9)) { $0 * scale } }
             #expect(!report.guards.isEmpty)
             #expect(network.isFinite)
-            let layer = kind.takesIndices ? "output" : optimizer.layers.blocks[0].name
-            let changed = zip(optimizer.layers.blocks, zip(averages, Self.averages(optimizer))).filter { $1.0 != $1.1 }
+            let layer = kind.takesIndices ? "output" : optimizer.curvature.blocks[0].name
+            let changed = zip(optimizer.curvature.blocks, zip(averages, Self.averages(optimizer))).filter {
+                $1.0 != $1.1
+            }
             #expect(!changed.contains { $0.0.name == layer }, "\(changed.map(\.0.name))")
             if scale > 1 {
                 #expect(report.isRejected && network.bits == bits, "\(report.guards)")
@@ -57,7 +59,7 @@ import Torch
         let batch = network.batch(8, seed: 1)
         try optimizer.step { network.loss(batch) }
         let before = Self.averages(optimizer)
-        let blocks = optimizer.layers.blocks
+        let blocks = optimizer.curvature.blocks
         let statistics = blocks.enumerated().map { index, block in
             let value = index == 0 ? Double.nan : 1
             let use = LayerUse(
@@ -70,7 +72,7 @@ import Torch
                 statistics: BlockStatistics(uses: [use], gradients: [[gradient]], batchSize: 8, decay: 0.95)
             )
         }
-        optimizer.watch.begin()
+        optimizer.watch.begin(optimizer.configuration.guards)
         let report = StepReport(step: 1, lossTensor: Tensor(1.0), learningRate: 0, momentum: 0)
         let admitted = try optimizer.admitted(statistics, report)
         #expect(admitted.map(\.block.name) == ["output"])
@@ -94,7 +96,7 @@ import Torch
         for rejected in kinds.prefix(3) { #expect(rejected.contains(.statisticsRejected), "\(kinds)") }
         #expect(kinds[3].contains(.statisticsRestarted) && !kinds[3].contains(.statisticsRejected), "\(kinds)")
         #expect(kinds[4].isDisjoint(with: [.statisticsRestarted, .statisticsRejected, .stepRejected]), "\(kinds)")
-        let block = try #require(optimizer.layers.blocks[0] as? KroneckerBlock)
+        let block = try #require(optimizer.curvature.blocks[0] as? KroneckerBlock)
         // The mean square of uniform numbers, 1/3, and the bias's 1; nothing of the old scale remains.
         #expect(abs(block.input.average.trace() / (6 * scale * scale / 3 + 1) - 1) < 0.2)
     }

@@ -73,6 +73,34 @@ import Torch
         }
     }
 
+    /// The curvature of a trained model is there without another pass over the data, and resumes with the optimiser.
+    @Test func theOptimizerGivesItsCurvature() throws {
+        let setting = Setting()
+        let configuration = KFACOptimizer.Configuration(
+            rule: .fixed(learningRate: 0), statisticsDecay: 0.9, inverses: .together(every: 1))
+        let optimizer = KFACOptimizer(setting.parameters, configuration: configuration)
+        let curvature = ModelCurvature(of: setting.parameters, configuration: .init(statisticsDecay: 0.9))
+        var joined: [String] = []
+        optimizer.curvature.synchronize = { joined += $0.map(\.name) }
+        for step in 0..<3 {
+            try optimizer.step { setting.loss(step) }
+            try curvature.update { setting.loss(step) }
+        }
+        #expect(joined == Array(repeating: ["layers.0", "layers.1"], count: 3).flatMap(\.self))
+        let resumed = KFACOptimizer(setting.parameters, configuration: configuration)
+        try resumed.load(optimizer.state())
+        let vector = setting.vector(seed: 5)
+        let expected = try curvature.inverse(damping: 0.2).apply(to: vector)
+        for optimizer in [optimizer, resumed] {
+            #expect(optimizer.curvature.updateCount == 3)
+            for (own, other) in zip(try optimizer.curvature.inverse(damping: 0.2).apply(to: vector), expected) {
+                expectClose(own, other, relative: 1e-12)
+            }
+        }
+        optimizer.configuration.estimation = .exact
+        #expect(optimizer.curvature.configuration.estimation == .exact)
+    }
+
     @Test func aPlanKnowsTheBlocksBeforeAnyStatistics() throws {
         let setting = Setting()
         let curvature = ModelCurvature(of: setting.parameters)

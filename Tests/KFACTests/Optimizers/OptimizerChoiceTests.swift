@@ -170,7 +170,7 @@ import Torch
             #expect(abs(report.loss - loss().mean.scalar) < 1e-12)
         }
         for (a, b) in zip(tensors, before) { #expect((a - b).abs().max().scalar == 0) }
-        #expect(optimizer.layers.blocks.compactMap { ($0 as? KroneckerBlock)?.input.updateCount } == [2, 2])
+        #expect(optimizer.curvature.blocks.compactMap { ($0 as? KroneckerBlock)?.input.updateCount } == [2, 2])
         let report = try optimizer.step { loss() }
         #expect(!report.isBurnIn && report.inverses.map(\.age) == [0, 0])
         #expect((tensors[0] - before[0]).abs().max().scalar > 0)
@@ -186,11 +186,11 @@ import Torch
             return loss($0)
         }
         #expect(ranges == [0..<12, 0..<4])
-        let blocks = share.layers.blocks
+        let blocks = share.curvature.blocks
         let copy = TestNetwork([3, 4, 2], seed: 5) { $0.tanh() }
         let other = KFACOptimizer(copy.parameters, configuration: .init(estimation: .exact, clipping: .none))
         try other.step { Loss(Normal(mean: copy(x[0..<4]), variance: 0.5), targets: targets[0..<4]) }
-        for (a, b) in zip(blocks, other.layers.blocks) {
+        for (a, b) in zip(blocks, other.curvature.blocks) {
             expectClose(try a.denseMatrix(), try b.denseMatrix(), relative: 1e-12, absolute: 1e-14)
         }
         // Without ranges, all of the batch is taken.

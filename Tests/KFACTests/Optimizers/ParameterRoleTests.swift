@@ -49,7 +49,7 @@ import Torch
         #expect(thawed.messages.first == "layers.0.weight, layers.0.bias now require a gradient and are optimised")
         #expect(Self.values(network.layers[0].named("0")) != frozen)
         // The curvature is that of all batches in which the layer was used.
-        let block = try #require(optimizer.layers.blocks[0] as? KroneckerBlock)
+        let block = try #require(optimizer.curvature.blocks[0] as? KroneckerBlock)
         #expect(block.input.updateCount == 3)
     }
 
@@ -61,11 +61,11 @@ import Torch
         let optimizer = KFACOptimizer(network.parameters, configuration: Self.configuration())
         for _ in 0..<2 { #expect(try optimizer.step { Self.loss(network(Self.x)) }.messages.isEmpty) }
         #expect(Self.values(network.parameters).prefix(2) == before.prefix(2))
-        #expect(optimizer.layers.blocks.count == 1)
+        #expect(optimizer.curvature.blocks.count == 1)
         for parameter in network.layers[0].parameters { parameter.requiringGradient() }
         let report = try optimizer.step { Self.loss(network(Self.x)) }
         #expect(report.messages.count == 1)
-        #expect(optimizer.layers.blocks.map(\.name) == ["layers.0", "layers.1"])
+        #expect(optimizer.curvature.blocks.map(\.name) == ["layers.0", "layers.1"])
         #expect(Self.values(network.parameters)[0] != before[0])
     }
 
@@ -78,12 +78,12 @@ import Torch
         let weight = layer.weight.array(of: Double.self)
         let bias = layer.bias!.array(of: Double.self)
         try optimizer.step { Self.loss(layer(Self.x)) }
-        #expect(optimizer.layers.blocks.map(\.name) == ["layer.bias"])
+        #expect(optimizer.curvature.blocks.map(\.name) == ["layer.bias"])
         #expect(layer.weight.array(of: Double.self) == weight)
         #expect(layer.bias!.array(of: Double.self) != bias)
         layer.weight.requiringGradient()
         try optimizer.step { Self.loss(layer(Self.x)) }
-        #expect(optimizer.layers.blocks.map(\.name) == ["layer"])
+        #expect(optimizer.curvature.blocks.map(\.name) == ["layer"])
         #expect(layer.weight.array(of: Double.self) != weight)
     }
 
@@ -114,7 +114,7 @@ import Torch
         #expect(try optimizer.step { model.loss(0) }.messages.isEmpty)
         #expect(Self.values(model.experts[1].named("1")) == before)
         #expect(Self.values(model.experts[0].named("0")) != own)
-        let counts = optimizer.layers.blocks.map { ($0 as? KroneckerBlock)?.input.updateCount }
+        let counts = optimizer.curvature.blocks.map { ($0 as? KroneckerBlock)?.input.updateCount }
         #expect(counts == [2, 1, 3])
     }
 

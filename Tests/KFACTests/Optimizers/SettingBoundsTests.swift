@@ -213,7 +213,7 @@ import Torch
         ({ KFACOptimizer([]).configuration.layers.excluded = ["a"] }, "KFACOptimizer: configuration.layers cannot be"),
         (
             { KFACOptimizer([]).configuration.factors.eigenvalueFloor = 1 },
-            "KFACOptimizer: configuration.factors cannot be changed after the optimizer was made: make a new optimizer"
+            "KFACOptimizer: configuration.factors cannot be changed after it was made: make a new KFACOptimizer"
         ),
         (
             { KFACOptimizer([]).configuration.firstOrderRule = .sgd(.init()) },

@@ -100,7 +100,7 @@ import Torch
             let optimizer = KFACOptimizer(
                 model.layers, configuration: Self.configuration(LayerChoices(unknown: unknown)))
             for expert in Self.uses { try optimizer.step { model.loss(expert) } }
-            #expect(optimizer.layers.blocks.map(\.name) == ["experts.0", "experts.1", "head"])
+            #expect(optimizer.curvature.blocks.map(\.name) == ["experts.0", "experts.1", "head"])
             return Self.bits(model.parameters)
         }
         #expect(try run(.firstOrder) == run(.genericDiagonal))

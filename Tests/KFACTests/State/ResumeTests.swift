@@ -147,7 +147,7 @@ import TorchNN
         #expect(
             "\(error!)".contains("approximated by kronecker (input dense, output dense, expand), diagonal was expected")
         )
-        #expect(other.stepCount == 0 && other.layers.blocks.isEmpty)
+        #expect(other.stepCount == 0 && other.curvature.blocks.isEmpty)
     }
 
     /// A state that was loaded and not used yet can be saved again.

@@ -79,15 +79,15 @@ import Torch
         let layer = TestLayer([12, 5], seed: 1)
         let optimizer = KFACOptimizer(layer.named("head"))
         let needed = try optimizer.memoryEstimate { loss(layer) }.totalBytes
-        optimizer.layers.memoryLimit = needed - 1
+        optimizer.curvature.layers.memoryLimit = needed - 1
         let before = layer.weight.detached().copy()
         let error = #expect(throws: CurvatureError.self) { try optimizer.step { loss(layer) } }
         for part in ["head (output), dimension 12, dense", "head (input), dimension 6", "dimensionLimit"] {
             #expect(error?.description.contains(part) == true, "\(error!)")
         }
-        #expect(!optimizer.layers.isPlanned && optimizer.layers.blocks.isEmpty && optimizer.stepCount == 0)
+        #expect(!optimizer.curvature.layers.isPlanned && optimizer.curvature.blocks.isEmpty && optimizer.stepCount == 0)
         expectClose(layer.weight.detached(), before, relative: 0)
-        optimizer.layers.memoryLimit = needed
+        optimizer.curvature.layers.memoryLimit = needed
         try optimizer.step { loss(layer) }
         #expect(optimizer.stepCount == 1)
     }

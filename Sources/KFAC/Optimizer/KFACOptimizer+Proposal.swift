@@ -3,7 +3,7 @@ import Torch
 
 extension KFACOptimizer {
     /// The step that the rule chose: θ ← θ − scale · direction.
-    struct Move {
+    struct Proposal {
         let velocities: [Tensor]
         let direction: [Tensor]
         let scale: Double
@@ -17,13 +17,13 @@ extension KFACOptimizer {
     }
 
     /// Brings the inverses up to date and lets the rule decide; nothing else has changed after that.
-    func chooseMove(_ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss) throws -> Move {
+    func propose(_ pass: inout Pass, _ batch: Batch) throws -> Proposal {
         let (gradient, thin) = (pass.gradient, pass.thinGradients)
         pass.report.gradientNorm = (pass.gradientSquare ?? inner(gradient, gradient)).squareRoot()
         guard !parameters.isEmpty else {
             // The batch uses only what the first-order rule moves.
             try updateInverses(&pass.report)
-            return Move(velocities: [], direction: [], scale: 0, learningRate: 0, momentum: 0)
+            return Proposal(velocities: [], direction: [], scale: 0, learningRate: 0, momentum: 0)
         }
         switch configuration.rule {
         case .fixed(let rate, let momentum):
@@ -32,8 +32,8 @@ extension KFACOptimizer {
             return pass.report.time(.preconditioning) {
                 let direction = precondition(gradient, thin: thin)
                 let (clipped, factor, clipping) = clip(direction, slope: gradient, rate: rate)
-                let velocities = moved(velocities, momentum: momentum, by: clipped, scale: factor)
-                return Move(
+                let velocities = nextVelocities(velocities, momentum: momentum, by: clipped, scale: factor)
+                return Proposal(
                     velocities: velocities, direction: velocities, scale: rate, learningRate: rate, momentum: momentum,
                     clipping: clipping)
             }
@@ -41,27 +41,27 @@ extension KFACOptimizer {
             try updateInverses(&pass.report)
             let (rate, momentum) = (rate(stepCount), momentum(stepCount))
             return pass.report.time(.preconditioning) {
-                let velocities = moved(velocities, momentum: momentum, by: gradient, scale: 1)
+                let velocities = nextVelocities(velocities, momentum: momentum, by: gradient, scale: 1)
                 let direction = precondition(velocities)
                 let (clipped, factor, clipping) = clip(direction, slope: velocities, rate: rate)
-                return Move(
+                return Proposal(
                     velocities: velocities, direction: clipped, scale: rate * factor, learningRate: rate,
                     momentum: momentum,
                     clipping: clipping, preimage: velocities)
             }
         case .quadraticModel(let rule):
-            return try minimizingMove(rule, &pass, batch, run)
+            return try minimizingProposal(rule, &pass, batch)
         }
     }
 
     /// μ v + scale · update.
-    private func moved(
+    private func nextVelocities(
         _ velocities: [Tensor], momentum: Double, by updates: [Tensor], scale: Double
     ) -> [Tensor] {
         zip(velocities, updates).map { velocity, update in
-            let moved = velocity * momentum
-            moved.add(inPlace: update, scale: scale)
-            return moved
+            let next = velocity * momentum
+            next.add(inPlace: update, scale: scale)
+            return next
         }
     }
 
@@ -72,7 +72,7 @@ extension KFACOptimizer {
         _ gradient: [Tensor], thin: [ObjectIdentifier: ThinGradient] = [:], with preconditioner: Preconditioner? = nil
     ) -> [Tensor] {
         let updates = (preconditioner ?? self.preconditioner).apply(
-            layers.blocks, positions: blockPositions, to: gradient, thin: thin)
+            curvature.blocks, positions: blockPositions, to: gradient, thin: thin)
         guard !configuration.groups.isEmpty else { return updates }
         return zip(updates, parameters).map { update, parameter in
             let scale = group(of: parameter)?.learningRateScale ?? 1
@@ -84,7 +84,7 @@ extension KFACOptimizer {
     var blockPositions: [[Int]?] {
         let numbers = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
-        return layers.blocks.map { block in
+        return curvature.blocks.map { block in
             let positions = block.parameters.compactMap { numbers[$0.tensor.id] }
             return positions.count == block.parameters.count ? positions : nil
         }
@@ -114,11 +114,11 @@ extension KFACOptimizer {
     }
 
     /// The step to the minimum of the quadratic model; v ← μ v − α P g, of which −1 times is the step.
-    private func minimizingMove(
-        _ rule: QuadraticModelRule, _ pass: inout Pass, _ batch: Batch, _ run: (BatchPart) throws -> Loss
-    ) throws -> Move {
+    private func minimizingProposal(
+        _ rule: QuadraticModelRule, _ pass: inout Pass, _ batch: Batch
+    ) throws -> Proposal {
         let products = try pass.report.time(.quadraticModel) {
-            try curvatureForms(rule.fraction, rule.matrix ?? configuration.matrix, pass.products, batch, run)
+            try curvatureForms(rule.fraction, rule.matrix ?? configuration.matrix, pass.products, batch)
         }
         pass.products = nil
         let lastStep = hasVelocity ? velocities.map { -$0 } : nil
@@ -159,9 +159,9 @@ extension KFACOptimizer {
         let (rate, momentum) = (solution.coefficients[0], solution.coefficients.dropFirst().first ?? 0)
         // A given momentum is reported even where there is no last step.
         let reported = if case .fixed(let given) = rule.momentum { given(stepCount) } else { momentum }
-        let velocities = moved(velocities, momentum: momentum, by: direction, scale: -rate)
+        let velocities = nextVelocities(velocities, momentum: momentum, by: direction, scale: -rate)
         let scale = rule.rescaling(stepCount)
-        return Move(
+        return Proposal(
             velocities: velocities, direction: velocities, scale: scale, learningRate: -rate * scale,
             momentum: reported, model: (solution.model, solution.coefficients.map { $0 * scale }))
     }
@@ -170,15 +170,14 @@ extension KFACOptimizer {
     ///
     /// The graphs live as long as the function; the model is run here, so that its time is told apart.
     func curvatureForms(
-        _ fraction: Double, _ matrix: CurvatureMatrix, _ kept: CurvatureProducts?, _ batch: Batch,
-        _ run: (BatchPart) throws -> Loss
+        _ fraction: Double, _ matrix: CurvatureMatrix, _ kept: CurvatureProducts?, _ batch: Batch
     ) throws -> ([[Tensor]]) throws -> Tensor {
         func products(_ part: BatchPart) throws -> CurvatureProducts {
-            let (loss, uses) = try recordingLayerUses { try run(part) }
+            let (loss, uses) = try recordingLayerUses { try batch.loss(of: part) }
             return curvatureProducts(of: loss, uses: uses)
         }
         let all: [CurvatureProducts] = try withGradients {
-            if batch.canRunShares, fraction < 1 { return [try products(.share(fraction))] }
+            if !batch.isWhole(fraction) { return [try products(.share(fraction))] }
             if let kept { return [kept] }
             return try (0..<batch.parts).map { try products(.part($0)) }
         }
@@ -198,10 +197,9 @@ extension KFACOptimizer {
     /// Whether the graph of the batch's loss is used after the gradient.
     func keepsGraph(_ batch: Batch) -> Bool {
         guard batch.parts == 1, stepCount >= configuration.burnIn else { return false }
-        func isWhole(_ fraction: Double) -> Bool { fraction == 1 || !batch.canRunShares }
-        if case .quadraticModel(let rule) = configuration.rule { return isWhole(rule.fraction) }
+        if case .quadraticModel(let rule) = configuration.rule { return batch.isWhole(rule.fraction) }
         if case .adaptive(let rule) = configuration.damping, case .exact(let fraction) = rule.prediction {
-            return rule.isDue(afterStep: updateCount) && isWhole(fraction)
+            return rule.isDue(afterStep: updateCount) && batch.isWhole(fraction)
         }
         return false
     }

@@ -6,15 +6,18 @@ import Torch
 /// An update of a block's inverse that can run on any thread: it holds a copy of the statistics.
 typealias InverseTask = @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator
 
+/// An inverse, or why there is none.
+typealias InverseResult = Result<any SymmetricOperator, LinearAlgebraError>
+
 /// Inverses that another thread computes.
 final class InverseUpdate: Sendable {
-    private let values: Mutex<[Result<any SymmetricOperator, LinearAlgebraError>]> = Mutex([])
+    private let values: Mutex<[InverseResult]> = Mutex([])
     /// Why there are no results.
     private let fault = Mutex<MemoryFault?>(nil)
     private let group = DispatchGroup()
 
     /// Takes results that another one computed.
-    init(_ results: [Result<any SymmetricOperator, LinearAlgebraError>]) { values.withLock { $0 = results } }
+    init(_ results: [InverseResult]) { values.withLock { $0 = results } }
 
     init(_ tasks: [InverseTask]) {
         DispatchQueue.global(qos: .userInitiated).async(group: group) { [self] in
@@ -30,7 +33,7 @@ final class InverseUpdate: Sendable {
     /// Waits for the results, in the order of the tasks.
     ///
     /// - Throws: ``MemoryFault`` where there was no memory for them.
-    func results() throws(MemoryFault) -> [Result<any SymmetricOperator, LinearAlgebraError>] {
+    func results() throws(MemoryFault) -> [InverseResult] {
         group.wait()
         if let fault = fault.withLock({ $0 }) { throw fault }
         return values.withLock { $0 }
