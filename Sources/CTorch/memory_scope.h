@@ -1,4 +1,4 @@
-// What happens where memory runs out: see `kt_open_memory_scope`.
+// What happens where memory runs out: see `ct_open_memory_scope`.
 #ifndef CT_MEMORY_SCOPE_H
 #define CT_MEMORY_SCOPE_H
 
@@ -54,7 +54,7 @@ inline bool has_run_out() { return memory_state.scope && memory_state.scope->has
 bool note_out_of_memory(const char *operation) noexcept;
 
 /// Notes what the call that ran out of memory was to write.
-void note_operand(kt_tensor target) noexcept;
+void note_operand(ct_tensor target) noexcept;
 
 /// Lets calls see shapes only while it lives.
 struct Imagination {

@@ -35,7 +35,7 @@ public struct MemoryFault: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Whether memory has run out in the innermost ``checkingMemory(_:)`` of the calling thread.
-    package static var hasOccurred: Bool { kt_memory_has_run_out() }
+    package static var hasOccurred: Bool { ct_memory_has_run_out() }
 
     /// Ends what is being done where memory has run out: what was computed since is no result.
     ///
@@ -48,7 +48,7 @@ public struct MemoryFault: Error, Sendable, Hashable, CustomStringConvertible {
     package static func require(_ byteCount: Int, for operation: String) throws(MemoryFault) {
         // What is small is there.
         guard byteCount > 1 << 16 else { return }
-        let canAllocate = kt_can_allocate(UInt64(byteCount))
+        let canAllocate = ct_can_allocate(UInt64(byteCount))
         if !canAllocate { throw MemoryFault(operation: operation, byteCount: byteCount) }
     }
 }
@@ -67,11 +67,11 @@ public struct MemoryFault: Error, Sendable, Hashable, CustomStringConvertible {
 ///
 /// - Throws: The first ``MemoryFault``, also where `body` throws after it; otherwise what `body` throws.
 public func checkingMemory<Result>(_ body: () throws -> Result) throws -> Result {
-    guard let scope = kt_open_memory_scope() else { throw MemoryFault(operation: "checkingMemory") }
+    guard let scope = ct_open_memory_scope() else { throw MemoryFault(operation: "checkingMemory") }
     let outcome = Swift.Result { try body() }
     var fault: MemoryFault?
     withUnsafeMutablePointer(to: &fault) { fault in
-        kt_close_memory_scope(scope, fault) { fault, operation, operands, byteCount, reason, hasWritten in
+        ct_close_memory_scope(scope, fault) { fault, operation, operands, byteCount, reason, hasWritten in
             fault?.assumingMemoryBound(to: MemoryFault?.self).pointee = MemoryFault(
                 operation: operation.map { String(cString: $0) } ?? "",
                 operands: operands.map { String(cString: $0) } ?? "",
@@ -91,8 +91,8 @@ package enum MemoryShortage {
     package static func after<Result>(
         _ allocations: Int, _ body: () throws -> Result
     ) -> (outcome: Swift.Result<Result, any Error>, allocations: Int) {
-        kt_fail_allocations(Int64(allocations))
+        ct_fail_allocations(Int64(allocations))
         let outcome = Swift.Result { try body() }
-        return (outcome, Int(kt_end_failing_allocations()))
+        return (outcome, Int(ct_end_failing_allocations()))
     }
 }

@@ -147,7 +147,7 @@ extension Tensor {
     /// The parameter that a matrix is, or is a view of, and whether it is its transpose; nil for other results.
     var matrixLeaf: (leaf: Tensor, isTransposed: Bool)? {
         var (leaf, isTransposed) = (nil as OpaquePointer?, false)
-        guard read({ kt_matrix_leaf($0, &leaf, &isTransposed) }) == KT_OK else { Tensor.trap("matrixLeaf", [self]) }
+        guard read({ ct_matrix_leaf($0, &leaf, &isTransposed) }) == CT_OK else { Tensor.trap("matrixLeaf", [self]) }
         return leaf.map { (Tensor(owning: $0), isTransposed) }
     }
 }

@@ -1,22 +1,17 @@
 // Second moments of patches, put together from the products of images' lines.
-#include "aten_moments.h"
-#include "include/ct_moments.h"
-#include "interleave.h"
-#include "memory.h"
-#include "support.h"
+#include "include/CKernels.h"
 #include "tasks.h"
+#include "transpose.h"
 
-#include <algorithm>
-#include <memory>
 #include <utility>
 #include <vector>
 
-namespace ct {
+namespace ck {
 namespace {
 
 /// The value of a block's elements: the sum of its terms.
 template <class T> struct Block {
-    const kt_block_term *begin, *end;
+    const ck_block_term *begin, *end;
 
     /// out[i][j] for rows and columns of the block.
     void read(const T *results, int64_t row, int64_t rows, int64_t column, int64_t columns, T *out) const {
@@ -64,8 +59,8 @@ void write_rows(
 
 template <class T>
 void assemble(
-    at::Tensor &target, const at::Tensor &results, int64_t channels, int64_t kernel, const kt_block_term *terms,
-    size_t term_count, T beta, T alpha) {
+    const Resources &resources, const ck_matrices &target, const T *results, int64_t result_count, int64_t kernel,
+    const ck_block_term *terms, size_t term_count, T beta, T alpha) {
     // Terms come in the order of their blocks.
     std::vector<Block<T>> blocks(kernel * kernel, Block<T>{terms, terms});
     for (size_t i = 0; i < term_count;) {
@@ -74,21 +69,23 @@ void assemble(
         blocks[terms[i].left * kernel + terms[i].right] = {terms + i, terms + j};
         i = j;
     }
+    auto channels = target.n / kernel;
     // Tiles of channels so small that all of a tile's blocks stay in the cache, and enough of them for all threads.
     int64_t tile = kernel > 25 ? 8 : kernel > 9 || channels < 256 ? 16 : 32;
     auto tiles = quotient_up(channels, tile), area = tile * tile;
     std::vector<std::pair<int64_t, int64_t>> pairs;
     for (int64_t i = 0; i < tiles; ++i)
         for (int64_t j = 0; j <= i; ++j) pairs.push_back({i * tile, j * tile});
-    auto groups = target.size(0), step = target.stride(1);
-    for_each_task(groups * pairs.size(), [&](int64_t index) {
+    auto step = target.row_step;
+    auto alone = resources.alone();
+    resources.for_each_task(target.count * pairs.size(), [&](int64_t index) {
         auto group = index / int64_t(pairs.size());
         auto [row, column] = pairs[index % pairs.size()];
         auto rows = std::min(tile, channels - row), columns = std::min(tile, channels - column);
-        auto from = results.const_data_ptr<T>() + group * results.size(1);
-        auto to = target.mutable_data_ptr<T>() + group * target.stride(0);
+        auto from = results + group * result_count;
+        auto to = static_cast<T *>(target.start) + group * target.matrix_step;
         // The elements between the tile's rows at kernel element t and its columns at u, [row][column], and transposed.
-        std::unique_ptr<T[]> memory(new T[(2 * kernel * kernel + 1) * area + tile * kernel]);
+        Memory<T> memory(alone, (2 * kernel * kernel + 1) * area + tile * kernel);
         auto value = [&](int64_t t, int64_t u) { return memory.get() + (t * kernel + u) * area; };
         auto mirrored = [&](int64_t u, int64_t t) { return value(kernel + t, u); };
         auto other = value(2 * kernel, 0), line = other + area;
@@ -114,33 +111,15 @@ void assemble(
 }
 
 } // namespace
-} // namespace ct
+} // namespace ck
 
-using namespace ct;
-
-kt_status kt_assemble_blocks(
-    kt_tensor target, kt_tensor results, int64_t channels, int64_t kernel_count, const kt_block_term *terms,
-    size_t term_count, double beta, double alpha) {
-    return writing(target, [&] {
-        auto matrix = borrow(target), values = borrow(results);
-        auto n = channels * kernel_count;
-        TORCH_CHECK(
-            matrix.dim() == 3 && matrix.size(1) == n && matrix.size(2) == n && values.dim() == 2
-                && values.size(0) == matrix.size(0) && values.is_contiguous(),
-            "a target [groups, ", n, ", ", n, "] and results of as many groups were expected");
-        check_kernel_destination(matrix, values);
-        for (size_t i = 0; i < term_count; ++i) {
-            const auto &term = terms[i];
-            auto end = term.slot + (channels - 1) * term.step + term.column + channels;
-            TORCH_CHECK(
-                0 <= term.left && term.left <= term.right && term.right < kernel_count && term.slot >= 0
-                    && term.step >= 0 && term.column >= 0 && end <= values.size(1),
-                "block (", term.left, ", ", term.right, ") needs ", end, " results of ", values.size(1));
-        }
-        if (matrix.numel() == 0) return;
-        values = apart(matrix, values);
-        AT_DISPATCH_FLOATING_TYPES(matrix.scalar_type(), "assemble blocks", [&] {
-            assemble<scalar_t>(matrix, values, channels, kernel_count, terms, term_count, beta, alpha);
-        });
+bool ck_assemble_blocks(
+    const ck_resources *resources, ck_type type, ck_matrices target, const void *results, int64_t result_count,
+    int64_t kernel_count, const ck_block_term *terms, size_t term_count, double beta, double alpha) {
+    return ck::run(type, [&](auto zero) {
+        using T = decltype(zero);
+        ck::assemble<T>(
+            ck::Resources(*resources), target, static_cast<const T *>(results), result_count, kernel_count, terms,
+            term_count, T(beta), T(alpha));
     });
 }

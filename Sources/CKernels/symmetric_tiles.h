@@ -1,13 +1,13 @@
 // Parts of symmetric matrices.
-#ifndef CT_SYMMETRIC_TILES_H
-#define CT_SYMMETRIC_TILES_H
+#ifndef CK_SYMMETRIC_TILES_H
+#define CK_SYMMETRIC_TILES_H
 
-#include "interleave.h"
-#include "tasks.h"
+#include "transpose.h"
 
+#include <algorithm>
 #include <vector>
 
-namespace ct {
+namespace ck {
 
 /// A part of the lower triangle: rows [row, row + rows) times columns [column, column + columns).
 struct Tile {
@@ -46,6 +46,6 @@ template <class T> void mirror(const Tile &tile, T *matrix, int64_t step) {
     mirror(tile, matrix, step, [](auto... arguments) { transpose(arguments...); });
 }
 
-} // namespace ct
+} // namespace ck
 
 #endif

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <utility>
 
-namespace ct {
+namespace ck {
 #if defined(__x86_64__)
 namespace {
 
@@ -107,4 +107,4 @@ template <class T> const PanelKernel<T> *panel_kernel([[maybe_unused]] int64_t m
 template const PanelKernel<float> *panel_kernel<float>(int64_t) noexcept;
 template const PanelKernel<double> *panel_kernel<double>(int64_t) noexcept;
 
-} // namespace ct
+} // namespace ck

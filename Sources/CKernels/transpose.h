@@ -1,12 +1,12 @@
 // Transposing copies.
-#ifndef CT_INTERLEAVE_H
-#define CT_INTERLEAVE_H
+#ifndef CK_TRANSPOSE_H
+#define CK_TRANSPOSE_H
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 
-namespace ct {
+namespace ck {
 
 inline int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -69,6 +69,6 @@ void interleave(
     }
 }
 
-} // namespace ct
+} // namespace ck
 
 #endif

@@ -1,18 +1,13 @@
 // Products of the lines of images with shifted lines, from which the second moments of patches are put together.
-#include "aten_moments.h"
-#include "gemm.h"
-#include "include/ct_moments.h"
-#include "interleave.h"
-#include "memory.h"
+#include "include/CKernels.h"
+#include "library.h"
 #include "panels.h"
-#include "support.h"
 #include "tasks.h"
 
-#include <algorithm>
-#include <chrono>
+#include <tuple>
 #include <vector>
 
-namespace ct {
+namespace ck {
 namespace {
 
 /// The images of one group, as they lie in memory.
@@ -25,7 +20,7 @@ template <class T> struct Images {
 template <class T> class LineProducts {
 public:
     LineProducts(
-        const kt_line_layout &layout, const kt_line_product *products, size_t count, int64_t channels,
+        const ck_line_layout &layout, const ck_line_product *products, size_t count, int64_t channels,
         const PanelKernel<T> *kernel)
         : layout(layout), products(products, products + count), channels(channels),
           // Rows that lie far apart in memory, as those of many channels do, are for the library to put in order.
@@ -35,8 +30,7 @@ public:
     /// The number of elements of some images.
     int64_t packed_count(int64_t images) const {
         auto back = std::max<int64_t>(0, layout.greatest_shift) + layout.window;
-        // Kernels read a register's elements, be they more than there are.
-        return (images * layout.line_count * layout.width + front + back) * channels + 64;
+        return (images * layout.line_count * layout.width + front + back) * channels + reading_margin;
     }
 
     /// How many images fill so many elements.
@@ -67,12 +61,13 @@ public:
     int64_t rows(size_t number) const { return window(number) * channels; }
 
     /// What lies between the rows of a sum of products, and how many of these there is room for.
-    int64_t sum_step(size_t number) const { return kernel ? padded_columns(*kernel, columns(number)) : columns(number); }
-    int64_t sum_rows(size_t number) const { return kernel ? padded_rows(*kernel, rows(number)) : rows(number); }
+    int64_t sum_step(size_t number) const { return padded_columns(kernel, columns(number)); }
+    int64_t sum_rows(size_t number) const { return padded_rows(kernel, rows(number)); }
 
     /// Copies images to `packed`, whose margins are zero already, with zeros after each line.
-    void pack(const Images<T> &source, int64_t first, int64_t count, T *packed) const {
-        for_each_task(runs.size(), [&](int64_t i) {
+    void pack(
+        const Resources &resources, const Images<T> &source, int64_t first, int64_t count, T *packed) const {
+        resources.for_each_task(runs.size(), [&](int64_t i) {
             auto [number, run] = runs[i];
             const auto &line = layout.lines[number];
             for (int64_t image = 0; image < count; ++image) {
@@ -80,10 +75,10 @@ public:
                 auto to = packed + (front + (number * count + image) * layout.width) * channels;
                 if (run > 1) {
                     auto step = layout.lines[number + 1].start - line.start;
-                    copy(from, source.channel_step, step, run, to, count * channels);
+                    copy_vectors(copier, from, source.channel_step, step, channels, run, to, count * channels);
                 } else {
                     auto step = line.step * layout.pixel_step;
-                    copy(from, source.channel_step, step, line.count, to, channels);
+                    copy_vectors(copier, from, source.channel_step, step, channels, line.count, to, channels);
                     std::fill_n(to + line.count * channels, (layout.width - line.count) * channels, T(0));
                 }
             }
@@ -139,8 +134,8 @@ public:
         }
     }
 
-    const kt_line_layout &layout;
-    const std::vector<kt_line_product> products;
+    const ck_line_layout &layout;
+    const std::vector<ck_line_product> products;
     const int64_t channels;
     /// What multiplies; null for the linked library.
     const PanelKernel<T> *const kernel;
@@ -154,30 +149,15 @@ private:
     /// The number of pixels before the first line.
     const int64_t front;
 
-    /// Copies the channels of `count` pixels.
-    void copy(const T *from, int64_t channel_step, int64_t pixel_step, int64_t count, T *to, int64_t to_step) const {
-        if (copier && pixel_step == 1 && channels >= copier->lanes) {
-            transpose(*copier, from, channel_step, channels, count, to, to_step);
-        } else {
-            interleave(from, channel_step, pixel_step, channels, count, to, to_step);
-        }
-    }
-
     /// Adds a product of rows `step` apart to a sum of its kind.
     void add(size_t number, int64_t depth, const T *left, const T *right, int64_t step, T *sum) const {
-        if (kernel) {
-            add_products(
-                *kernel, rows(number), columns(number), depth, left, step, right, step, sum, sum_step(number));
-        } else {
-            add_outer_products<T>(
-                rows(number), columns(number), depth, 1, left, step, right, step, 1, sum, sum_step(number));
-        }
+        add_products(kernel, rows(number), columns(number), depth, left, step, right, step, sum, sum_step(number));
     }
 
     /// Lines that are copied together, the first and their number: those of one pixel each that lie equally far apart.
     const std::vector<std::pair<int64_t, int64_t>> runs;
 
-    static std::vector<std::pair<int64_t, int64_t>> runs_of(const kt_line_layout &layout) {
+    static std::vector<std::pair<int64_t, int64_t>> runs_of(const ck_line_layout &layout) {
         std::vector<std::pair<int64_t, int64_t>> runs;
         auto count = int64_t(layout.line_count);
         for (int64_t number = 0; number < count;) {
@@ -198,7 +178,7 @@ private:
 
 /// Few channels: each thread has a share of the images and sums of its own.
 template <class T>
-void by_shares(const LineProducts<T> &plan, const Images<T> &source, int64_t batch, const at::TensorOptions &options, T *out) {
+void by_shares(const LineProducts<T> &plan, const Images<T> &source, int64_t batch, const Resources &resources, T *out) {
     auto slots = plan.slots();
     std::vector<int64_t> places;
     int64_t sum_count = 0;
@@ -207,18 +187,19 @@ void by_shares(const LineProducts<T> &plan, const Images<T> &source, int64_t bat
         sum_count += plan.sum_rows(first) * plan.sum_step(first);
     }
     // As many images at a time as adding to the sums costs little for, and as few as the cache has room for.
-    auto threads = std::min(task_threads(), batch);
+    auto threads = std::min(resources.threads, batch);
     auto at_a_time = std::min(
         plan.images_in(std::max<int64_t>((512 << 10) / int64_t(sizeof(T)), 2 * sum_count)), quotient_up(batch, threads));
     auto chunks = quotient_up(batch, at_a_time), shares = std::min(threads, chunks);
-    auto sums = zeros({shares, sum_count}, options);
-    auto packed = zeros({shares, plan.packed_count(at_a_time)}, options);
-    T *sum_start = sums.template mutable_data_ptr<T>(), *packed_start = packed.template mutable_data_ptr<T>();
-    for_each_task(shares, [&](int64_t share) {
-        auto memory = packed_start + share * packed.size(1);
+    auto packed_count = plan.packed_count(at_a_time);
+    Zeros<T> sums(resources, shares * sum_count), packed(resources, shares * packed_count);
+    auto sum_start = sums.get(), packed_start = packed.get();
+    auto alone = resources.alone();
+    resources.for_each_task(shares, [&](int64_t share) {
+        auto memory = packed_start + share * packed_count;
         for (auto chunk = chunks * share / shares; chunk < chunks * (share + 1) / shares; ++chunk) {
             auto first = chunk * at_a_time, count = std::min(at_a_time, batch - first);
-            plan.pack(source, first, count, memory);
+            plan.pack(alone, source, first, count, memory);
             for (size_t i = 0; i < slots.size(); ++i)
                 for (auto number = slots[i].first; number < slots[i].second; ++number)
                     plan.add(number, memory, count, sum_start + share * sum_count + places[i]);
@@ -231,7 +212,7 @@ void by_shares(const LineProducts<T> &plan, const Images<T> &source, int64_t bat
 
 /// Many channels: each product of one shift is a task, over all images that are packed at a time.
 template <class T>
-void by_products(const LineProducts<T> &plan, const Images<T> &source, int64_t batch, const at::TensorOptions &options, T *out) {
+void by_products(const LineProducts<T> &plan, const Images<T> &source, int64_t batch, const Resources &resources, T *out) {
     struct Task {
         size_t first, last;
         int64_t shift;
@@ -245,15 +226,18 @@ void by_products(const LineProducts<T> &plan, const Images<T> &source, int64_t b
             count += plan.products[i].line_count * (plan.products[i].column < 0 ? plan.layout.width : 1);
         return count;
     };
-    std::stable_sort(tasks.begin(), tasks.end(), [&](const Task &a, const Task &b) { return lines(a) > lines(b); });
+    // The longest ones first.
+    std::sort(tasks.begin(), tasks.end(), [&](const Task &a, const Task &b) {
+        return std::tuple(lines(b), a.first, a.shift) < std::tuple(lines(a), b.first, b.shift);
+    });
     // What the threads share should stay in the cache that they share.
     auto at_a_time = std::min(batch, plan.images_in((16 << 20) / int64_t(sizeof(T))));
-    auto packed = zeros({plan.packed_count(at_a_time)}, options);
-    auto memory = packed.template mutable_data_ptr<T>();
+    Zeros<T> packed(resources, plan.packed_count(at_a_time));
+    auto memory = packed.get();
     for (int64_t first = 0; first < batch; first += at_a_time) {
         auto count = std::min(at_a_time, batch - first);
-        plan.pack(source, first, count, memory);
-        for_each_task(tasks.size(), [&](int64_t i) {
+        plan.pack(resources, source, first, count, memory);
+        resources.for_each_task(tasks.size(), [&](int64_t i) {
             for (auto number = tasks[i].first; number < tasks[i].last; ++number)
                 plan.add_by_shifts(number, tasks[i].shift, memory, count, out);
         });
@@ -262,94 +246,31 @@ void by_products(const LineProducts<T> &plan, const Images<T> &source, int64_t b
 
 template <class T>
 void line_products(
-    const at::Tensor &images, int64_t groups, const kt_line_layout &layout, const kt_line_product *products,
-    size_t product_count, at::Tensor &out, int64_t register_bytes) {
-    auto batch = images.size(0), channels = images.size(1) / groups;
-    LineProducts<T> plan(layout, products, product_count, channels, panel_kernel<T>(register_bytes));
-    auto run = [&](int64_t group) {
+    const Resources &resources, const ck_images &images, const ck_line_layout &layout, const ck_line_product *products,
+    size_t product_count, T *out, int64_t result_count) {
+    LineProducts<T> plan(layout, products, product_count, images.channels, panel_kernel<T>(resources.register_bytes));
+    resources.for_each_group(images.groups, [&](int64_t group, const Resources &resources) {
         Images<T> source{
-            images.const_data_ptr<T>() + group * channels * images.stride(1), images.stride(0), images.stride(1)};
-        auto result = out.mutable_data_ptr<T>() + group * out.size(1);
-        if (channels >= plan.wide) {
-            by_products(plan, source, batch, images.options(), result);
+            static_cast<const T *>(images.start) + group * images.channels * images.channel_step, images.image_step,
+            images.channel_step};
+        auto result = out + group * result_count;
+        if (images.channels >= plan.wide) {
+            by_products(plan, source, images.batch, resources, result);
         } else {
-            by_shares(plan, source, batch, images.options(), result);
+            by_shares(plan, source, images.batch, resources, result);
         }
-    };
-    if (groups == 1) {
-        run(0);
-    } else {
-        for_each_task(groups, run);
-    }
-}
-
-} // namespace
-} // namespace ct
-
-using namespace ct;
-
-bool kt_has_moments(void) { return has_gemm(); }
-
-kt_status kt_product_rate(int64_t rows, int64_t columns, int64_t depth, double *flops_per_second) {
-    return guarded([&] {
-        using Clock = std::chrono::steady_clock;
-        constexpr int64_t repeats = 3;
-        auto threads = task_threads();
-        std::vector<double> best(threads, 1e300);
-        for_each_task(threads, [&](int64_t thread) {
-            auto kernel = panel_kernel<float>(64);
-            auto out_step = kernel ? padded_columns(*kernel, columns) : columns;
-            std::vector<float> left(rows * depth + 64, 1), right(columns * depth + 64, 1);
-            std::vector<float> out((kernel ? padded_rows(*kernel, rows) : rows) * out_step);
-            // As many products at a time as the clock can tell apart.
-            auto count = std::max<int64_t>(1, 4'000'000 / (rows * columns * depth));
-            for (int64_t repeat = 0; repeat <= repeats; ++repeat) {
-                auto start = Clock::now();
-                for (int64_t i = 0; i < count; ++i) {
-                    if (kernel) {
-                        add_products(
-                            *kernel, rows, columns, depth, left.data(), rows, right.data(), columns, out.data(),
-                            out_step);
-                    } else {
-                        add_outer_products<float>(
-                            rows, columns, depth, 1, left.data(), rows, right.data(), columns, 0, out.data(), columns);
-                    }
-                }
-                std::chrono::duration<double> time = Clock::now() - start;
-                if (repeat > 0) best[thread] = std::min(best[thread], time.count() / count);
-            }
-        });
-        *flops_per_second = 2.0 * rows * columns * depth / *std::min_element(best.begin(), best.end());
     });
 }
 
-kt_status kt_line_products(
-    kt_tensor images, int64_t groups, const kt_line_layout *layout, const kt_line_product *products,
-    size_t product_count, kt_tensor out, int64_t register_bytes) {
-    return writing(out, [&] {
-        auto source = borrow(images), target = borrow(out);
-        TORCH_CHECK(
-            source.dim() >= 2 && target.dim() == 2 && target.size(0) == groups && groups > 0
-                && source.size(1) % groups == 0 && target.is_contiguous() && !share_memory(target, source),
-            "images [batch, groups * channels, ...] and results [groups, ...] in memory of their own were expected");
-        check_kernel_destination(target, source);
-        auto channels = source.size(1) / groups;
-        for (size_t i = 0; i < product_count; ++i) {
-            const auto &product = products[i];
-            auto lines = int64_t(layout->line_count), end = product.slot + product.shift_count * channels * channels;
-            TORCH_CHECK(
-                product.left_line >= 0 && product.left_line + product.line_count <= lines && product.right_line >= 0
-                    && product.right_line + product.line_count <= lines && product.column < layout->width
-                    && layout->least_shift <= product.shift
-                    && product.shift + product.shift_count - 1 <= layout->greatest_shift,
-                "product ", i, " takes lines or pixels that the layout lacks");
-            TORCH_CHECK(
-                product.slot >= 0 && end <= target.size(1), "product ", i, " needs ", end, " results of ",
-                target.size(1));
-        }
-        if (source.numel() == 0) return;
-        AT_DISPATCH_FLOATING_TYPES(source.scalar_type(), "line products", [&] {
-            line_products<scalar_t>(source, groups, *layout, products, product_count, target, register_bytes);
-        });
+} // namespace
+} // namespace ck
+
+bool ck_line_products(
+    const ck_resources *resources, ck_type type, ck_images images, const ck_line_layout *layout,
+    const ck_line_product *products, size_t product_count, void *out, int64_t result_count) {
+    return ck::run(type, [&](auto zero) {
+        ck::line_products(
+            ck::Resources(*resources), images, *layout, products, product_count, static_cast<decltype(zero) *>(out),
+            result_count);
     });
 }

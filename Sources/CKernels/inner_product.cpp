@@ -1,12 +1,10 @@
 // Inner products in double precision, whatever the precision of the vectors.
-#include "aten_math.h"
-#include "include/ct_math.h"
-#include "support.h"
+#include "include/CKernels.h"
 #include "tasks.h"
 
 #include <vector>
 
-using namespace ct;
+using namespace ck;
 
 /// Products of single-precision numbers are exact in double precision. So many sums at once hide how long adding takes.
 __attribute__((always_inline)) static inline double sum_of_products(const float *a, const float *b, int64_t count) {
@@ -33,11 +31,11 @@ static const auto kernel = inner_product;
 #endif
 
 /// The sum of the products of `count` elements: shares of one length, so that the result is the same for any threads.
-static double shared_inner_product(const float *a, const float *b, int64_t count) {
+static double shared_inner_product(const Resources &resources, const float *a, const float *b, int64_t count) {
     constexpr int64_t share = 1 << 16;
     if (count <= share) return kernel(a, b, count);
     std::vector<double> sums((count + share - 1) / share);
-    for_each_task(int64_t(sums.size()), [&](int64_t i) {
+    resources.for_each_task(int64_t(sums.size()), [&](int64_t i) {
         sums[i] = kernel(a + i * share, b + i * share, std::min(share, count - i * share));
     });
     double sum = 0;
@@ -45,23 +43,6 @@ static double shared_inner_product(const float *a, const float *b, int64_t count
     return sum;
 }
 
-kt_status kt_inner_product(kt_tensor a, kt_tensor b, kt_tensor *out) {
-    return guarded([&] {
-        auto x = borrow(a).detach(), y = borrow(b).detach();
-        if (imagines()) {
-            *out = give(imagined({}, at::kDouble));
-            return;
-        }
-        if (!x.is_cpu() || !y.is_cpu() || x.scalar_type() != at::kFloat || y.scalar_type() != at::kFloat) {
-            *out = give(x.to(at::kDouble).reshape(-1).matmul(y.to(at::kDouble).reshape(-1)));
-            return;
-        }
-        // In which order the elements lie in memory does not matter, as long as both have the same.
-        if (x.strides() != y.strides() || !x.is_non_overlapping_and_dense()) {
-            x = x.contiguous();
-            y = y.contiguous();
-        }
-        auto sum = shared_inner_product(x.const_data_ptr<float>(), y.const_data_ptr<float>(), x.numel());
-        *out = give(at::scalar_tensor(sum, at::kDouble));
-    });
+bool ck_inner_product(const ck_resources *resources, const float *a, const float *b, int64_t count, double *out) {
+    return run(CK_FLOAT32, [&](auto) { *out = shared_inner_product(Resources(*resources), a, b, count); });
 }

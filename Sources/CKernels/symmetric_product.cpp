@@ -1,17 +1,13 @@
 // Second moments of vectors: symmetric products at half the work of general ones.
-#include "aten_moments.h"
-#include "gemm.h"
-#include "include/ct_moments.h"
-#include "interleave.h"
-#include "memory.h"
+#include "include/CKernels.h"
+#include "library.h"
 #include "panels.h"
-#include "support.h"
 #include "symmetric_tiles.h"
 #include "tasks.h"
 
-#include <algorithm>
+#include <tuple>
 
-namespace ct {
+namespace ck {
 namespace {
 
 /// The vectors of one group: [batch, n, locations].
@@ -43,11 +39,7 @@ template <class T> struct Vectors {
             auto image = (first + done) / locations, location = (first + done) % locations;
             auto here = std::min(count - done, locations - location);
             auto from = start + image * batch_step + location * location_step + element * element_step;
-            if (kernel && location_step == 1 && size >= kernel->lanes) {
-                transpose(*kernel, from, element_step, size, here, to + done * step, step);
-            } else {
-                interleave(from, element_step, location_step, size, here, to + done * step, step);
-            }
+            copy_vectors(kernel, from, element_step, location_step, size, here, to + done * step, step);
             done += here;
         }
     }
@@ -120,21 +112,21 @@ constexpr int64_t depth_at_a_time = 256;
 /// Few long vectors: all of them in panels, and each tile of the result is a task.
 template <class T>
 void by_tiles(
-    const Target<T> &target, const Vectors<T> &vectors, const PanelKernel<T> &kernel, const at::TensorOptions &options) {
+    const Target<T> &target, const Vectors<T> &vectors, const PanelKernel<T> &kernel, const Resources &resources) {
     Panels<T> panels(kernel, vectors.n);
     auto count = panels.count, width = panels.width, depth = vectors.count();
-    auto memory = empty({count * depth * width}, options);
-    auto start = memory.template mutable_data_ptr<T>();
+    Memory<T> packed(resources, count * depth * width);
+    auto start = packed.get();
     if (vectors.are_rows()) {
         // A vector's part of each panel in turn: what is read lies in one piece.
         constexpr int64_t share = 16;
-        for_each_task(quotient_up(depth, share), [&](int64_t task) {
+        resources.for_each_task(quotient_up(depth, share), [&](int64_t task) {
             for (auto i = task * share; i < std::min(depth, (task + 1) * share); ++i)
                 for (int64_t panel = 0; panel < count; ++panel)
                     panels.fill(vectors, panel, i, 1, start + (panel * depth + i) * width);
         });
     } else {
-        for_each_task(count * quotient_up(depth, depth_at_a_time), [&](int64_t task) {
+        resources.for_each_task(count * quotient_up(depth, depth_at_a_time), [&](int64_t task) {
             auto panel = task % count, first = task / count * depth_at_a_time;
             panels.fill(
                 vectors, panel, first, std::min(depth_at_a_time, depth - first),
@@ -144,12 +136,13 @@ void by_tiles(
     // Tiles of several panels in large results: their lines are longer, and pages of memory are come to less often.
     auto side = std::clamp<int64_t>(count / 8, 1, 4), sides = quotient_up(count, side);
     auto step = side * width;
-    for_each_task(sides * (sides + 1) / 2, [&](int64_t task) {
+    auto alone = resources.alone();
+    resources.for_each_task(sides * (sides + 1) / 2, [&](int64_t task) {
         // The last rows, which are the longest, first.
         int64_t row = sides - 1, column = task;
         for (; column > row; --row) column -= row + 1;
-        auto sums = zeros({step, step}, options);
-        auto out = sums.template mutable_data_ptr<T>();
+        Zeros<T> sums(alone, step * step);
+        auto out = sums.get();
         auto last_row = std::min(count, (row + 1) * side), last_column = std::min(count, (column + 1) * side);
         for (int64_t first = 0; first < depth; first += depth_at_a_time) {
             auto here = std::min(depth_at_a_time, depth - first);
@@ -171,15 +164,16 @@ void by_tiles(
 /// Many vectors: each share of them has a sum of its own, to which it adds those that fit the cache at a time.
 template <class T>
 void by_shares(
-    const Target<T> &target, const Vectors<T> &vectors, const PanelKernel<T> &kernel, const at::TensorOptions &options) {
+    const Target<T> &target, const Vectors<T> &vectors, const PanelKernel<T> &kernel, const Resources &resources) {
     Panels<T> panels(kernel, vectors.n);
     auto count = panels.count, width = panels.width, tile = width * width, tiles = count * (count + 1) / 2;
     auto at_a_time = std::clamp<int64_t>((256 << 10) / int64_t(sizeof(T)) / (count * width), 64, 2048);
-    auto chunks = quotient_up(vectors.count(), at_a_time), shares = std::min(task_threads(), chunks);
-    auto sums = zeros({shares, tiles * tile}, options), packed = empty({shares, count * at_a_time * width}, options);
-    T *start = sums.template mutable_data_ptr<T>(), *memory = packed.template mutable_data_ptr<T>();
+    auto chunks = quotient_up(vectors.count(), at_a_time), shares = std::min(resources.threads, chunks);
+    Zeros<T> sums(resources, shares * tiles * tile);
+    Memory<T> packed(resources, shares * count * at_a_time * width);
+    T *start = sums.get(), *memory = packed.get();
     // Which share sums up what does not depend on time: the same result every time.
-    for_each_task(shares, [&](int64_t share) {
+    resources.for_each_task(shares, [&](int64_t share) {
         auto own = memory + share * count * at_a_time * width;
         for (auto chunk = chunks * share / shares; chunk < chunks * (share + 1) / shares; ++chunk) {
             auto first = chunk * at_a_time, here = std::min(at_a_time, vectors.count() - first);
@@ -190,7 +184,7 @@ void by_shares(
                     panels.add(i, j, here, own + i * here * width, own + j * here * width, out, width);
         }
     });
-    for_each_task(tiles, [&](int64_t task) {
+    resources.for_each_task(tiles, [&](int64_t task) {
         int64_t row = 0, column = task;
         for (; column > row; ++row) column -= row + 1;
         auto first = start + task * tile;
@@ -205,12 +199,14 @@ void by_shares(
 // Where there is no kernel of our own, the same with the linked library's products.
 
 /// Few long vectors: each tile of the result is a task, over all vectors.
-template <class T> void by_tiles(const Target<T> &target, const Vectors<T> &vectors) {
+template <class T>
+void by_tiles(const Target<T> &target, const Vectors<T> &vectors, const Resources &resources) {
     auto parts = lower_tiles(vectors.n, strip_height(vectors.n), 512);
-    std::stable_sort(parts.begin(), parts.end(), [](const Tile &a, const Tile &b) {
-        return a.rows * a.columns > b.rows * b.columns;
+    // The largest ones first.
+    std::sort(parts.begin(), parts.end(), [](const Tile &a, const Tile &b) {
+        return std::tuple(b.rows * b.columns, a.row, a.column) < std::tuple(a.rows * a.columns, b.row, b.column);
     });
-    for_each_task(parts.size(), [&](int64_t i) {
+    resources.for_each_task(parts.size(), [&](int64_t i) {
         const auto &part = parts[i];
         add_outer_products<T>(
             part.rows, part.columns, vectors.count(), target.alpha, vectors.start + part.row, vectors.step(),
@@ -221,17 +217,18 @@ template <class T> void by_tiles(const Target<T> &target, const Vectors<T> &vect
 }
 
 /// Many vectors: each share of them has a sum of its own, to which it adds those that fit the cache at a time.
-template <class T> void by_shares(const Target<T> &target, const Vectors<T> &vectors, const at::TensorOptions &options) {
+template <class T>
+void by_shares(const Target<T> &target, const Vectors<T> &vectors, const Resources &resources) {
     auto n = vectors.n, count = vectors.count();
     auto at_a_time = std::clamp<int64_t>((512 << 10) / int64_t(sizeof(T)) / n, std::min<int64_t>(256, count), count);
     auto chunks = quotient_up(count, at_a_time);
-    auto shares = std::min(task_threads(), chunks);
-    auto sums = zeros({shares, n, n}, options);
-    auto packed = empty({vectors.are_rows() ? 0 : shares, at_a_time * n}, options);
+    auto shares = std::min(resources.threads, chunks);
+    Zeros<T> sums(resources, shares * n * n);
+    Memory<T> packed(resources, vectors.are_rows() ? 0 : shares * at_a_time * n);
     auto parts = lower_tiles(n, strip_height(n), 1024);
-    T *start = sums.template mutable_data_ptr<T>(), *memory = packed.template mutable_data_ptr<T>();
+    T *start = sums.get(), *memory = packed.get();
     // Which share sums up what does not depend on time: the same result every time.
-    for_each_task(shares, [&](int64_t share) {
+    resources.for_each_task(shares, [&](int64_t share) {
         for (auto chunk = chunks * share / shares; chunk < chunks * (share + 1) / shares; ++chunk) {
             auto first = chunk * at_a_time, here = std::min(at_a_time, count - first);
             auto [rows, step] = vectors.rows(first, here, memory ? memory + share * at_a_time * n : nullptr);
@@ -241,7 +238,7 @@ template <class T> void by_shares(const Target<T> &target, const Vectors<T> &vec
                     start + (share * n + part.row) * n + part.column, n);
         }
     });
-    for_each_task(parts.size(), [&](int64_t number) {
+    resources.for_each_task(parts.size(), [&](int64_t number) {
         const auto &part = parts[number];
         for (auto i = part.row; i < part.row + part.rows; ++i) {
             auto line = target.start + i * target.step;
@@ -256,60 +253,35 @@ template <class T> void by_shares(const Target<T> &target, const Vectors<T> &vec
 }
 
 template <class T>
-void symmetric_product(at::Tensor &target, const at::Tensor &vectors, T beta, T alpha, int64_t register_bytes) {
-    auto groups = target.size(0), n = vectors.size(1) / groups;
+void symmetric_product(
+    const Resources &resources, const ck_matrices &target, const ck_vectors &vectors, T beta, T alpha) {
+    auto n = target.n;
+    auto kernel = panel_kernel<T>(resources.register_bytes);
     // Panels of fewer columns than half a register's would be mostly zeros.
-    auto kernel = panel_kernel<T>(register_bytes);
     if (kernel && 2 * n < kernel->lanes) kernel = nullptr;
-    auto run = [&](int64_t group) {
+    resources.for_each_group(target.count, [&](int64_t group, const Resources &resources) {
         Vectors<T> own{
-            vectors.const_data_ptr<T>() + group * n * vectors.stride(1), vectors.size(0), n, vectors.size(2),
-            vectors.stride(0), vectors.stride(1), vectors.stride(2)};
-        // A matrix of one row may have any step to the next.
+            static_cast<const T *>(vectors.start) + group * n * vectors.element_step, vectors.batch, n,
+            vectors.locations, vectors.batch_step, vectors.element_step, vectors.location_step};
         Target<T> to{
-            target.mutable_data_ptr<T>() + group * target.stride(0), std::max(target.stride(1), n), beta, alpha};
+            static_cast<T *>(target.start) + group * target.matrix_step, target.row_step, beta, alpha};
         // Where the result outweighs the vectors, sums for each thread would cost more than they save.
+        bool is_small = own.count() <= 4 * n;
         if (kernel) {
-            if (own.count() <= 4 * n) {
-                by_tiles(to, own, *kernel, vectors.options());
-            } else {
-                by_shares(to, own, *kernel, vectors.options());
-            }
-        } else if (own.are_rows() && own.count() <= 4 * n) {
-            by_tiles(to, own);
+            is_small ? by_tiles(to, own, *kernel, resources) : by_shares(to, own, *kernel, resources);
         } else {
-            by_shares(to, own, vectors.options());
+            is_small && own.are_rows() ? by_tiles(to, own, resources) : by_shares(to, own, resources);
         }
-    };
-    if (groups > 1) {
-        for_each_task(groups, run);
-    } else {
-        run(0);
-    }
+    });
 }
 
 } // namespace
-} // namespace ct
+} // namespace ck
 
-using namespace ct;
-
-kt_status kt_symmetric_product(kt_tensor target, kt_tensor vectors, double beta, double alpha, int64_t register_bytes) {
-    return writing(target, [&] {
-        auto matrix = borrow(target), source = borrow(vectors);
-        TORCH_CHECK(
-            matrix.dim() == 3 && source.dim() == 3 && matrix.size(1) == matrix.size(2)
-                && source.size(1) == matrix.size(0) * matrix.size(1),
-            "vectors [batch, groups * n, locations] and a target [groups, n, n] were expected");
-        check_kernel_destination(matrix, source);
-        if (matrix.numel() == 0) return;
-        if (source.numel() == 0) {
-            // No vectors. Zero times what is not a number would not be zero.
-            beta == 0 ? matrix.zero_() : matrix.mul_(beta);
-            return;
-        }
-        source = apart(matrix, source);
-        AT_DISPATCH_FLOATING_TYPES(matrix.scalar_type(), "symmetric product", [&] {
-            symmetric_product<scalar_t>(matrix, source, scalar_t(beta), scalar_t(alpha), register_bytes);
-        });
+bool ck_symmetric_product(
+    const ck_resources *resources, ck_type type, ck_matrices target, ck_vectors vectors, double beta, double alpha) {
+    return ck::run(type, [&](auto zero) {
+        using T = decltype(zero);
+        ck::symmetric_product<T>(ck::Resources(*resources), target, vectors, T(beta), T(alpha));
     });
 }
