@@ -27,10 +27,10 @@ public import Torch
 ///   ``InverseProvidingFactor/matrixPower(_:damping:)``; what was not registered is an error that says so.
 /// - `get_eigendecomp`, `reset_eigendecomp`: ``InverseProvidingFactor/eigendecomposition()``,
 ///   ``InverseProvidingFactor/resetEigendecomposition()``.
-/// - `left_multiply`, `right_multiply`: ``FisherFactor/leftMultiply(_:damping:)``,
-///   ``FisherFactor/rightMultiply(_:damping:)-(Tensor,_)``; never ran in the original; here as it documents them.
-/// - `left_multiply_inverse`, `right_multiply_inverse`: ``FisherFactor/leftMultiplyInverse(_:damping:)``,
-///   ``FisherFactor/rightMultiplyInverse(_:damping:)-(Tensor,_)``; left products of row-sparse matrices do not
+/// - `left_multiply`, `right_multiply`: ``RegisteredInverses/leftMultiply(_:damping:)``,
+///   ``RegisteredInverses/rightMultiply(_:damping:)-(Tensor,_)``; never ran in the original; here as it documents them.
+/// - `left_multiply_inverse`, `right_multiply_inverse`: ``RegisteredInverses/leftMultiplyInverse(_:damping:)``,
+///   ``RegisteredInverses/rightMultiplyInverse(_:damping:)-(Tensor,_)``; left products of row-sparse matrices do not
 ///   compile, where they failed at run time.
 /// - (successor) `get_cholesky`, `get_cholesky_inverse`: ``InverseProvidingFactor/choleskyFactor(damping:)``,
 ///   ``InverseProvidingFactor/inverseCholeskyFactor(damping:)``; registered and updated like inverses.

@@ -73,7 +73,7 @@ public final class ScaleAndShiftDiagonalFactor: DiagonalFactor {
 ///
 /// All functions of the 2x2 matrices are in closed form, so nothing is kept and nothing is ever stale (Osawa et al.
 /// 2019). Neither version of the original has it.
-public final class ScaleAndShiftUnitwiseFactor: FisherFactor {
+public final class ScaleAndShiftUnitwiseFactor: RegisteredInverses {
     /// How the factor averages and inverts.
     public let settings: FactorSettings
     private let layout: ScaleAndShiftLayout

@@ -11,7 +11,7 @@ public import Torch
 /// `ConvInputSUAKroneckerFactor` has this order, too, but its blocks apply it to parameters whose channel is last: a
 /// defect. It also averages the covariances about each batch's own mean, which loses how the means differ between
 /// batches; here parts of a batch give what the whole gives.
-public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
+public final class SpatiallyUncorrelatedConvInputFactor: RegisteredInverses {
     /// How the channels' mean is treated.
     public enum Mean: String, Sendable, Hashable, Codable {
         /// m mᵀ is part of the matrix.

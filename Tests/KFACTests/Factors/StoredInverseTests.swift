@@ -112,7 +112,7 @@ import Torch
 
     /// All products of all kinds of factors against the dense matrices that they stand for.
     @Test(arguments: ["dense", "grouped", "diagonal", "unitwise"]) func products(_ kind: String) throws {
-        let factor: any FisherFactor
+        let factor: any RegisteredInverses
         switch kind {
         case "dense": factor = self.factor()
         case "grouped":

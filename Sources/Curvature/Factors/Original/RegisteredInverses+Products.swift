@@ -1,8 +1,8 @@
 public import Torch
 
-// Products with a matrix x, of `dimension` rows from the left, of `dimension` columns from the right.
+// The original's products with a matrix x, of `dimension` rows from the left, of `dimension` columns from the right.
 
-extension FisherFactor {
+extension RegisteredInverses {
     /// (C + damping · I) x, with the current average.
     public func leftMultiply(_ x: Tensor, damping: Double) -> Tensor {
         average.apply(checkedRows(x, "leftMultiply")) + x * damping
@@ -66,7 +66,7 @@ extension FisherFactor {
 }
 
 // Row-sparse matrices: the product from the right has the same rows.
-extension FisherFactor {
+extension RegisteredInverses {
     /// x (C + damping · I) for a row-sparse x, with the current average.
     public func rightMultiply(_ x: RowSparse, damping: Double) -> RowSparse {
         x.replacingValues(rightMultiply(x.values, damping: damping))
@@ -85,7 +85,7 @@ extension FisherFactor {
     }
 }
 
-extension FisherFactor {
+extension RegisteredInverses {
     private func checkedRows(_ x: Tensor, _ operation: String) -> Tensor {
         guard x.rank == 2, x.shape[0] == dimension else {
             fatalError("\(type(of: self)).\(operation): x has the shape \(x.shape), [\(dimension), columns] is needed")
