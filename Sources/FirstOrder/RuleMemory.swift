@@ -82,6 +82,15 @@ protocol RememberingRule: GradientRule {
 }
 
 extension RememberingRule {
+    /// Runs a computation for one parameter's preconditioner; its failure names the parameter and the step.
+    func naming<Result>(
+        _ index: Int, _ step: Int, _ body: () throws(LinearAlgebraError) -> Result
+    ) throws(OptimizerError) -> Result {
+        do throws(LinearAlgebraError) { return try body() } catch {
+            throw OptimizerError.preconditionerFailed(parameter: memory.parameters[index].name, step: step, error)
+        }
+    }
+
     func save(to snapshot: inout Snapshot) { memory.save(to: &snapshot) }
 
     func restore(from reader: SnapshotReader) { memory.restore(from: reader) { self.memory = $0 } }

@@ -78,7 +78,9 @@ final class ShampooRule: RememberingRule {
             }
             try report.time(.inverses) { () throws(OptimizerError) in
                 for (index, _) in due {
-                    memory[index].roots = try roots(of: memory[index], memory.parameters[index].name, step)
+                    memory[index].roots = try naming(index, step) { () throws(LinearAlgebraError) in
+                        try roots(of: memory[index])
+                    }
                 }
             }
             report.refreshedInverses = due.count
@@ -107,29 +109,19 @@ final class ShampooRule: RememberingRule {
             }
         let gradient = gradient.reshaped(own.axes.shape)
         return own.moments.enumerated().map { axis, moment in
-            let rows = own.axes.unfolded(gradient, axis: axis)
             let sum = inPlace ? moment : moment.copy()
-            if moment.rank == 2 {
-                sum.formSum(withProductOf: rows, rows.transposed(), beta: keep, alpha: add)
-            } else {
-                sum.multiply(inPlace: keep)
-                sum.add(inPlace: rows.squared().sum(1), scale: add)
-            }
+            own.axes.addSecondMoment(of: gradient, axis: axis, to: sum, keep: keep, add: add)
             return sum
         }
     }
 
-    private func roots(of own: Memory, _ name: String, _ step: Int) throws(OptimizerError) -> [AxisFactor] {
-        do throws(LinearAlgebraError) {
-            let exponent = configuration.exponent ?? 0.5 / Double(own.moments.count)
-            var roots: [AxisFactor] = []
-            for moment in own.moments {
-                roots.append(try root(of: moment, exponent: exponent, updateCount: own.updateCount + 1))
-            }
-            return roots
-        } catch {
-            throw OptimizerError.preconditionerFailed(parameter: name, step: step, error)
+    private func roots(of own: Memory) throws(LinearAlgebraError) -> [AxisFactor] {
+        let exponent = configuration.exponent ?? 0.5 / Double(own.moments.count)
+        var roots: [AxisFactor] = []
+        for moment in own.moments {
+            roots.append(try root(of: moment, exponent: exponent, updateCount: own.updateCount + 1))
         }
+        return roots
     }
 
     /// (moment + ridge)^(−exponent).

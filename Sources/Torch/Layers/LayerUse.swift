@@ -76,11 +76,7 @@ public struct LayerUse: Sendable {
                 "countingPositions: a mask \(other.dtype)\(other.shape) for a layer at positions \(positions); the mask "
                     + "must be of type bool and have their first axes")
         }
-        guard let mask else { return LayerUse(self, mask: other) }
-        func widened(_ mask: Tensor) -> Tensor {
-            mask.reshaped(mask.shape + [Int](repeating: 1, count: positions.count - mask.rank))
-        }
-        return LayerUse(self, mask: widened(mask) .& widened(other))
+        return LayerUse(self, mask: mask.map { $0.narrowed(by: other) } ?? other)
     }
 
     /// The extents of the axes along which the operation is applied: the batch, and positions of a sequence or an
