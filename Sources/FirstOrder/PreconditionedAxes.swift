@@ -28,7 +28,7 @@ struct PreconditionedAxes {
             }
     }
 
-    /// The number of elements at each position of an axis; libtorch cannot tell it where there are no elements.
+    /// The number of elements at each position of an axis; libtorch cannot tell it if there are no elements.
     private func others(_ extent: Int) -> Int { extent == 0 ? 0 : shape.reduce(1, *) / extent }
 
     /// A tensor of this shape as a matrix with one row for each position of an axis.

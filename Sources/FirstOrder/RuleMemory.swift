@@ -59,7 +59,7 @@ struct RuleMemory<Own: ParameterMemory> {
     }
 
     /// Gives what ``save(to:)`` stored, once all is known to fit.
-    func restore(from reader: SnapshotReader, _ take: @escaping (RuleMemory) -> Void) {
+    func restore(from reader: SnapshotReader, _ assign: @escaping (RuleMemory) -> Void) {
         var restored = RuleMemory(parameters, start: start)
         // It would go into the parameters.
         reader.under("parameters").requireFinite()
@@ -70,7 +70,7 @@ struct RuleMemory<Own: ParameterMemory> {
             restored.memories[index] = own
         }
         let memory = restored
-        reader.whenFitting { take(memory) }
+        reader.whenFitting { assign(memory) }
     }
 }
 

@@ -55,7 +55,7 @@ final class ShampooRule: RememberingRule {
     func isBounded(atStep step: Int) -> Bool {
         // Without grafting, the roots decide on the length.
         guard configuration.grafting != .none, case .average = configuration.accumulation,
-            case .relative(let share) = configuration.ridge, share >= 1e-12
+            case .relative(let fraction) = configuration.ridge, fraction >= 1e-12
         else { return false }
         if case .adam(let beta2, let epsilon) = configuration.grafting, epsilon < 1e-15 || !(0..<1).contains(beta2) {
             return false
@@ -137,10 +137,10 @@ final class ShampooRule: RememberingRule {
             let values = (values / bias).clamped(atLeast: 0)
             switch configuration.ridge {
             case .absolute(let ridge): return (values + ridge).pow(-exponent)
-            case .relative(let share):
+            case .relative(let fraction):
                 let largest = values.max()
                 // A gradient that is all zeros so far has no scale: its direction stays as it is.
-                return (values + Tensor.select(largest .> 0, largest * share, Tensor.ones(like: largest)))
+                return (values + Tensor.select(largest .> 0, largest * fraction, Tensor.ones(like: largest)))
                     .pow(-exponent)
             }
         }
@@ -188,7 +188,7 @@ final class ShampooRule: RememberingRule {
 }
 
 extension ShampooRule.Memory {
-    // Roots are replaced, and moments where there are new roots.
+    // Roots are replaced, and moments if there are new roots.
     var tensors: [Tensor] { [velocity, square] + moments }
 
     func save(to snapshot: inout Snapshot) {

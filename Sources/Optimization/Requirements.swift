@@ -1,6 +1,6 @@
 package import Torch
 
-/// Stops the program where settings have changed that an optimiser looks at only when it is made.
+/// Stops the program if settings have changed that an optimiser looks at only when it is made.
 package func requireNoChange(of changed: [String], in owner: String) {
     guard !changed.isEmpty else { return }
     let names = changed.joined(separator: ", ")
@@ -8,7 +8,7 @@ package func requireNoChange(of changed: [String], in owner: String) {
         "\(owner): configuration.\(names) cannot be changed after the optimizer was made: make a new optimizer")
 }
 
-/// Stops the program where the closure that runs the model froze what the step is to move.
+/// Stops the program if the closure that runs the model froze what the step is to move.
 package func requireUnfrozen(_ parameters: [NamedParameter], in operation: String) {
     let frozen = parameters.filter { !$0.tensor.requiresGradient }.map(\.name)
     guard frozen.isEmpty else {

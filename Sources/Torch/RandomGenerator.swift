@@ -46,7 +46,7 @@ public struct RandomGenerator: @unchecked Sendable {
 
     /// Continues from a ``state`` that may be damaged.
     ///
-    /// - Throws: ``RandomGeneratorStateError`` where the bytes are no state of a generator on this kind of device; the
+    /// - Throws: ``RandomGeneratorStateError`` if the bytes are no state of a generator on this kind of device; the
     ///   generator is then as it was.
     public mutating func restore(_ state: [UInt8]) throws(RandomGeneratorStateError) {
         makeUnique()

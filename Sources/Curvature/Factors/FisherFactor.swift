@@ -5,8 +5,8 @@ public import Torch
 /// A layer's curvature is composed of such factors. The average is known as a ``SymmetricOperator``: dense, diagonal or
 /// of some other structure, so that blocks can mix factors of all kinds.
 ///
-/// Blocks derive what they need from the average: damped, inverted, multiplied. The original's way, by inverses that are
-/// registered and kept, is ``RegisteredInverses``.
+/// Blocks derive what they need from the average: damped, inverted, multiplied. The original's way, by inverses that
+/// are registered and kept, is ``RegisteredInverses``.
 public protocol FisherFactor: AnyObject {
     /// The number of rows of the matrix.
     var dimension: Int { get }

@@ -78,7 +78,7 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
         }
         let stepCount = rows[0][0].count
         update(sources: rows, decay: decay, weight: weight)
-        lagAverage.update(decay: decay, weight: weight) { value, keep, take in
+        lagAverage.update(decay: decay, weight: weight) { value, keep, add in
             value.multiply(inPlace: keep)
             for source in sources {
                 let steps = hasBias ? source.values.padded([(0, 1)], value: 1) : source.values
@@ -86,7 +86,7 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
                 let earlier = values[0..<(source.stepCount - 1)].reshaped([-1, dimension])
                 let later = values[1...].reshaped([-1, dimension])
                 value.formSum(
-                    withProductOf: later.transposed(), earlier, beta: 1, alpha: take / Double(stepCount))
+                    withProductOf: later.transposed(), earlier, beta: 1, alpha: add / Double(stepCount))
             }
         }
     }

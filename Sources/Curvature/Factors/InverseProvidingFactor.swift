@@ -3,9 +3,9 @@ public import Torch
 /// A symmetric matrix estimated by a running average of second moments, with stored inverses and powers.
 ///
 /// The matrix C is uncentred: no mean is subtracted. Inverses are of C + damping · I. By the original's interface
-/// (``RegisteredInverses``) they are registered first, then computed by ``updateInverses()`` from the statistics of that
-/// moment, and read as often as wanted: **stale** until the next update, ``FactorSettings/inverseStart`` before the
-/// first one. Products with the damped matrix itself (the power 1) use the current statistics.
+/// (``RegisteredInverses``) they are registered first, then computed by ``updateInverses()`` from the statistics of
+/// that moment, and read as often as wanted: **stale** until the next update, ``FactorSettings/inverseStart`` before
+/// the first one. Products with the damped matrix itself (the power 1) use the current statistics.
 ///
 /// A factor of several groups, as of a grouped convolution, is a block-diagonal matrix with a block for each group; all
 /// that is kept has the groups as its first axis and is computed for all groups at once.

@@ -32,7 +32,7 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     /// The axis of the examples in the inputs and outputs of layers, by name: 1 for [time, batch, features].
     ///
     /// Only approximations that tell examples from positions need it: ``Approximation/Sharing/reduce``, time series,
-    /// and the exact ones (`diagonal`, `full`, `unitwise`). Where nothing is stated, the axis is the first one if no
+    /// and the exact ones (`diagonal`, `full`, `unitwise`). If nothing is stated, the axis is the first one if no
     /// other has as many entries; else derivatives show which axis holds the examples, if there is only one.
     public var batchAxes: [String: Int]
 

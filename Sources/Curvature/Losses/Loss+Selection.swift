@@ -3,7 +3,7 @@ import Torch
 extension Loss {
     /// Which positions of a batch count, and how much.
     struct Selection {
-        /// False where nothing counts; with weights, also where they are 0.
+        /// False if nothing counts; with weights, even if they are 0.
         let mask: Tensor?
         /// In the type of the distribution's parameters; nil for 1.
         let weights: Tensor?

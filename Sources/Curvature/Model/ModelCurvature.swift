@@ -84,7 +84,7 @@ public final class ModelCurvature {
     /// The parameters that have a block, in the order of ``ModelOperator``'s vectors.
     public var parameters: [NamedParameter] { layers.withBlocks }
 
-    /// The block of the layer that a parameter belongs to; nil where it has none.
+    /// The block of the layer that a parameter belongs to; nil if it has none.
     public func block(of parameter: String) -> (any CurvatureBlock)? {
         blocks.first { $0.parameters.contains { $0.name == parameter } }
     }
@@ -197,7 +197,7 @@ public final class ModelCurvature {
 
     /// Takes over the state of the curvature of the same parameters with the same configuration.
     ///
-    /// - Throws: ``/Torch/SnapshotError`` where the state does not fit; this curvature is then as before.
+    /// - Throws: ``/Torch/SnapshotError`` if the state does not fit; this curvature is then as before.
     public func load(_ state: Snapshot) throws(SnapshotError) {
         try gate.run("ModelCurvature.load", recordsGradients: false) { () throws(SnapshotError) in
             let reader = SnapshotReader(state, of: "the curvature")

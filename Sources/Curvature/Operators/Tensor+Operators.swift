@@ -1,14 +1,14 @@
 import Torch
 
 extension Tensor {
-    /// Stops the program where this is no square matrix.
+    /// Stops the program if this is no square matrix.
     func requireSquare(_ owner: String) {
         guard rank == 2, shape[0] == shape[1] else {
             fatalError("\(owner): a matrix of shape \(shape); a square one is needed")
         }
     }
 
-    /// Stops the program where these are no vectors, [rows, count], of an operator's dimension.
+    /// Stops the program if these are no vectors, [rows, count], of an operator's dimension.
     func requireRows(_ rows: Int, _ owner: String) {
         guard rank == 2, shape[0] == rows else {
             fatalError("\(owner): vectors of shape \(shape) for dimension \(rows); [\(rows), count] is needed")

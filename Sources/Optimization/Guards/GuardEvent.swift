@@ -59,7 +59,7 @@ public enum GuardEvent: Sendable, Hashable, Codable {
         }
     }
 
-    /// The layer that it is about; nil where it is about the whole step.
+    /// The layer that it is about; nil if it is about the whole step.
     public var layer: String? {
         switch self {
         case .stepRejected: nil

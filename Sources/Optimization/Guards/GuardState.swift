@@ -76,7 +76,7 @@ package struct GuardWatch {
 
     /// Completes the report of a step.
     ///
-    /// - Throws: ``OptimizerError/stepsRejected(count:step:reason:)`` where too many steps in a row were rejected.
+    /// - Throws: ``OptimizerError/stepsRejected(count:step:reason:)`` if too many steps in a row were rejected.
     package mutating func finish(_ report: StepReport, _ guards: Guards) throws(OptimizerError) -> StepReport {
         let reasons = events.compactMap { if case .stepRejected(let reason) = $0 { reason } else { nil } }
         if let reason = reasons.first {

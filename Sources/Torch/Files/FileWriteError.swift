@@ -7,7 +7,7 @@ public struct FileWriteError: Error, Hashable, CustomStringConvertible {
 
     init(_ path: String, reason: String) { (self.path, self.reason) = (path, reason) }
 
-    /// What the system says.
+    /// The system's message.
     init(_ path: String, _ number: Int32 = errno) { self.init(path, reason: String(cString: strerror(number))) }
 
     /// One sentence with the file and the reason.

@@ -15,7 +15,7 @@ package final class InputFile {
 
     /// Opens a file.
     ///
-    /// - Throws: ``FileError`` where there is none, it is no regular file, or the system refuses.
+    /// - Throws: ``FileError`` if there is none, it is no regular file, or the system refuses.
     package init(path: String) throws(FileError) {
         (descriptor, byteCount) = try Self.open(path)
         self.path = path
@@ -71,7 +71,7 @@ package final class InputFile {
         return bytes
     }
 
-    /// The bytes of a file; nil where there is nothing of that name.
+    /// The bytes of a file; nil if there is nothing of that name.
     package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8]? {
         var status = stat()
         guard stat(path, &status) == 0 || errno != ENOENT && errno != ENOTDIR else { return nil }

@@ -6,7 +6,7 @@ package enum OutputFile {
     ///
     /// Where the path is a link, the file that it leads to is replaced.
     ///
-    /// - Throws: ``FileWriteError`` where the system refuses, or something is there that is no regular file.
+    /// - Throws: ``FileWriteError`` if the system refuses, or something is there that is no regular file.
     package static func replace(_ path: String, with data: Data) throws(FileWriteError) {
         let place = try target(of: path)
         let temporary = "\(place).\(getpid()).tmp"

@@ -1,6 +1,6 @@
 /// Why a safetensors file could not be read.
 public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
-    /// The file, where there is one.
+    /// The file, if there is one.
     public let file: String?
     /// The fault.
     public let reason: String

@@ -21,7 +21,7 @@ public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
 }
 
 extension Tensor {
-    /// Runs `body`, throws where the numbers failed and traps where the operands do not fit together.
+    /// Runs `body`, throws if the numbers failed and traps if the operands do not fit together.
     static func attempt(
         _ operation: StaticString, _ operands: [Tensor], _ body: () -> ct_status
     ) throws(LinearAlgebraError) {

@@ -100,15 +100,15 @@ extension Tensor {
 
     /// Converts the elements; to integers by cutting off, to truth values by comparing with zero.
     ///
-    /// Returns the tensor itself where nothing changes.
+    /// Returns the tensor itself if nothing changes.
     public func to(_ dtype: DType) -> Tensor { dtype == self.dtype ? self : make("to") { ct_cast($0, dtype.code, $1) } }
 
-    /// Copies to another device; returns the tensor itself where it is there already.
+    /// Copies to another device; returns the tensor itself if it is there already.
     public func to(_ device: Device) -> Tensor {
         device == self.device ? self : make("to") { ct_to_device($0, device.code, $1) }
     }
 
-    /// The same elements in row-major order without gaps; the tensor itself where they are so already.
+    /// The same elements in row-major order without gaps; the tensor itself if they are so already.
     public func contiguous() -> Tensor { make("contiguous", ct_contiguous) }
 
     /// Copies the elements into memory of their own.
@@ -116,7 +116,7 @@ extension Tensor {
 }
 
 extension Tensor {
-    /// The number of elements of a shape; nil where an extent is negative or the memory could not be addressed.
+    /// The number of elements of a shape; nil if an extent is negative or the memory could not be addressed.
     package static func elementCount(_ shape: [Int]) -> Int? {
         // Extents of 0 do not help the others: libtorch works out the steps in memory for all of them.
         var reach = DType.float64.byteCount
@@ -128,7 +128,7 @@ extension Tensor {
         return shape.reduce(1, *)
     }
 
-    /// Stops the program where a shape has negative extents, or more elements than can be addressed.
+    /// Stops the program if a shape has negative extents, or more elements than can be addressed.
     ///
     /// - Parameter allowsInferred: Whether −1 stands for an extent that follows.
     static func requireCount(

@@ -84,7 +84,7 @@ extension Tensor {
         return result
     }
 
-    /// Throws where libtorch passed on infinite or NaN elements of this matrix, as some of its routines do.
+    /// Throws if libtorch passed on infinite or NaN elements of this matrix, as some of its routines do.
     private func requireFinite(_ result: Tensor, _ operation: String) throws(LinearAlgebraError) {
         guard result.isFinite().all() else {
             throw LinearAlgebraError(

@@ -1,6 +1,6 @@
 import CTorch
 
-// Reductions over the axes that are given, or over all of them where none is.
+// Reductions over the axes that are given, or over all of them if none is.
 extension Tensor {
     /// The sum.
     ///
@@ -34,7 +34,7 @@ extension Tensor {
     /// The Euclidean norm of all elements.
     public func norm() -> Tensor { squared().sum().squareRoot() }
 
-    /// The greatest magnitude along the last axis, which goes; NaN where there is one.
+    /// The greatest magnitude along the last axis, which goes; NaN if there is one.
     public func greatestMagnitudes() -> Tensor { make("greatestMagnitudes", ct_greatest_magnitude) }
 
     /// Whether all elements are true (or not zero).
@@ -43,7 +43,7 @@ extension Tensor {
     /// Whether any element is true (or not zero).
     public func any() -> Bool {
         let found = make("any", ct_any).scalar != 0
-        // What is looked for is not found in results without numbers, which would read as true.
+        // Results without numbers would read as true: nothing is found in them.
         return found && !MemoryFault.hasOccurred
     }
 

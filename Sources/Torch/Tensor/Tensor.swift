@@ -66,7 +66,7 @@ public struct Tensor: @unchecked Sendable {
 }
 
 extension Tensor: CustomStringConvertible {
-    /// The type, shape and, where there are few, the elements.
+    /// The type, shape and, if there are few, the elements.
     public var description: String {
         let head = "\(dtype)\(shape)" + (device == .cpu ? "" : " on \(device)")
         guard count <= 64 else { return head }
