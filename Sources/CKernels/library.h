@@ -7,7 +7,7 @@
 
 namespace ck {
 
-/// A function of the libraries of this process; null where none has that name.
+/// A function of the libraries of this process; null if none has that name.
 ///
 /// Libtorch's builds contain different libraries of linear algebra and threads, or none, so nothing can be linked by
 /// name.

@@ -60,7 +60,7 @@ public:
     /// The number of rows of a product's result.
     int64_t rows(size_t number) const { return window(number) * channels; }
 
-    /// What lies between the rows of a sum of products, and how many of these there is room for.
+    /// The step between the rows of a sum of products, and the number of rows that there is room for.
     int64_t sum_step(size_t number) const { return padded_columns(kernel, columns(number)); }
     int64_t sum_rows(size_t number) const { return padded_rows(kernel, rows(number)); }
 
@@ -137,14 +137,14 @@ public:
     const ck_line_layout &layout;
     const std::vector<ck_line_product> products;
     const int64_t channels;
-    /// What multiplies; null for the linked library.
+    /// The kernel that multiplies; null for the linked library.
     const PanelKernel<T> *const kernel;
 
     /// From how many channels on each product is a task.
     static constexpr int64_t wide = 128;
 
 private:
-    /// What transposes; null where there is no kernel.
+    /// The kernel that transposes; null if there is no kernel.
     const PanelKernel<T> *const copier;
     /// The number of pixels before the first line.
     const int64_t front;
@@ -230,7 +230,7 @@ void by_products(const LineProducts<T> &plan, const Images<T> &source, int64_t b
     std::sort(tasks.begin(), tasks.end(), [&](const Task &a, const Task &b) {
         return std::tuple(lines(b), a.first, a.shift) < std::tuple(lines(a), b.first, b.shift);
     });
-    // What the threads share should stay in the cache that they share.
+    // The memory that the threads share should stay in the cache that they share.
     auto at_a_time = std::min(batch, plan.images_in((16 << 20) / int64_t(sizeof(T))));
     Zeros<T> packed(resources, plan.packed_count(at_a_time));
     auto memory = packed.get();

@@ -16,7 +16,7 @@ __attribute__((always_inline)) inline void add_rows(
     Register sum[Rows][Count];
     std::memset(sum, 0, sizeof sum);
     for (; depth > 0; --depth, left += left_step, right += right_step) {
-        // What comes eight rows later: panels are too many for the processor to foresee all of it.
+        // Eight rows ahead: panels are too many for the processor to foresee all of it.
         __builtin_prefetch(left + 8 * left_step);
         Register columns[Count];
         for (int v = 0; v < Count; ++v) {

@@ -31,7 +31,7 @@ template <class T> struct PanelKernel {
     void (*transpose)(const T *from, int64_t from_step, T *to, int64_t to_step);
 };
 
-/// The kernel for this processor with registers of at most so many bytes; null where there is none, and the linked
+/// The kernel for this processor with registers of at most so many bytes; null if there is none, and the linked
 /// library's products have to do.
 template <class T> const PanelKernel<T> *panel_kernel(int64_t most_bytes) noexcept;
 

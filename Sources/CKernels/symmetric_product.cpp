@@ -23,7 +23,7 @@ template <class T> struct Vectors {
             && (batch == 1 || locations == 1 || batch_step == locations * location_step);
     }
 
-    /// What lies between one and the next, if they are rows.
+    /// The step between one and the next, if they are rows.
     int64_t step() const { return locations > 1 ? location_step : batch > 1 ? batch_step : n; }
 
     /// Copies elements [element, element + size) of vectors [first, first + count), a vector every `step` elements.
@@ -196,7 +196,7 @@ void by_shares(
     });
 }
 
-// Where there is no kernel of our own, the same with the linked library's products.
+// If there is no kernel of our own, the same with the linked library's products.
 
 /// Few long vectors: each tile of the result is a task, over all vectors.
 template <class T>

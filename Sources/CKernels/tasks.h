@@ -1,4 +1,4 @@
-// What kernels run on: tasks on threads, and working memory.
+// The resources of kernels: tasks on threads, and working memory.
 #ifndef CK_TASKS_H
 #define CK_TASKS_H
 
@@ -26,7 +26,7 @@ struct Resources : ck_resources {
 
     /// Runs body(0), ..., body(count - 1), each next one where a thread is free; throws what one of them throws.
     ///
-    /// What a task computes may not depend on the thread or on the order: results are the same every time.
+    /// The results of a task may not depend on the thread or on the order, so that they are the same every time.
     template <class Body> void for_each_task(int64_t count, Body &&body) const {
         struct Tasks {
             std::atomic<int64_t> next{0};
@@ -61,7 +61,7 @@ struct Resources : ck_resources {
         for_each_task(groups, [&](int64_t group) { body(group, own); });
     }
 
-    /// What a task has: the same memory, and one thread.
+    /// The resources of a task: the same memory, and one thread.
     Resources alone() const {
         auto result = *this;
         result.threads = 1;
@@ -69,7 +69,7 @@ struct Resources : ck_resources {
     }
 };
 
-/// Working memory, for as long as it lives; throws where there is none.
+/// Working memory, for as long as it lives; throws if there is none.
 template <class T> class Memory {
 public:
     Memory(const Resources &resources, int64_t count) : resources(resources) {
@@ -100,7 +100,7 @@ template <class T> struct Zeros : Memory<T> {
     }
 };
 
-/// Runs `body` with an element of the type; false where memory ran out.
+/// Runs `body` with an element of the type; false if memory ran out.
 template <class Body> bool run(ck_type type, Body &&body) noexcept {
     try {
         type == CK_FLOAT32 ? body(float()) : body(double());

@@ -88,7 +88,7 @@ ct_status ct_graph_uses(
     return guarded([&] {
         std::fill_n(counts, tensor_count, 0);
         if (imagines()) return;
-        // What an operation takes in is known by the node that made it and the number of the result there.
+        // An operand is known by the node that made it and the number of the result there.
         std::unordered_map<const Node *, std::vector<int64_t>> uses;
         std::vector<const Node *> open;
         std::unordered_set<const Node *> seen;

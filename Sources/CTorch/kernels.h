@@ -33,7 +33,7 @@ private:
 /// The number of threads that a kernel may run on; 1 within a parallel region.
 int64_t kernel_threads();
 
-/// Calls `kernel(&resources)`; throws where it lacks memory.
+/// Calls `kernel(&resources)`; throws if it lacks memory.
 template <class Kernel> void run_kernel(Kernel &&kernel, int64_t register_bytes = 64) {
     KernelMemory memory;
     ck_resources resources{

@@ -37,7 +37,7 @@ uint64_t bytes_in(const std::string &message) {
     return number > 0 && number < 0x1p62 ? uint64_t(number * factor) : 0;
 }
 
-/// What is said of memory that ran out where libtorch says no more than that.
+/// The message for memory that ran out if libtorch says no more than that.
 constexpr auto out_of_memory = "out of memory";
 
 /// The status that a message is about.
@@ -93,7 +93,7 @@ bool note_out_of_memory(const char *operation) noexcept {
         std::string_view name(operation);
         scope->operation = name.starts_with("ct_") ? name.substr(3) : name;
     } catch (...) {
-        // What is not noted is not told.
+        // There is no memory to note it.
     }
     return true;
 }
@@ -137,7 +137,7 @@ namespace {
 /// How many allocations of the calling thread are still to be given memory, and how many there were.
 constinit thread_local int64_t allocations_left = INT64_MAX, allocation_count = 0;
 
-/// The CPU's allocator, which fails where a test wants it to.
+/// The CPU's allocator, which fails when a test wants it to.
 class FailingAllocator final : public c10::Allocator {
 public:
     explicit FailingAllocator(c10::Allocator *allocator) : allocator(allocator) {}
@@ -172,7 +172,7 @@ ct_memory_scope ct_open_memory_scope(void) {
     scope->reserve = std::malloc(1 << 16);
     scope->outer = memory_state.scope;
     if (scope->outer) {
-        // Where memory has run out outside, there is none inside.
+        // Memory that has run out outside has run out inside.
         scope->has_failed = scope->outer->has_failed;
         scope->device = scope->outer->device;
     }

@@ -1,4 +1,4 @@
-// What the C functions share: handles, errors, conversions.
+// Handles, errors and conversions of the C functions.
 #ifndef CT_SUPPORT_H
 #define CT_SUPPORT_H
 
@@ -26,7 +26,7 @@ template <class Body> ct_status attempt(Body &body) noexcept {
     }
 }
 
-/// Runs `body`, the function of a call; in a memory scope where memory runs out, again without numbers.
+/// Runs `body`, the function of a call; in a memory scope if memory runs out, again without numbers.
 template <class Body> ct_status guarded(Body &&body, const char *operation = __builtin_FUNCTION()) noexcept {
     if (!has_run_out()) [[likely]] {
         auto status = attempt(body);
@@ -38,7 +38,7 @@ template <class Body> ct_status guarded(Body &&body, const char *operation = __b
     return status;
 }
 
-/// Runs `body`, which writes into `target` and gives nothing out; where memory has run out, nothing is written.
+/// Runs `body`, which writes into `target` and gives nothing out; if memory has run out, nothing is written.
 template <class Body>
 ct_status writing(ct_tensor target, Body &&body, const char *operation = __builtin_FUNCTION()) noexcept {
     auto scope = memory_state.scope;
@@ -85,7 +85,7 @@ at::ScalarType scalar_type(ct_dtype dtype);
 c10::Device device(ct_device device);
 c10::DeviceIndex device_index(ct_device device);
 
-/// `value` as a number of the given type; fails where the type has no such number.
+/// `value` as a number of the given type; fails if the type has no such number.
 at::Scalar scalar_of(at::ScalarType type, double value);
 
 /// `value` as a number of the tensor's own type, so that it never promotes the tensor.

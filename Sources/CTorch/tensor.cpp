@@ -114,7 +114,7 @@ ct_dtype ct_get_dtype(ct_tensor tensor) {
 
 ct_device ct_get_device(ct_tensor tensor) {
     auto where = borrow_real(tensor).device();
-    // What has no memory lies where the numbers would have.
+    // A tensor without memory lies where its numbers would have.
     if (where.is_meta() && memory_state.scope) where = memory_state.scope->device;
     return where.is_cuda() ? ct_device{CT_CUDA, where.index()} : ct_device{CT_CPU, 0};
 }

@@ -1,9 +1,9 @@
 /// Kernels on plain memory of a CPU: second moments, inverses, inner products. They know nothing of libtorch.
 ///
 /// Rules that hold for every function:
-/// - **Memory.** Pointers are borrowed for the time of the call. Steps are counted in elements, not bytes. What is written
-///   shares no memory with what is read, unless the function says so.
-/// - **Errors.** Arguments are trusted: who calls checks them. A function that gives a `bool` gives false where it could
+/// - **Memory.** Pointers are borrowed for the time of the call. Steps are counted in elements, not bytes. What is
+///   written shares no memory with what is read, unless the function says so.
+/// - **Errors.** Arguments are trusted: who calls checks them. A function that gives a `bool` gives false if it could
 ///   not have the memory that it needs; its results are then of no use.
 /// - **Threads.** The same arguments and the same number of threads give the same bits.
 #ifndef CKERNELS_H
@@ -20,20 +20,20 @@ extern "C" {
 /// The type of all elements of a call.
 typedef enum { CK_FLOAT32 = 0, CK_FLOAT64 = 1 } ck_type;
 
-/// What a kernel runs on.
+/// The threads and the memory that a kernel runs on.
 typedef struct {
     /// The number of threads, the calling one among them.
     int64_t threads;
     /// The size of the largest registers to use, 64 or 32; with 0 the linked BLAS library makes all products.
     int64_t register_bytes;
-    /// Gives memory for the time of a call, or null where there is none; may be called on any of the threads.
+    /// Gives memory for the time of a call, or null if there is none; may be called on any of the threads.
     void *(*allocate)(void *context, size_t bytes);
     void (*release)(void *context, void *memory);
     void *context;
 } ck_resources;
 
-/// Whether a BLAS and LAPACK library is linked whose functions can be called by their usual names, which all kernels but
-/// the inner product need.
+/// Whether a BLAS and LAPACK library is linked whose functions can be called by their usual names, which all kernels
+/// but the inner product need.
 bool ck_has_library(void);
 
 /// How many operations a second one thread makes of a product [rows, depth] x [depth, columns] in single precision,
@@ -56,8 +56,8 @@ typedef struct {
     int64_t batch, locations, batch_step, element_step, location_step;
 } ck_vectors;
 
-/// target <- beta * target + alpha * sum over batch and locations of x x^T, for each group of vectors one matrix, at half
-/// the work of a general product; with a `beta` of 0 the target is not read.
+/// target <- beta * target + alpha * sum over batch and locations of x x^T, for each group of vectors one matrix, at
+/// half the work of a general product; with a `beta` of 0 the target is not read.
 bool ck_symmetric_product(
     const ck_resources *resources, ck_type type, ck_matrices target, ck_vectors vectors, double beta, double alpha);
 
@@ -118,14 +118,14 @@ bool ck_assemble_blocks(
     const ck_resources *resources, ck_type type, ck_matrices target, const void *results, int64_t result_count,
     int64_t kernel_count, const ck_block_term *terms, size_t term_count, double beta, double alpha);
 
-/// Replaces the lower triangle of a symmetric matrix [n, n] by L, where the matrix is L L^T; gives the order of the first
-/// leading minor that is not positive, or 0.
+/// Replaces the lower triangle of a symmetric matrix [n, n] by L, where the matrix is L L^T; gives the order of the
+/// first leading minor that is not positive, or 0.
 int64_t ck_factorize(ck_type type, void *matrix, int64_t n);
 
 /// The inverses of symmetric positive-definite matrices, all of them row by row without gaps.
 ///
 /// Replaces the matrices by their factors L, and the zeros in `triangles` by L^-1. `failures` gets for each matrix what
-/// `ck_factorize` gives; where that is not 0 there is no inverse.
+/// `ck_factorize` gives; if that is not 0 there is no inverse.
 bool ck_invert(
     const ck_resources *resources, ck_type type, void *matrices, void *triangles, void *inverses, int64_t count,
     int64_t n, int64_t *failures);

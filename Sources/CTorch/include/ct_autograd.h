@@ -15,7 +15,7 @@ void ct_set_grad_mode(bool enabled);
 
 /// The gradients of `outputs`, weighted by `output_gradients` (null: ones), with respect to `inputs`.
 ///
-/// `gradients` has room for `input_count` handles; one is null where an output does not depend on that input.
+/// `gradients` has room for `input_count` handles; one is null if an output does not depend on that input.
 ct_status ct_gradients(
     const ct_tensor *outputs, size_t output_count, const ct_tensor *output_gradients,
     const ct_tensor *inputs, size_t input_count, bool keep_graph, bool create_graph,
@@ -28,7 +28,7 @@ ct_status ct_graph_uses(
 
 /// The leaf of the graph whose memory a matrix is a view of, as it is or transposed.
 ///
-/// `out` is null where there is none. `transposed` says whether the rows of one are the columns of the other.
+/// `out` is null if there is none. `transposed` says whether the rows of one are the columns of the other.
 ct_status ct_matrix_leaf(ct_tensor matrix, ct_tensor *out, bool *transposed);
 
 CT_END

@@ -11,12 +11,12 @@ CT_BEGIN
 
 typedef struct ct_memory_scope_s *ct_memory_scope;
 
-/// Told of what ran out of memory: the operation, its operands, the bytes that it wanted (0 where that is not known),
+/// Told of what ran out of memory: the operation, its operands, the bytes that it wanted (0 if that is not known),
 /// the reason, and whether a parameter had been written in the scope before.
 typedef void (*ct_memory_fault_visitor)(
     void *context, const char *operation, const char *operands, uint64_t bytes, const char *reason, bool has_written);
 
-/// Opens a scope of the calling thread; scopes nest. Null where there is no memory even for that.
+/// Opens a scope of the calling thread; scopes nest. Null if there is no memory even for that.
 ct_memory_scope ct_open_memory_scope(void);
 /// Closes the innermost scope; calls `visit` where memory ran out in it.
 void ct_close_memory_scope(ct_memory_scope scope, void *context, ct_memory_fault_visitor visit);

@@ -17,7 +17,7 @@ ct_device ct_get_device(ct_tensor tensor);
 bool ct_is_contiguous(ct_tensor tensor);
 /// Whether both are views of one piece of memory, be it of different parts.
 bool ct_shares_memory(ct_tensor a, ct_tensor b);
-/// What tells the piece of memory that a tensor is a view of from others.
+/// Tells the piece of memory that a tensor is a view of from others.
 const void *ct_memory(ct_tensor tensor);
 /// Whether an element of both has one address; exact.
 ct_status ct_overlap(ct_tensor a, ct_tensor b, bool *out);

@@ -48,7 +48,7 @@ typedef struct {
     int32_t index;
 } ct_device;
 
-/// What went wrong in this thread's last failing call.
+/// The message of this thread's last failing call.
 const char *ct_last_error(void);
 
 CT_END
