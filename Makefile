@@ -51,10 +51,11 @@ sanitize: setup ## Run the tests with a sanitizer: SANITIZER=address, undefined 
 format: ## Format the sources in place
 	swift format --in-place --recursive --parallel $(SOURCES)
 
-lint: ## Check format, style, imports, and the columns of documentation
+lint: ## Check format, style, imports, names of files, and the columns of documentation
 	swift format lint --strict --recursive --parallel $(SOURCES)
 	$(PYTHON) -B Scripts/check-columns
 	$(PYTHON) -B Scripts/check-imports
+	$(PYTHON) -B Scripts/check-files
 
 clean: ## Remove what was built
 	rm -rf .build .build-* Examples/.build

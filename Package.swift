@@ -20,6 +20,10 @@ let libtorchLibraries: [LinkerSetting] = [
     .linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10"), .linkedLibrary("m"),
 ]
 
+let cxxWarnings: [CXXSetting] = [
+    .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+]
+
 let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -47,19 +51,21 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
+        // Second moments and inverses on plain memory; optimised in debug builds, too, where they would take most of
+        // the tests' time.
+        .target(
+            name: "CKernels",
+            cxxSettings: cxxWarnings + [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         // libtorch behind a plain C interface.
         .target(
-            name: "CTorch",
+            name: "CTorch", dependencies: ["CKernels"],
             // They are parts of `operators.cpp`.
             exclude: [
-                "autograd.cpp", "indexing.cpp", "inner_product.cpp", "linalg.cpp", "math.cpp", "memory.cpp", "nn.cpp",
-                "random.cpp", "runtime.cpp", "tensor.cpp",
+                "autograd.cpp", "indexing.cpp", "kernels.cpp", "linalg.cpp", "math.cpp", "memory.cpp", "moments.cpp",
+                "nn.cpp", "random.cpp", "runtime.cpp", "tensor.cpp",
             ],
-            cxxSettings: libtorchHeaders + [
-                .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
-                // The products in it would take most of the tests' time.
-                .unsafeFlags(["-O2"], .when(configuration: .debug)),
-            ],
+            // C++20 would have the compiler import the kernels' header as a module, which nobody has built for it.
+            cxxSettings: libtorchHeaders + cxxWarnings + [.unsafeFlags(["-fno-cxx-modules"])],
             linkerSettings: libtorchLibraries),
         // Tensors, autograd, linear algebra, random generators, files.
         .target(name: "Torch", dependencies: ["CTorch"], swiftSettings: swiftSettings),

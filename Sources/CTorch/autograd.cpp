@@ -23,23 +23,23 @@ static bool is_view(const torch::autograd::Node &node) {
     return views.contains(typeid(node));
 }
 
-bool kt_requires_grad(kt_tensor tensor) { return borrow_real(tensor).requires_grad(); }
+bool ct_requires_grad(ct_tensor tensor) { return borrow_real(tensor).requires_grad(); }
 
-kt_status kt_set_requires_grad(kt_tensor tensor, bool requires_grad) {
+ct_status ct_set_requires_grad(ct_tensor tensor, bool requires_grad) {
     return guarded([&] { borrow_real(tensor).requires_grad_(requires_grad); });
 }
 
-kt_status kt_detach(kt_tensor tensor, kt_tensor *out) {
+ct_status ct_detach(ct_tensor tensor, ct_tensor *out) {
     return guarded([&] { *out = give(borrow(tensor).detach()); });
 }
 
-bool kt_grad_mode(void) { return at::GradMode::is_enabled(); }
-void kt_set_grad_mode(bool enabled) { at::GradMode::set_enabled(enabled); }
+bool ct_grad_mode(void) { return at::GradMode::is_enabled(); }
+void ct_set_grad_mode(bool enabled) { at::GradMode::set_enabled(enabled); }
 
-kt_status kt_gradients(
-    const kt_tensor *outputs, size_t output_count, const kt_tensor *output_gradients,
-    const kt_tensor *inputs, size_t input_count, bool keep_graph, bool create_graph,
-    kt_tensor *gradients) {
+ct_status ct_gradients(
+    const ct_tensor *outputs, size_t output_count, const ct_tensor *output_gradients,
+    const ct_tensor *inputs, size_t input_count, bool keep_graph, bool create_graph,
+    ct_tensor *gradients) {
     return guarded([&] {
         if (imagines()) {
             for (size_t i = 0; i < input_count; ++i)
@@ -59,7 +59,7 @@ kt_status kt_gradients(
     });
 }
 
-kt_status kt_matrix_leaf(kt_tensor matrix, kt_tensor *out, bool *transposed) {
+ct_status ct_matrix_leaf(ct_tensor matrix, ct_tensor *out, bool *transposed) {
     return guarded([&] {
         *out = nullptr;
         *transposed = false;
@@ -82,13 +82,13 @@ kt_status kt_matrix_leaf(kt_tensor matrix, kt_tensor *out, bool *transposed) {
     });
 }
 
-kt_status kt_graph_uses(
-    const kt_tensor *outputs, size_t output_count, const kt_tensor *tensors, size_t tensor_count, int64_t *counts) {
+ct_status ct_graph_uses(
+    const ct_tensor *outputs, size_t output_count, const ct_tensor *tensors, size_t tensor_count, int64_t *counts) {
     using torch::autograd::Node;
     return guarded([&] {
         std::fill_n(counts, tensor_count, 0);
         if (imagines()) return;
-        // What an operation takes in is known by the node that made it and the number of the result there.
+        // An operand is known by the node that made it and the number of the result there.
         std::unordered_map<const Node *, std::vector<int64_t>> uses;
         std::vector<const Node *> open;
         std::unordered_set<const Node *> seen;

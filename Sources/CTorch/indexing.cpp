@@ -4,74 +4,74 @@
 
 using namespace ct;
 
-kt_status kt_reshape(kt_tensor x, const int64_t *shape, size_t rank, kt_tensor *out) {
+ct_status ct_reshape(ct_tensor x, const int64_t *shape, size_t rank, ct_tensor *out) {
     return guarded([&] { *out = give(at::reshape(borrow(x), list(shape, rank))); });
 }
 
-kt_status kt_permute(kt_tensor x, const int64_t *axes, size_t rank, kt_tensor *out) {
+ct_status ct_permute(ct_tensor x, const int64_t *axes, size_t rank, ct_tensor *out) {
     return guarded([&] { *out = give(at::permute(borrow(x), list(axes, rank))); });
 }
 
-kt_status kt_transpose(kt_tensor x, int64_t axis0, int64_t axis1, kt_tensor *out) {
+ct_status ct_transpose(ct_tensor x, int64_t axis0, int64_t axis1, ct_tensor *out) {
     return guarded([&] { *out = give(at::transpose(borrow(x), axis0, axis1)); });
 }
 
-kt_status kt_expand(kt_tensor x, const int64_t *shape, size_t rank, kt_tensor *out) {
+ct_status ct_expand(ct_tensor x, const int64_t *shape, size_t rank, ct_tensor *out) {
     return guarded([&] { *out = give(borrow(x).expand(list(shape, rank))); });
 }
 
-kt_status kt_squeeze(kt_tensor x, int64_t axis, kt_tensor *out) {
+ct_status ct_squeeze(ct_tensor x, int64_t axis, ct_tensor *out) {
     return guarded([&] { *out = give(at::squeeze(borrow(x), axis)); });
 }
 
-kt_status kt_unsqueeze(kt_tensor x, int64_t axis, kt_tensor *out) {
+ct_status ct_unsqueeze(ct_tensor x, int64_t axis, ct_tensor *out) {
     return guarded([&] { *out = give(at::unsqueeze(borrow(x), axis)); });
 }
 
-kt_status kt_select(kt_tensor x, int64_t axis, int64_t index, kt_tensor *out) {
+ct_status ct_select(ct_tensor x, int64_t axis, int64_t index, ct_tensor *out) {
     return guarded([&] { *out = give(at::select(borrow(x), axis, index)); });
 }
 
-kt_status kt_slice(kt_tensor x, int64_t axis, int64_t start, int64_t end, int64_t step, kt_tensor *out) {
+ct_status ct_slice(ct_tensor x, int64_t axis, int64_t start, int64_t end, int64_t step, ct_tensor *out) {
     return guarded([&] { *out = give(at::slice(borrow(x), axis, start, end, step)); });
 }
 
-kt_status kt_diagonal(kt_tensor x, kt_tensor *out) {
+ct_status ct_diagonal(ct_tensor x, ct_tensor *out) {
     return guarded([&] { *out = give(at::diagonal(borrow(x), 0, -2, -1)); });
 }
 
-kt_status kt_unfold_axis(kt_tensor x, int64_t axis, int64_t size, int64_t step, kt_tensor *out) {
+ct_status ct_unfold_axis(ct_tensor x, int64_t axis, int64_t size, int64_t step, ct_tensor *out) {
     return guarded([&] { *out = give(borrow(x).unfold(axis, size, step)); });
 }
 
-kt_status kt_cat(const kt_tensor *tensors, size_t count, int64_t axis, kt_tensor *out) {
+ct_status ct_cat(const ct_tensor *tensors, size_t count, int64_t axis, ct_tensor *out) {
     return guarded([&] { *out = give(at::cat(borrow_all(tensors, count), axis)); });
 }
 
-kt_status kt_stack(const kt_tensor *tensors, size_t count, int64_t axis, kt_tensor *out) {
+ct_status ct_stack(const ct_tensor *tensors, size_t count, int64_t axis, ct_tensor *out) {
     return guarded([&] { *out = give(at::stack(borrow_all(tensors, count), axis)); });
 }
 
-kt_status kt_diag_embed(kt_tensor x, kt_tensor *out) {
+ct_status ct_diag_embed(ct_tensor x, ct_tensor *out) {
     return guarded([&] { *out = give(at::diag_embed(borrow(x))); });
 }
 
-kt_status kt_tril(kt_tensor x, int64_t diagonal, kt_tensor *out) {
+ct_status ct_tril(ct_tensor x, int64_t diagonal, ct_tensor *out) {
     return guarded([&] { *out = give(at::tril(borrow(x), diagonal)); });
 }
 
-kt_status kt_triu(kt_tensor x, int64_t diagonal, kt_tensor *out) {
+ct_status ct_triu(ct_tensor x, int64_t diagonal, ct_tensor *out) {
     return guarded([&] { *out = give(at::triu(borrow(x), diagonal)); });
 }
 
-kt_status kt_flip(kt_tensor x, const int64_t *axes, size_t count, kt_tensor *out) {
+ct_status ct_flip(ct_tensor x, const int64_t *axes, size_t count, ct_tensor *out) {
     return guarded([&] {
         auto tensor = borrow(x);
         *out = give(imagines() ? tensor.clone() : at::flip(tensor, list(axes, count)));
     });
 }
 
-kt_status kt_index_select(kt_tensor x, int64_t axis, kt_tensor indices, kt_tensor *out) {
+ct_status ct_index_select(ct_tensor x, int64_t axis, ct_tensor indices, ct_tensor *out) {
     return guarded([&] {
         auto tensor = borrow(x), positions = borrow(indices);
         if (imagines()) {
@@ -84,19 +84,19 @@ kt_status kt_index_select(kt_tensor x, int64_t axis, kt_tensor indices, kt_tenso
     });
 }
 
-kt_status kt_index_add(kt_tensor x, int64_t axis, kt_tensor indices, kt_tensor source, kt_tensor *out) {
+ct_status ct_index_add(ct_tensor x, int64_t axis, ct_tensor indices, ct_tensor source, ct_tensor *out) {
     return guarded([&] { *out = give(at::index_add(borrow(x), axis, borrow(indices), borrow(source))); });
 }
 
-kt_status kt_gather(kt_tensor x, int64_t axis, kt_tensor indices, kt_tensor *out) {
+ct_status ct_gather(ct_tensor x, int64_t axis, ct_tensor indices, ct_tensor *out) {
     return guarded([&] { *out = give(at::gather(borrow(x), axis, borrow(indices))); });
 }
 
-kt_status kt_one_hot(kt_tensor indices, int64_t classes, kt_tensor *out) {
+ct_status ct_one_hot(ct_tensor indices, int64_t classes, ct_tensor *out) {
     return guarded([&] { *out = give(at::one_hot(borrow(indices), classes)); });
 }
 
-kt_status kt_nonzero(kt_tensor x, kt_tensor *out) {
+ct_status ct_nonzero(ct_tensor x, ct_tensor *out) {
     return guarded([&] {
         auto tensor = borrow(x);
         // Without numbers, each may be one.
@@ -105,14 +105,14 @@ kt_status kt_nonzero(kt_tensor x, kt_tensor *out) {
     });
 }
 
-kt_status kt_bincount(kt_tensor indices, int64_t minimum_length, kt_tensor *out) {
+ct_status ct_bincount(ct_tensor indices, int64_t minimum_length, ct_tensor *out) {
     return guarded([&] {
         auto numbers = borrow(indices);
         *out = give(imagines() ? imagined({minimum_length}, at::kLong) : at::bincount(numbers, {}, minimum_length));
     });
 }
 
-kt_status kt_pad(kt_tensor x, const int64_t *padding, size_t count, double value, kt_tensor *out) {
+ct_status ct_pad(ct_tensor x, const int64_t *padding, size_t count, double value, ct_tensor *out) {
     return guarded([&] {
         auto tensor = borrow(x);
         *out = give(at::constant_pad_nd(tensor, list(padding, count), scalar_like(tensor, value)));

@@ -10,7 +10,7 @@
 
 #if __has_include(<dnnl.hpp>)
 #include "dnnl_errors.h"
-#define KT_HAS_DNNL 1
+#define CT_HAS_DNNL 1
 #endif
 
 namespace ct {
@@ -37,47 +37,47 @@ uint64_t bytes_in(const std::string &message) {
     return number > 0 && number < 0x1p62 ? uint64_t(number * factor) : 0;
 }
 
-/// What is said of memory that ran out where libtorch says no more than that.
+/// The message for memory that ran out if libtorch says no more than that.
 constexpr auto out_of_memory = "out of memory";
 
 /// The status that a message is about.
-kt_status fail_by(const char *message) noexcept {
-    if (!is_about_memory(message)) return fail(KT_ERROR, message);
+ct_status fail_by(const char *message) noexcept {
+    if (!is_about_memory(message)) return fail(CT_ERROR, message);
     // That of the allocator on the CPU is about its source code.
     auto is_of_cpu = std::string_view(message).find("DefaultCPUAllocator") != std::string_view::npos;
     auto words = std::strstr(message, "ou tried to allocate ");
-    if (!is_of_cpu || !words) return fail(KT_OUT_OF_MEMORY, message);
+    if (!is_of_cpu || !words) return fail(CT_OUT_OF_MEMORY, message);
     try {
         auto bytes = std::strtoull(words + std::strlen("ou tried to allocate "), nullptr, 10);
-        return fail(KT_OUT_OF_MEMORY, c10::str(out_of_memory, ": tried to allocate ", bytes, " bytes").c_str());
+        return fail(CT_OUT_OF_MEMORY, c10::str(out_of_memory, ": tried to allocate ", bytes, " bytes").c_str());
     } catch (...) {
-        return fail(KT_OUT_OF_MEMORY, out_of_memory);
+        return fail(CT_OUT_OF_MEMORY, out_of_memory);
     }
 }
 
 } // namespace
 
-kt_status failure() noexcept {
+ct_status failure() noexcept {
     try {
         throw;
     } catch (const c10::LinAlgError &error) {
-        return fail(KT_LINALG, error.what_without_backtrace());
+        return fail(CT_LINALG, error.what_without_backtrace());
     } catch (const c10::OutOfMemoryError &error) {
-        return fail(KT_OUT_OF_MEMORY, error.what_without_backtrace());
+        return fail(CT_OUT_OF_MEMORY, error.what_without_backtrace());
     } catch (const c10::Error &error) {
         return fail_by(error.what_without_backtrace());
     } catch (const std::bad_alloc &) {
-        return fail(KT_OUT_OF_MEMORY, out_of_memory);
-#ifdef KT_HAS_DNNL
+        return fail(CT_OUT_OF_MEMORY, out_of_memory);
+#ifdef CT_HAS_DNNL
     } catch (const dnnl::error &error) {
         // A kernel whose code or scratch memory could not be had fails when it is made or run.
         auto is_of_memory = error.status == dnnl_out_of_memory || error.status == dnnl_runtime_error;
-        return fail(is_of_memory ? KT_OUT_OF_MEMORY : KT_ERROR, error.what());
+        return fail(is_of_memory ? CT_OUT_OF_MEMORY : CT_ERROR, error.what());
 #endif
     } catch (const std::exception &error) {
         return fail_by(error.what());
     } catch (...) {
-        return fail(KT_ERROR, "unknown C++ exception");
+        return fail(CT_ERROR, "unknown C++ exception");
     }
 }
 
@@ -88,12 +88,12 @@ bool note_out_of_memory(const char *operation) noexcept {
     scope->notes_operands = true;
     scope->release_reserve();
     try {
-        scope->reason = kt_last_error();
+        scope->reason = ct_last_error();
         scope->bytes = bytes_in(scope->reason);
         std::string_view name(operation);
-        scope->operation = name.starts_with("kt_") ? name.substr(3) : name;
+        scope->operation = name.starts_with("ct_") ? name.substr(3) : name;
     } catch (...) {
-        // What is not noted is not told.
+        // There is no memory to note it.
     }
     return true;
 }
@@ -124,7 +124,7 @@ at::Tensor imagined(at::IntArrayRef shape, at::ScalarType type, std::initializer
     return result;
 }
 
-void note_operand(kt_tensor target) noexcept {
+void note_operand(ct_tensor target) noexcept {
     try {
         imagined(borrow_real(target));
     } catch (...) {
@@ -137,7 +137,7 @@ namespace {
 /// How many allocations of the calling thread are still to be given memory, and how many there were.
 constinit thread_local int64_t allocations_left = INT64_MAX, allocation_count = 0;
 
-/// The CPU's allocator, which fails where a test wants it to.
+/// The CPU's allocator, which fails when a test wants it to.
 class FailingAllocator final : public c10::Allocator {
 public:
     explicit FailingAllocator(c10::Allocator *allocator) : allocator(allocator) {}
@@ -164,15 +164,15 @@ private:
 
 using namespace ct;
 
-struct kt_memory_scope_s : MemoryScope {};
+struct ct_memory_scope_s : MemoryScope {};
 
-kt_memory_scope kt_open_memory_scope(void) {
-    auto scope = new (std::nothrow) kt_memory_scope_s;
+ct_memory_scope ct_open_memory_scope(void) {
+    auto scope = new (std::nothrow) ct_memory_scope_s;
     if (!scope) return nullptr;
     scope->reserve = std::malloc(1 << 16);
     scope->outer = memory_state.scope;
     if (scope->outer) {
-        // Where memory has run out outside, there is none inside.
+        // Memory that has run out outside has run out inside.
         scope->has_failed = scope->outer->has_failed;
         scope->device = scope->outer->device;
     }
@@ -180,7 +180,7 @@ kt_memory_scope kt_open_memory_scope(void) {
     return scope;
 }
 
-void kt_close_memory_scope(kt_memory_scope scope, void *context, kt_memory_fault_visitor visit) {
+void ct_close_memory_scope(ct_memory_scope scope, void *context, ct_memory_fault_visitor visit) {
     memory_state.scope = scope->outer;
     if (scope->has_failed) {
         const MemoryScope *cause = scope;
@@ -195,16 +195,16 @@ void kt_close_memory_scope(kt_memory_scope scope, void *context, kt_memory_fault
     delete scope;
 }
 
-bool kt_memory_has_run_out(void) { return has_run_out(); }
+bool ct_memory_has_run_out(void) { return has_run_out(); }
 
-bool kt_can_allocate(uint64_t bytes) {
+bool ct_can_allocate(uint64_t bytes) {
     // The pages are never touched. Without `volatile`, the compiler would leave the call out.
     void *volatile memory = std::malloc(bytes);
     std::free(memory);
     return memory;
 }
 
-void kt_fail_allocations(int64_t after) {
+void ct_fail_allocations(int64_t after) {
     // Kept for good: tensors that outlive everything are freed by it.
     static const auto failing = [] {
         auto allocator = new FailingAllocator(c10::GetAllocator(c10::kCPU));
@@ -216,7 +216,7 @@ void kt_fail_allocations(int64_t after) {
     allocation_count = 0;
 }
 
-int64_t kt_end_failing_allocations(void) {
+int64_t ct_end_failing_allocations(void) {
     allocations_left = INT64_MAX;
     return allocation_count;
 }

@@ -1,4 +1,4 @@
-// What happens where memory runs out: see `kt_open_memory_scope`.
+// Running out of memory: see `ct_open_memory_scope`.
 #ifndef CT_MEMORY_SCOPE_H
 #define CT_MEMORY_SCOPE_H
 
@@ -50,11 +50,11 @@ inline bool imagines() { return memory_state.imagines; }
 /// Whether memory has run out in the calling thread's scope.
 inline bool has_run_out() { return memory_state.scope && memory_state.scope->has_failed; }
 
-/// Notes that the last call ran out of memory; false where there is no scope.
+/// Notes that the last call ran out of memory; false if there is no scope.
 bool note_out_of_memory(const char *operation) noexcept;
 
 /// Notes what the call that ran out of memory was to write.
-void note_operand(kt_tensor target) noexcept;
+void note_operand(ct_tensor target) noexcept;
 
 /// Lets calls see shapes only while it lives.
 struct Imagination {

@@ -5,7 +5,7 @@
 
 using namespace ct;
 
-kt_status kt_linear(kt_tensor input, kt_tensor weight, kt_tensor bias, kt_tensor *out) {
+ct_status ct_linear(ct_tensor input, ct_tensor weight, ct_tensor bias, ct_tensor *out) {
     return guarded([&] { *out = give(at::linear(borrow(input), borrow(weight), borrow_optional(bias))); });
 }
 
@@ -14,10 +14,10 @@ static int64_t positions(int64_t extent, int64_t kernel, int64_t stride, int64_t
     return (extent + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
 }
 
-kt_status kt_convolution(
-    kt_tensor input, kt_tensor weight, kt_tensor bias, size_t spatial_rank, const int64_t *stride,
+ct_status ct_convolution(
+    ct_tensor input, ct_tensor weight, ct_tensor bias, size_t spatial_rank, const int64_t *stride,
     const int64_t *padding, const int64_t *dilation, bool transposed, const int64_t *output_padding, int64_t groups,
-    kt_tensor *out) {
+    ct_tensor *out) {
     return guarded([&] {
         auto x = borrow(input), w = borrow(weight);
         if (imagines()) {
@@ -39,9 +39,9 @@ kt_status kt_convolution(
     });
 }
 
-kt_status kt_im2col(
-    kt_tensor input, const int64_t kernel[2], const int64_t dilation[2], const int64_t padding[2],
-    const int64_t stride[2], kt_tensor *out) {
+ct_status ct_im2col(
+    ct_tensor input, const int64_t kernel[2], const int64_t dilation[2], const int64_t padding[2],
+    const int64_t stride[2], ct_tensor *out) {
     return guarded([&] {
         auto x = borrow(input);
         if (imagines()) {
@@ -56,23 +56,23 @@ kt_status kt_im2col(
     });
 }
 
-kt_status kt_max_pool2d(
-    kt_tensor input, const int64_t kernel[2], const int64_t stride[2], const int64_t padding[2], kt_tensor *out) {
+ct_status ct_max_pool2d(
+    ct_tensor input, const int64_t kernel[2], const int64_t stride[2], const int64_t padding[2], ct_tensor *out) {
     return guarded([&] {
         *out = give(at::max_pool2d(borrow(input), list(kernel, 2), list(stride, 2), list(padding, 2)));
     });
 }
 
-kt_status kt_avg_pool2d(
-    kt_tensor input, const int64_t kernel[2], const int64_t stride[2], const int64_t padding[2], kt_tensor *out) {
+ct_status ct_avg_pool2d(
+    ct_tensor input, const int64_t kernel[2], const int64_t stride[2], const int64_t padding[2], ct_tensor *out) {
     return guarded([&] {
         *out = give(at::avg_pool2d(borrow(input), list(kernel, 2), list(stride, 2), list(padding, 2)));
     });
 }
 
-kt_status kt_batch_norm(
-    kt_tensor input, kt_tensor running_mean, kt_tensor running_variance, bool training,
-    double momentum, double epsilon, kt_tensor *out) {
+ct_status ct_batch_norm(
+    ct_tensor input, ct_tensor running_mean, ct_tensor running_variance, bool training,
+    double momentum, double epsilon, ct_tensor *out) {
     return guarded([&] {
         auto x = borrow(input);
         if (imagines()) {
@@ -92,7 +92,7 @@ kt_status kt_batch_norm(
     });
 }
 
-kt_status kt_layer_norm(kt_tensor input, const int64_t *shape, size_t rank, double epsilon, kt_tensor *out) {
+ct_status ct_layer_norm(ct_tensor input, const int64_t *shape, size_t rank, double epsilon, ct_tensor *out) {
     return guarded([&] {
         auto x = borrow(input);
         *out = give(
@@ -100,7 +100,7 @@ kt_status kt_layer_norm(kt_tensor input, const int64_t *shape, size_t rank, doub
     });
 }
 
-kt_status kt_embedding(kt_tensor weight, kt_tensor indices, kt_tensor *out) {
+ct_status ct_embedding(ct_tensor weight, ct_tensor indices, ct_tensor *out) {
     return guarded([&] {
         auto w = borrow(weight), positions = borrow(indices);
         if (imagines()) {

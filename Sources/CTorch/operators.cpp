@@ -3,10 +3,11 @@
 // here.
 #include "autograd.cpp"
 #include "indexing.cpp"
-#include "inner_product.cpp"
+#include "kernels.cpp"
 #include "linalg.cpp"
 #include "math.cpp"
 #include "memory.cpp"
+#include "moments.cpp"
 #include "nn.cpp"
 #include "random.cpp"
 #include "runtime.cpp"

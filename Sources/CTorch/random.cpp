@@ -9,13 +9,13 @@
 
 using namespace ct;
 
-static at::Generator borrow_generator(kt_generator handle) {
+static at::Generator borrow_generator(ct_generator handle) {
     return at::Generator(c10::intrusive_ptr<c10::GeneratorImpl>::reclaim_copy(
         reinterpret_cast<c10::GeneratorImpl *>(handle)));
 }
 
-static kt_generator give_generator(at::Generator generator) {
-    return reinterpret_cast<kt_generator>(generator.unsafeReleaseGeneratorImpl());
+static ct_generator give_generator(at::Generator generator) {
+    return reinterpret_cast<ct_generator>(generator.unsafeReleaseGeneratorImpl());
 }
 
 /// The state of a generator of the CPU as libtorch copies it: a Mersenne twister and the second half of a pair of
@@ -59,14 +59,14 @@ static void check_cpu_state(const at::Tensor &state) {
         (values.has_normal | 1) == 1 && (values.has_next_normal | 1) == 1, "it does not say whether a number is left over");
 }
 
-static at::TensorOptions options(const at::Generator &generator, kt_dtype dtype) {
+static at::TensorOptions options(const at::Generator &generator, ct_dtype dtype) {
     return at::TensorOptions().dtype(scalar_type(dtype)).device(generator.device());
 }
 
-kt_status kt_generator_create(kt_device where, uint64_t seed, kt_generator *out) {
+ct_status ct_generator_create(ct_device where, uint64_t seed, ct_generator *out) {
     return guarded([&] {
         at::Generator generator;
-        if (where.type == KT_CPU) {
+        if (where.type == CT_CPU) {
             // This generator looks at the lower 32 bits only; let the upper ones count too.
             generator = at::detail::createCPUGenerator(seed ^ (seed >> 32));
         } else {
@@ -80,19 +80,19 @@ kt_status kt_generator_create(kt_device where, uint64_t seed, kt_generator *out)
     });
 }
 
-kt_status kt_generator_clone(kt_generator generator, kt_generator *out) {
+ct_status ct_generator_clone(ct_generator generator, ct_generator *out) {
     return guarded([&] { *out = give_generator(borrow_generator(generator).clone()); });
 }
 
-void kt_generator_release(kt_generator generator) {
+void ct_generator_release(ct_generator generator) {
     c10::intrusive_ptr<c10::GeneratorImpl>::reclaim(reinterpret_cast<c10::GeneratorImpl *>(generator));
 }
 
-kt_status kt_generator_state(kt_generator generator, kt_tensor *out) {
+ct_status ct_generator_state(ct_generator generator, ct_tensor *out) {
     return guarded([&] { *out = give(imagines() ? imagined({sizeof(CPUState)}, at::kByte) : borrow_generator(generator).get_state()); });
 }
 
-kt_status kt_generator_set_state(kt_generator generator, kt_tensor state) {
+ct_status ct_generator_set_state(ct_generator generator, ct_tensor state) {
     return guarded([&] {
         if (imagines()) return;
         auto target = borrow_generator(generator);
@@ -101,9 +101,9 @@ kt_status kt_generator_set_state(kt_generator generator, kt_tensor state) {
     });
 }
 
-kt_status kt_uniform(
-    kt_generator generator, const int64_t *shape, size_t rank, double low, double high, kt_dtype dtype,
-    kt_tensor *out) {
+ct_status ct_uniform(
+    ct_generator generator, const int64_t *shape, size_t rank, double low, double high, ct_dtype dtype,
+    ct_tensor *out) {
     return guarded([&] {
         auto source = borrow_generator(generator);
         if (imagines()) {
@@ -114,9 +114,9 @@ kt_status kt_uniform(
     });
 }
 
-kt_status kt_normal(
-    kt_generator generator, const int64_t *shape, size_t rank, double mean, double deviation, kt_dtype dtype,
-    kt_tensor *out) {
+ct_status ct_normal(
+    ct_generator generator, const int64_t *shape, size_t rank, double mean, double deviation, ct_dtype dtype,
+    ct_tensor *out) {
     return guarded([&] {
         auto source = borrow_generator(generator);
         if (imagines()) {
@@ -127,37 +127,37 @@ kt_status kt_normal(
     });
 }
 
-kt_status kt_random_integers(
-    kt_generator generator, const int64_t *shape, size_t rank, int64_t low, int64_t high, kt_tensor *out) {
+ct_status ct_random_integers(
+    ct_generator generator, const int64_t *shape, size_t rank, int64_t low, int64_t high, ct_tensor *out) {
     return guarded([&] {
         auto source = borrow_generator(generator);
         if (imagines()) {
             *out = give(imagined(list(shape, rank), at::kLong));
             return;
         }
-        *out = give(at::randint(low, high, list(shape, rank), source, options(source, KT_INT64)));
+        *out = give(at::randint(low, high, list(shape, rank), source, options(source, CT_INT64)));
     });
 }
 
-kt_status kt_permutation(kt_generator generator, int64_t count, kt_tensor *out) {
+ct_status ct_permutation(ct_generator generator, int64_t count, ct_tensor *out) {
     return guarded([&] {
         auto source = borrow_generator(generator);
         if (imagines()) {
             *out = give(imagined({count}, at::kLong));
             return;
         }
-        *out = give(at::randperm(count, source, options(source, KT_INT64)));
+        *out = give(at::randperm(count, source, options(source, CT_INT64)));
     });
 }
 
-kt_status kt_bernoulli(kt_generator generator, kt_tensor probabilities, kt_tensor *out) {
+ct_status ct_bernoulli(ct_generator generator, ct_tensor probabilities, ct_tensor *out) {
     return guarded([&] {
         auto p = borrow(probabilities).detach();
         *out = give(imagines() ? p : at::bernoulli(p, borrow_generator(generator)));
     });
 }
 
-kt_status kt_multinomial(kt_generator generator, kt_tensor probabilities, int64_t draws, kt_tensor *out) {
+ct_status ct_multinomial(ct_generator generator, ct_tensor probabilities, int64_t draws, ct_tensor *out) {
     return guarded([&] {
         auto p = borrow(probabilities);
         if (imagines()) {

@@ -9,15 +9,15 @@
 
 using namespace ct;
 
-const char *kt_version(void) { return TORCH_VERSION; }
+const char *ct_version(void) { return TORCH_VERSION; }
 
-int32_t kt_thread_count(void) { return at::get_num_threads(); }
+int32_t ct_thread_count(void) { return at::get_num_threads(); }
 
-kt_status kt_set_thread_count(int32_t count) {
+ct_status ct_set_thread_count(int32_t count) {
     return guarded([&] { at::set_num_threads(count); });
 }
 
-bool kt_retain_freed_memory(void) {
+bool ct_retain_freed_memory(void) {
 #ifdef __GLIBC__
     // No block is a mapping of its own, and the end of the heap stays when it is free.
     return mallopt(M_MMAP_MAX, 0) == 1 && mallopt(M_TRIM_THRESHOLD, INT_MAX) == 1;
@@ -26,12 +26,12 @@ bool kt_retain_freed_memory(void) {
 #endif
 }
 
-bool kt_cuda_is_available(void) { return at::hasCUDA(); }
+bool ct_cuda_is_available(void) { return at::hasCUDA(); }
 
-int32_t kt_cuda_device_count(void) { return at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0; }
+int32_t ct_cuda_device_count(void) { return at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0; }
 
-kt_status kt_synchronize(kt_device where) {
+ct_status ct_synchronize(ct_device where) {
     return guarded([&] {
-        if (where.type == KT_CUDA) at::detail::getCUDAHooks().deviceSynchronize(device_index(where));
+        if (where.type == CT_CUDA) at::detail::getCUDAHooks().deviceSynchronize(device_index(where));
     });
 }

@@ -11,7 +11,7 @@ namespace ct {
 
 static thread_local std::string last_error;
 
-kt_status fail(kt_status status, const char *message) noexcept {
+ct_status fail(ct_status status, const char *message) noexcept {
     try {
         last_error = message;
     } catch (...) {
@@ -20,30 +20,27 @@ kt_status fail(kt_status status, const char *message) noexcept {
     return status;
 }
 
-at::Tensor empty(at::IntArrayRef shape, const at::TensorOptions &options) { return at::empty(shape, options); }
-at::Tensor zeros(at::IntArrayRef shape, const at::TensorOptions &options) { return at::zeros(shape, options); }
-
-at::ScalarType scalar_type(kt_dtype dtype) {
+at::ScalarType scalar_type(ct_dtype dtype) {
     switch (dtype) {
-    case KT_FLOAT32: return at::kFloat;
-    case KT_FLOAT64: return at::kDouble;
-    case KT_INT64: return at::kLong;
-    case KT_INT32: return at::kInt;
-    case KT_UINT8: return at::kByte;
-    case KT_BOOL: return at::kBool;
-    case KT_OTHER: break;
+    case CT_FLOAT32: return at::kFloat;
+    case CT_FLOAT64: return at::kDouble;
+    case CT_INT64: return at::kLong;
+    case CT_INT32: return at::kInt;
+    case CT_UINT8: return at::kByte;
+    case CT_BOOL: return at::kBool;
+    case CT_OTHER: break;
     }
     TORCH_CHECK(false, "unknown element type");
 }
 
-c10::DeviceIndex device_index(kt_device device) {
+c10::DeviceIndex device_index(ct_device device) {
     auto index = static_cast<c10::DeviceIndex>(device.index);
     TORCH_CHECK(index >= 0 && index == device.index, "there is no CUDA device ", device.index);
     return index;
 }
 
-c10::Device device(kt_device device) {
-    auto result = device.type == KT_CUDA ? c10::Device(c10::kCUDA, device_index(device)) : c10::Device(c10::kCPU);
+c10::Device device(ct_device device) {
+    auto result = device.type == CT_CUDA ? c10::Device(c10::kCUDA, device_index(device)) : c10::Device(c10::kCPU);
     if (!imagines()) return result;
     if (result.is_cuda()) memory_state.scope->device = result;
     return c10::Device(c10::kMeta);
@@ -68,7 +65,7 @@ at::Scalar scalar_of(at::ScalarType type, double value) {
     return type == at::kBool ? at::Scalar(value != 0) : at::Scalar(static_cast<int64_t>(value));
 }
 
-static at::TensorOptions options(kt_dtype dtype, kt_device where) {
+static at::TensorOptions options(ct_dtype dtype, ct_device where) {
     return at::TensorOptions().dtype(scalar_type(dtype)).device(device(where));
 }
 
@@ -76,79 +73,79 @@ static at::TensorOptions options(kt_dtype dtype, kt_device where) {
 
 using namespace ct;
 
-const char *kt_last_error(void) { return last_error.c_str(); }
+const char *ct_last_error(void) { return last_error.c_str(); }
 
-void kt_release(kt_tensor tensor) {
+void ct_release(ct_tensor tensor) {
     c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>::reclaim(
         reinterpret_cast<c10::TensorImpl *>(tensor));
 }
 
-int64_t kt_rank(kt_tensor tensor) { return borrow_real(tensor).dim(); }
-int64_t kt_count(kt_tensor tensor) { return borrow_real(tensor).numel(); }
-bool kt_is_contiguous(kt_tensor tensor) { return borrow_real(tensor).is_contiguous(); }
-bool kt_shares_memory(kt_tensor a, kt_tensor b) { return share_memory(borrow_real(a), borrow_real(b)); }
-const void *kt_memory(kt_tensor tensor) { return borrow_real(tensor).storage().unsafeGetStorageImpl(); }
+int64_t ct_rank(ct_tensor tensor) { return borrow_real(tensor).dim(); }
+int64_t ct_count(ct_tensor tensor) { return borrow_real(tensor).numel(); }
+bool ct_is_contiguous(ct_tensor tensor) { return borrow_real(tensor).is_contiguous(); }
+bool ct_shares_memory(ct_tensor a, ct_tensor b) { return share_memory(borrow_real(a), borrow_real(b)); }
+const void *ct_memory(ct_tensor tensor) { return borrow_real(tensor).storage().unsafeGetStorageImpl(); }
 
-kt_status kt_overlap(kt_tensor a, kt_tensor b, bool *out) {
+ct_status ct_overlap(ct_tensor a, ct_tensor b, bool *out) {
     return guarded([&] { *out = !imagines() && overlap(borrow(a), borrow(b)); });
 }
 
-void kt_shape(kt_tensor tensor, int64_t *shape) {
+void ct_shape(ct_tensor tensor, int64_t *shape) {
     auto sizes = borrow_real(tensor).sizes();
     std::copy(sizes.begin(), sizes.end(), shape);
 }
 
-void kt_strides(kt_tensor tensor, int64_t *strides) {
+void ct_strides(ct_tensor tensor, int64_t *strides) {
     auto values = borrow_real(tensor).strides();
     std::copy(values.begin(), values.end(), strides);
 }
 
-kt_dtype kt_get_dtype(kt_tensor tensor) {
+ct_dtype ct_get_dtype(ct_tensor tensor) {
     switch (borrow_real(tensor).scalar_type()) {
-    case at::kFloat: return KT_FLOAT32;
-    case at::kDouble: return KT_FLOAT64;
-    case at::kLong: return KT_INT64;
-    case at::kInt: return KT_INT32;
-    case at::kByte: return KT_UINT8;
-    case at::kBool: return KT_BOOL;
-    default: return KT_OTHER;
+    case at::kFloat: return CT_FLOAT32;
+    case at::kDouble: return CT_FLOAT64;
+    case at::kLong: return CT_INT64;
+    case at::kInt: return CT_INT32;
+    case at::kByte: return CT_UINT8;
+    case at::kBool: return CT_BOOL;
+    default: return CT_OTHER;
     }
 }
 
-kt_device kt_get_device(kt_tensor tensor) {
+ct_device ct_get_device(ct_tensor tensor) {
     auto where = borrow_real(tensor).device();
-    // What has no memory lies where the numbers would have.
+    // A tensor without memory lies where its numbers would have.
     if (where.is_meta() && memory_state.scope) where = memory_state.scope->device;
-    return where.is_cuda() ? kt_device{KT_CUDA, where.index()} : kt_device{KT_CPU, 0};
+    return where.is_cuda() ? ct_device{CT_CUDA, where.index()} : ct_device{CT_CPU, 0};
 }
 
-kt_status kt_from_bytes(const void *bytes, kt_dtype dtype, const int64_t *shape, size_t rank, kt_tensor *out) {
+ct_status ct_from_bytes(const void *bytes, ct_dtype dtype, const int64_t *shape, size_t rank, ct_tensor *out) {
     return guarded([&] {
-        auto result = at::empty(list(shape, rank), options(dtype, {KT_CPU, 0}));
+        auto result = at::empty(list(shape, rank), options(dtype, {CT_CPU, 0}));
         if (result.nbytes() > 0 && !imagines()) std::memcpy(result.mutable_data_ptr(), bytes, result.nbytes());
         // Any byte may come from outside, but a truth value is 0 or 1.
-        if (dtype == KT_BOOL) result = result.view(at::kByte).ne(0);
+        if (dtype == CT_BOOL) result = result.view(at::kByte).ne(0);
         *out = give(result);
     });
 }
 
-kt_status kt_full(
-    const int64_t *shape, size_t rank, double value, kt_dtype dtype, kt_device where, kt_tensor *out) {
+ct_status ct_full(
+    const int64_t *shape, size_t rank, double value, ct_dtype dtype, ct_device where, ct_tensor *out) {
     return guarded([&] { *out = give(at::full(list(shape, rank), scalar_of(scalar_type(dtype), value), options(dtype, where))); });
 }
 
-kt_status kt_full_like(kt_tensor tensor, double value, kt_tensor *out) {
+ct_status ct_full_like(ct_tensor tensor, double value, ct_tensor *out) {
     return guarded([&] {
         auto like = borrow(tensor);
         *out = give(at::full_like(like, scalar_like(like, value)));
     });
 }
 
-kt_status kt_arange(double start, double end, double step, kt_dtype dtype, kt_device where, kt_tensor *out) {
+ct_status ct_arange(double start, double end, double step, ct_dtype dtype, ct_device where, ct_tensor *out) {
     return guarded([&] { *out = give(at::arange(start, end, step, options(dtype, where))); });
 }
 
-kt_status kt_eye(int64_t size, kt_dtype dtype, kt_device where, kt_tensor *out) {
+ct_status ct_eye(int64_t size, ct_dtype dtype, ct_device where, ct_tensor *out) {
     return guarded([&] { *out = give(at::eye(size, options(dtype, where))); });
 }
 
@@ -169,7 +166,7 @@ static void write_ones(const at::Tensor &tensor, void *bytes, size_t capacity) {
     }
 }
 
-kt_status kt_to_bytes(kt_tensor tensor, void *bytes, size_t capacity) {
+ct_status ct_to_bytes(ct_tensor tensor, void *bytes, size_t capacity) {
     return guarded([&] {
         auto operand = borrow(tensor);
         if (imagines()) return write_ones(operand, bytes, capacity);
@@ -179,23 +176,23 @@ kt_status kt_to_bytes(kt_tensor tensor, void *bytes, size_t capacity) {
     });
 }
 
-kt_status kt_cast(kt_tensor tensor, kt_dtype dtype, kt_tensor *out) {
+ct_status ct_cast(ct_tensor tensor, ct_dtype dtype, ct_tensor *out) {
     return guarded([&] { *out = give(borrow(tensor).to(scalar_type(dtype))); });
 }
 
-kt_status kt_to_device(kt_tensor tensor, kt_device where, kt_tensor *out) {
+ct_status ct_to_device(ct_tensor tensor, ct_device where, ct_tensor *out) {
     return guarded([&] { *out = give(borrow(tensor).to(device(where))); });
 }
 
-kt_status kt_contiguous(kt_tensor tensor, kt_tensor *out) {
+ct_status ct_contiguous(ct_tensor tensor, ct_tensor *out) {
     return guarded([&] { *out = give(borrow(tensor).contiguous()); });
 }
 
-kt_status kt_clone(kt_tensor tensor, kt_tensor *out) {
+ct_status ct_clone(ct_tensor tensor, ct_tensor *out) {
     return guarded([&] { *out = give(borrow(tensor).clone()); });
 }
 
-kt_status kt_assign(kt_tensor target, kt_tensor source) {
+ct_status ct_assign(ct_tensor target, ct_tensor source) {
     return writing(target, [&] {
         auto tensor = borrow(target);
         check_destination(tensor);
@@ -203,7 +200,7 @@ kt_status kt_assign(kt_tensor target, kt_tensor source) {
     });
 }
 
-kt_status kt_fill(kt_tensor target, double value) {
+ct_status ct_fill(ct_tensor target, double value) {
     return writing(target, [&] {
         auto tensor = borrow(target);
         check_destination(tensor);

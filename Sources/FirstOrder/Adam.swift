@@ -1,7 +1,7 @@
 public import Optimization
 public import Torch
 
-/// Adam (Kingma & Ba 2015, algorithm 1), and AdamW where there is weight decay (Loshchilov & Hutter 2019, algorithm 2).
+/// Adam (Kingma & Ba 2015, algorithm 1), and AdamW if there is weight decay (Loshchilov & Hutter 2019, algorithm 2).
 ///
 /// With bias-corrected running means m̂ of the gradient and v̂ of its square: θ ← θ − α λ θ, θ ← θ − α m̂ / (√v̂ + ε).
 /// The decay acts on the parameters beside the gradient's step, not through it, so that it is the same for all of them.
@@ -16,7 +16,8 @@ public final class Adam: FirstOrderOptimizer {
         public var beta2: Double
         /// Added to the root of the mean square: ε.
         public var epsilon: Double
-        /// The share λ of each parameter, times the learning rate, that goes at each step: 0 for Adam, more for AdamW.
+        /// The weight decay λ: each step takes λ times the learning rate off each parameter; 0 for Adam, more for
+        /// AdamW.
         public var weightDecay: Double
 
         /// Creates a configuration.

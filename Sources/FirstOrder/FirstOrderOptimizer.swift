@@ -62,7 +62,7 @@ public class FirstOrderOptimizer: Optimizer {
     /// - Parameters:
     ///   - gradients: One for each of the parameters that the optimiser was made for and that required a gradient then,
     ///     in their order and shapes, nil for those that are to be left alone; read only.
-    ///   - loss: The mean loss, for the report only; NaN where it is not known.
+    ///   - loss: The mean loss, for the report only; NaN if it is not known.
     /// - Throws: ``/Optimization/OptimizerError``; the parameters are then as before.
     @discardableResult
     public func step(gradients: [Tensor?], loss: Double = .nan) throws -> StepReport {
@@ -89,7 +89,7 @@ public class FirstOrderOptimizer: Optimizer {
         }
     }
 
-    /// What puts back all that a step replaces; not what it writes in place.
+    /// Gives a function that puts back all that a step replaces; not what it writes in place.
     private func replacePoint() -> () -> Void {
         let (stepCount, watch, roles, restoreRule) = (stepCount, watch, roles, rule.replacePoint())
         return { [self] in
@@ -128,10 +128,11 @@ public class FirstOrderOptimizer: Optimizer {
     }
 
     public func load(_ state: Snapshot) throws(SnapshotError) {
-        try gate.run("\(type(of: self)).load", recordsGradients: false) { () throws(SnapshotError) in try take(state) }
+        try gate.run("\(type(of: self)).load", recordsGradients: false) { () throws(SnapshotError) in try restore(state)
+        }
     }
 
-    private func take(_ state: Snapshot) throws(SnapshotError) {
+    private func restore(_ state: Snapshot) throws(SnapshotError) {
         let reader = SnapshotReader(state, of: "the optimizer")
         reader.integer("stepCount") { self.stepCount = $0 }
         reader.guardState("guards") { self.watch.state = $0 }

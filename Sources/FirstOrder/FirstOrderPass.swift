@@ -25,7 +25,7 @@ func firstOrderPass(
     return (report, gradients)
 }
 
-/// Ends the step where there is no gradient of any parameter.
+/// Ends the step if there is no gradient of any parameter.
 func requireReached(_ gradients: [Tensor?], of parameters: [NamedParameter]) throws {
     guard gradients.allSatisfy({ $0 == nil }) else { return }
     let movable = parameters.filter(\.tensor.requiresGradient)

@@ -7,7 +7,7 @@ package import Torch
 public enum FirstOrderRule: Sendable, Hashable, Codable {
     /// Gradient descent with momentum, plain or Nesterov's.
     case sgd(SGD.Configuration)
-    /// Adam, or AdamW where there is weight decay.
+    /// Adam, or AdamW if there is weight decay.
     case adam(Adam.Configuration)
     /// Shampoo: the inverse roots of second moments along each axis.
     case shampoo(Shampoo.Configuration)

@@ -38,7 +38,7 @@ package protocol GradientRule: AnyObject {
     /// A function that restores the rule's present memory, except for the parameters.
     func restorePoint() -> () -> Void
 
-    /// What puts back all that an update replaces; not what it writes in place. Copies no tensor.
+    /// Gives a function that puts back all that an update replaces; not what it writes in place. Copies no tensor.
     func replacePoint() -> () -> Void
 }
 

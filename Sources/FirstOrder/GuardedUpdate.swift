@@ -5,7 +5,7 @@ extension GradientRule {
     /// Moves the parameters that have a gradient by one step, or leaves them and all that the rule remembers as they
     /// are.
     ///
-    /// - Throws: ``StepRejection`` where the step would not be finite and there are guards; ``OptimizerError``.
+    /// - Throws: ``StepRejection`` if the step would not be finite and there are guards; ``OptimizerError``.
     package func update(
         _ gradients: [Tensor?], of parameters: [NamedParameter], step: Int, report: inout StepReport, guards: Guards
     ) throws {

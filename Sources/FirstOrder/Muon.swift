@@ -32,7 +32,7 @@ public final class Muon: FirstOrderOptimizer {
         public var epsilon: Double
         /// How long a step is.
         public var scale: Scale
-        /// The share λ of each matrix, times the learning rate, that goes at each step.
+        /// The weight decay λ: each step takes λ times the learning rate off each matrix.
         public var weightDecay: Double
         /// The rule for parameters that are not matrices and for those that are named.
         public var adam: Adam.Configuration
@@ -89,7 +89,7 @@ extension Muon.Configuration: CheckedSettings {
         ].firstDefect
     }
 
-    /// Stops the program where something has changed that an optimiser looks at only when it is made.
+    /// Stops the program if something has changed that an optimiser looks at only when it is made.
     func requireFixed(since old: Muon.Configuration) {
         let changed = [
             ("adamNames", adamNames == old.adamNames),

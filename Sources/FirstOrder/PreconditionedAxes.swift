@@ -1,14 +1,6 @@
 import Optimization
 import Torch
 
-/// How methods with a preconditioner for each axis see a kernel: a parameter with more than two axes.
-public enum KernelView: String, Sendable, Hashable, Codable {
-    /// As a matrix of one row for each output: [outputs, inputs · kernel rows · kernel columns].
-    case matrix
-    /// With all of its axes, each with a preconditioner of its own: cheaper and coarser.
-    case axes
-}
-
 /// A factor that acts on one axis of a tensor.
 enum AxisFactor {
     /// Nothing.
@@ -36,14 +28,25 @@ struct PreconditionedAxes {
             }
     }
 
-    /// The number of elements at each position of an axis; libtorch cannot tell it where there are no elements.
+    /// The number of elements at each position of an axis; libtorch cannot tell it if there are no elements.
     private func others(_ extent: Int) -> Int { extent == 0 ? 0 : shape.reduce(1, *) / extent }
 
     /// A tensor of this shape as a matrix with one row for each position of an axis.
-    func unfolded(_ x: Tensor, axis: Int) -> Tensor {
+    private func unfolded(_ x: Tensor, axis: Int) -> Tensor {
         // Without a copy for the first and the last axis. The others' order does not matter to second moments.
         if axis == shape.count - 1 { return x.reshaped([others(shape[axis]), shape[axis]]).transposed() }
         return x.transposed(0, axis).reshaped([shape[axis], others(shape[axis])])
+    }
+
+    /// moment ← keep · moment + add · (the second moment of a tensor of this shape along an axis), or its diagonal.
+    func addSecondMoment(of x: Tensor, axis: Int, to moment: Tensor, keep: Double, add: Double) {
+        let rows = unfolded(x, axis: axis)
+        if moment.rank == 2 {
+            moment.formSum(withProductOf: rows, rows.transposed(), beta: keep, alpha: add)
+        } else {
+            moment.multiply(inPlace: keep)
+            moment.add(inPlace: rows.squared().sum(1), scale: add)
+        }
     }
 
     /// Lets factors act on all axes of a tensor of this shape.

@@ -59,7 +59,7 @@ struct RuleMemory<Own: ParameterMemory> {
     }
 
     /// Gives what ``save(to:)`` stored, once all is known to fit.
-    func restore(from reader: SnapshotReader, _ take: @escaping (RuleMemory) -> Void) {
+    func restore(from reader: SnapshotReader, _ assign: @escaping (RuleMemory) -> Void) {
         var restored = RuleMemory(parameters, start: start)
         // It would go into the parameters.
         reader.under("parameters").requireFinite()
@@ -70,7 +70,7 @@ struct RuleMemory<Own: ParameterMemory> {
             restored.memories[index] = own
         }
         let memory = restored
-        reader.whenFitting { take(memory) }
+        reader.whenFitting { assign(memory) }
     }
 }
 
@@ -82,6 +82,15 @@ protocol RememberingRule: GradientRule {
 }
 
 extension RememberingRule {
+    /// Runs a computation for one parameter's preconditioner; its failure names the parameter and the step.
+    func naming<Result>(
+        _ index: Int, _ step: Int, _ body: () throws(LinearAlgebraError) -> Result
+    ) throws(OptimizerError) -> Result {
+        do throws(LinearAlgebraError) { return try body() } catch {
+            throw OptimizerError.preconditionerFailed(parameter: memory.parameters[index].name, step: step, error)
+        }
+    }
+
     func save(to snapshot: inout Snapshot) { memory.save(to: &snapshot) }
 
     func restore(from reader: SnapshotReader) { memory.restore(from: reader) { self.memory = $0 } }

@@ -22,7 +22,7 @@ public final class SOAP: FirstOrderOptimizer {
         public var momentDecay: Double?
         /// Added to the root of the mean square, before its bias is corrected.
         public var epsilon: Double
-        /// The share λ of each parameter, times the learning rate, that goes at each step.
+        /// The weight decay λ: each step takes λ times the learning rate off each parameter.
         public var weightDecay: Double
         /// The number of steps between new eigenbases.
         public var period: Int
@@ -79,7 +79,7 @@ extension SOAP.Configuration: CheckedSettings {
         ].firstDefect
     }
 
-    /// Stops the program where something has changed that an optimiser looks at only when it is made.
+    /// Stops the program if something has changed that an optimiser looks at only when it is made.
     func requireFixed(since old: SOAP.Configuration) {
         let changed = [("kernels", kernels == old.kernels), ("maximumExtent", maximumExtent == old.maximumExtent)]
             .filter { !$0.1 }.map(\.0)

@@ -65,12 +65,12 @@ final class SOAPRule: RememberingRule {
         if !new.isEmpty || !due.isEmpty {
             try report.time(.inverses) { () throws(OptimizerError) in
                 for (index, gradient) in new {
-                    memory[index] = try explaining(memory.parameters[index], step) {
+                    memory[index] = try naming(index, step) {
                         () throws(LinearAlgebraError) in try started(memory[index], gradient)
                     }
                 }
                 for (index, _) in due {
-                    memory[index] = try explaining(memory.parameters[index], step) {
+                    memory[index] = try naming(index, step) {
                         () throws(LinearAlgebraError) in try turned(memory[index])
                     }
                 }
@@ -100,8 +100,7 @@ final class SOAPRule: RememberingRule {
         let gradient = gradient.reshaped(own.axes.shape)
         for (axis, moment) in own.moments.enumerated() {
             guard let moment else { continue }
-            let rows = own.axes.unfolded(gradient, axis: axis)
-            moment.formSum(withProductOf: rows, rows.transposed(), beta: decay, alpha: 1 - decay)
+            own.axes.addSecondMoment(of: gradient, axis: axis, to: moment, keep: decay, add: 1 - decay)
         }
     }
 
@@ -136,14 +135,6 @@ final class SOAPRule: RememberingRule {
         }
         turned.mean = own.axes.applying(rotations, to: own.mean)
         return turned
-    }
-
-    private func explaining(
-        _ parameter: NamedParameter, _ step: Int, _ body: () throws(LinearAlgebraError) -> Memory
-    ) throws(OptimizerError) -> Memory {
-        do throws(LinearAlgebraError) { return try body() } catch {
-            throw OptimizerError.preconditionerFailed(parameter: parameter.name, step: step, error)
-        }
     }
 
     /// Adam's direction in the eigenbasis, turned back into the parameter's axes; its bias is not corrected yet.

@@ -22,7 +22,7 @@ public final class Shampoo: FirstOrderOptimizer {
     public enum Ridge: Sendable, Hashable, Codable {
         /// A number, in units of squared gradients.
         case absolute(Double)
-        /// A share of the moment's largest eigenvalue, so that the scale of the loss does not matter.
+        /// A fraction of the moment's largest eigenvalue, so that the scale of the loss does not matter.
         case relative(Double)
     }
 
@@ -56,7 +56,7 @@ public final class Shampoo: FirstOrderOptimizer {
         public var start: Int
         /// The method that determines the length of a step.
         public var grafting: Grafting
-        /// The share λ of each parameter, times the learning rate, that goes at each step.
+        /// The weight decay λ: each step takes λ times the learning rate off each parameter.
         public var weightDecay: Double
         /// How parameters with more than two axes are seen.
         public var kernels: KernelView
@@ -119,7 +119,7 @@ extension Shampoo.Configuration: CheckedSettings {
         ].firstDefect
     }
 
-    /// Stops the program where something has changed that an optimiser looks at only when it is made.
+    /// Stops the program if something has changed that an optimiser looks at only when it is made.
     func requireFixed(since old: Shampoo.Configuration) {
         let changed = [("kernels", kernels == old.kernels), ("maximumExtent", maximumExtent == old.maximumExtent)]
             .filter { !$0.1 }.map(\.0)

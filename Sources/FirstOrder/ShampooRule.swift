@@ -55,7 +55,7 @@ final class ShampooRule: RememberingRule {
     func isBounded(atStep step: Int) -> Bool {
         // Without grafting, the roots decide on the length.
         guard configuration.grafting != .none, case .average = configuration.accumulation,
-            case .relative(let share) = configuration.ridge, share >= 1e-12
+            case .relative(let fraction) = configuration.ridge, fraction >= 1e-12
         else { return false }
         if case .adam(let beta2, let epsilon) = configuration.grafting, epsilon < 1e-15 || !(0..<1).contains(beta2) {
             return false
@@ -78,7 +78,9 @@ final class ShampooRule: RememberingRule {
             }
             try report.time(.inverses) { () throws(OptimizerError) in
                 for (index, _) in due {
-                    memory[index].roots = try roots(of: memory[index], memory.parameters[index].name, step)
+                    memory[index].roots = try naming(index, step) { () throws(LinearAlgebraError) in
+                        try roots(of: memory[index])
+                    }
                 }
             }
             report.refreshedInverses = due.count
@@ -107,29 +109,19 @@ final class ShampooRule: RememberingRule {
             }
         let gradient = gradient.reshaped(own.axes.shape)
         return own.moments.enumerated().map { axis, moment in
-            let rows = own.axes.unfolded(gradient, axis: axis)
             let sum = inPlace ? moment : moment.copy()
-            if moment.rank == 2 {
-                sum.formSum(withProductOf: rows, rows.transposed(), beta: keep, alpha: add)
-            } else {
-                sum.multiply(inPlace: keep)
-                sum.add(inPlace: rows.squared().sum(1), scale: add)
-            }
+            own.axes.addSecondMoment(of: gradient, axis: axis, to: sum, keep: keep, add: add)
             return sum
         }
     }
 
-    private func roots(of own: Memory, _ name: String, _ step: Int) throws(OptimizerError) -> [AxisFactor] {
-        do throws(LinearAlgebraError) {
-            let exponent = configuration.exponent ?? 0.5 / Double(own.moments.count)
-            var roots: [AxisFactor] = []
-            for moment in own.moments {
-                roots.append(try root(of: moment, exponent: exponent, updateCount: own.updateCount + 1))
-            }
-            return roots
-        } catch {
-            throw OptimizerError.preconditionerFailed(parameter: name, step: step, error)
+    private func roots(of own: Memory) throws(LinearAlgebraError) -> [AxisFactor] {
+        let exponent = configuration.exponent ?? 0.5 / Double(own.moments.count)
+        var roots: [AxisFactor] = []
+        for moment in own.moments {
+            roots.append(try root(of: moment, exponent: exponent, updateCount: own.updateCount + 1))
         }
+        return roots
     }
 
     /// (moment + ridge)^(−exponent).
@@ -145,10 +137,10 @@ final class ShampooRule: RememberingRule {
             let values = (values / bias).clamped(atLeast: 0)
             switch configuration.ridge {
             case .absolute(let ridge): return (values + ridge).pow(-exponent)
-            case .relative(let share):
+            case .relative(let fraction):
                 let largest = values.max()
                 // A gradient that is all zeros so far has no scale: its direction stays as it is.
-                return (values + Tensor.select(largest .> 0, largest * share, Tensor.ones(like: largest)))
+                return (values + Tensor.select(largest .> 0, largest * fraction, Tensor.ones(like: largest)))
                     .pow(-exponent)
             }
         }
@@ -196,7 +188,7 @@ final class ShampooRule: RememberingRule {
 }
 
 extension ShampooRule.Memory {
-    // Roots are replaced, and moments where there are new roots.
+    // Roots are replaced, and moments if there are new roots.
     var tensors: [Tensor] { [velocity, square] + moments }
 
     func save(to snapshot: inout Snapshot) {

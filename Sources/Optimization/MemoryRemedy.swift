@@ -1,15 +1,15 @@
-/// What makes a step need less memory.
+/// A way to make a step need less memory.
 public enum MemoryRemedy: String, Sendable, Hashable {
     /// Fewer examples at once.
     case smallerBatch
     /// The batch in parts: `KFACOptimizer.step(examples:inPartsOf:_:)`.
     case parts
-    /// Statistics of a share of the batch.
+    /// Statistics of a fraction of the batch.
     case statisticsFraction
     /// Smaller factors of the curvature.
     case dimensionLimit
 
-    /// What a step of K-FAC can do.
+    /// The remedies of a step of K-FAC.
     package static let ofCurvature: [MemoryRemedy] = [.smallerBatch, .parts, .statisticsFraction, .dimensionLimit]
 }
 

@@ -41,7 +41,7 @@ public protocol Optimizer: AnyObject {
 
     /// Takes over the state of another optimiser; its parameters are to be loaded, too.
     ///
-    /// - Throws: ``/Torch/SnapshotError`` where the state is that of another method, of other parameters or of another
+    /// - Throws: ``/Torch/SnapshotError`` if the state is that of another method, of other parameters or of another
     ///   configuration; this optimiser is then as before.
     func load(_ state: Snapshot) throws(SnapshotError)
 }

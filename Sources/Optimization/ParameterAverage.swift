@@ -49,7 +49,7 @@ public final class ParameterAverage {
     public func update() {
         guard !averagesAreIn else { fatalError("ParameterAverage.update: called inside of withAverages") }
         updateCount += 1
-        // An average that moves towards each value by its own share of all weights so far needs no correction.
+        // An average that moves towards each value by its own fraction of all weights so far needs no correction.
         let weight: Double =
             switch rule {
             case .exponential(let decay): (1 - decay) / (1 - pow(decay, Double(updateCount)))

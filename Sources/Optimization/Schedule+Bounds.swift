@@ -1,7 +1,7 @@
 import Curvature
 
 extension SettingBounds {
-    /// Why a setting cannot follow a schedule, one of whose numbers is not allowed; nil where it can.
+    /// Why a setting cannot follow a schedule, one of whose numbers is not allowed; nil if it can.
     package func defect(_ setting: String, _ schedule: Schedule) -> String? {
         if let defect = schedule.defect { return "\(setting): \(defect)" }
         guard let number = schedule.extremes.first(where: { !contains($0) }) else { return nil }
@@ -13,7 +13,7 @@ extension SettingBounds {
 }
 
 extension Schedule {
-    /// Why there is no such schedule; nil where there is.
+    /// Why there is no such schedule; nil if there is.
     package var defect: String? {
         switch self {
         case .constant, .exponential: return nil

@@ -15,7 +15,7 @@ package func checkingMemory<Result>(
     }
 }
 
-/// Runs a part of a step that moves what `restore` can put back, which is done where memory runs out.
+/// Runs a part of a step that moves what `restore` can put back, which is done if memory runs out.
 package func restoringWithoutMemory<Result>(_ restore: () -> Void, _ body: () throws -> Result) throws -> Result {
     do { return try checkingMemory(body) } catch var fault as MemoryFault {
         restore()

@@ -15,7 +15,7 @@ public struct StepReport: Sendable {
     public var damping: Double?
     /// The damping of the newest inverses: λ and the weight of the L2 term, or the one chosen in their place.
     public var preconditionerDamping: Double?
-    /// The factor of the update by clipping, 1 if it did not act; of `Clipping.value(_:)` the share of entries
+    /// The factor of the update by clipping, 1 if it did not act; of `Clipping.value(_:)` the fraction of entries
     /// that it left as they were; nil for methods without.
     public var clipping: Double?
     /// ½ η ‖θ‖², which the objective has besides the loss; nil without such a term.
@@ -49,7 +49,7 @@ public struct StepReport: Sendable {
         case forward
         /// The gradient of the loss with respect to the parameters.
         case backward
-        /// The forward pass of the share of the batch that statistics are of, where that is not all of it.
+        /// The forward pass over the fraction of the batch that the statistics use, if that is not all of it.
         case curvatureForward
         /// The gradients of the sampled losses with respect to the pre-activations.
         case curvatureBackward
@@ -78,7 +78,7 @@ public struct StepReport: Sendable {
     /// The mean loss over the batch before the step.
     public var loss: Double { lossTensor.scalar }
 
-    /// The reduction ratio ρ: the actual change by the predicted one; nil where one of them is not known.
+    /// The reduction ratio ρ: the actual change by the predicted one; nil if one of them is not known.
     public var reductionRatio: Double? {
         guard let actualChange, let predictedChange else { return nil }
         return actualChange / predictedChange

@@ -21,7 +21,7 @@ package func isUsable(square: Double, of tensors: [Tensor]) -> Bool {
     return square <= root * root
 }
 
-/// The names of the parameters whose tensor's square is not finite or too large; nil where there is none.
+/// The names of the parameters whose tensor's square is not finite or too large; nil if there is none.
 package func unusable(_ tensors: [Tensor], of parameters: [NamedParameter]) -> [String]? {
     guard !isUsable(square: inner(tensors, tensors), of: tensors) else { return nil }
     let names = zip(tensors, parameters).filter { !isUsable(square: inner([$0.0], [$0.0]), of: [$0.0]) }.map(\.1.name)

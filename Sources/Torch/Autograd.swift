@@ -2,19 +2,19 @@ import CTorch
 
 extension Tensor {
     /// Whether operations on this tensor are recorded for differentiation.
-    public var requiresGradient: Bool { read { kt_requires_grad($0) } }
+    public var requiresGradient: Bool { read { ct_requires_grad($0) } }
 
     /// Makes this tensor, which no operation produced, one that can be differentiated with respect to (or no longer).
     ///
     /// - Returns: The tensor itself.
     @discardableResult
     public func requiringGradient(_ required: Bool = true) -> Tensor {
-        perform("requiringGradient") { kt_set_requires_grad($0, required) }
+        perform("requiringGradient") { ct_set_requires_grad($0, required) }
         return self
     }
 
     /// The same memory, cut off from the graph: a constant for differentiation.
-    public func detached() -> Tensor { make("detached", kt_detach) }
+    public func detached() -> Tensor { make("detached", ct_detach) }
 }
 
 /// Computes the gradients of `outputs` with respect to `inputs`, or nil for an input that no output depends on.
@@ -41,13 +41,13 @@ public func gradientsIfReached(
     let status = Tensor.withPointers(outputs) { outputPointers in
         Tensor.withPointers(inputs) { inputPointers in
             Tensor.withPointers(weights ?? []) { weightPointers in
-                kt_gradients(
+                ct_gradients(
                     outputPointers, outputs.count, weights == nil ? nil : weightPointers, inputPointers, inputs.count,
                     keepingGraph || differentiable, differentiable, &gradients)
             }
         }
     }
-    guard status == KT_OK else { Tensor.trap("gradients", outputs) }
+    guard status == CT_OK else { Tensor.trap("gradients", outputs) }
     return gradients.map { $0.map(Tensor.init(owning:)) }
 }
 
@@ -84,10 +84,10 @@ public func graphUses(of tensors: [Tensor], in outputs: [Tensor]) -> [Int] {
     var counts = [Int64](repeating: 0, count: tensors.count)
     let status = Tensor.withPointers(outputs) { outputPointers in
         Tensor.withPointers(tensors) {
-            kt_graph_uses(outputPointers, outputs.count, $0, tensors.count, &counts)
+            ct_graph_uses(outputPointers, outputs.count, $0, tensors.count, &counts)
         }
     }
-    guard status == KT_OK else { Tensor.trap("graphUses", tensors) }
+    guard status == CT_OK else { Tensor.trap("graphUses", tensors) }
     return counts.map(Int.init)
 }
 
@@ -110,11 +110,11 @@ public func withGradients<Result, Failure: Error>(
 private func withGradientMode<Result, Failure: Error>(
     _ enabled: Bool, _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {
-    let before = kt_grad_mode()
-    kt_set_grad_mode(enabled)
-    defer { kt_set_grad_mode(before) }
+    let before = ct_grad_mode()
+    ct_set_grad_mode(enabled)
+    defer { ct_set_grad_mode(before) }
     return try body()
 }
 
 /// Whether the calling thread records operations for differentiation.
-package var gradientsAreRecorded: Bool { kt_grad_mode() }
+package var gradientsAreRecorded: Bool { ct_grad_mode() }

@@ -35,7 +35,7 @@ public struct DataFault: Error, Sendable, Hashable, CustomStringConvertible {
         if recorder.first == nil { recorder.first = self }
     }
 
-    /// The fault of the first element that lies outside of a range or is NaN; nil where there is none.
+    /// The fault of the first element that lies outside of a range or is NaN; nil if there is none.
     ///
     /// Costs two reductions and a wait for the device.
     ///
@@ -87,7 +87,7 @@ public struct DataFault: Error, Sendable, Hashable, CustomStringConvertible {
 ///
 /// Only operations on the calling thread are looked at. An inner call keeps its faults for itself.
 ///
-/// - Throws: The first ``DataFault``, also where `body` throws after it; otherwise what `body` throws.
+/// - Throws: The first ``DataFault``, even if `body` throws after it; otherwise what `body` throws.
 public func checkingData<Result>(_ body: () throws -> Result) throws -> Result {
     let recorder = DataFault.Recorder()
     let outcome = Swift.Result { try DataFault.Recorder.$current.withValue(recorder, operation: body) }

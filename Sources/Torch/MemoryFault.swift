@@ -7,11 +7,11 @@ import CTorch
 public struct MemoryFault: Error, Sendable, Hashable, CustomStringConvertible {
     /// The operation, for example "matmul".
     public let operation: String
-    /// The shapes of its operands, for example "[128, 784], [784, 1000]"; empty where there are none.
+    /// The shapes of its operands, for example "[128, 784], [784, 1000]"; empty if there are none.
     public let operands: String
-    /// The number of bytes that could not be allocated; nil where that is not known.
+    /// The number of bytes that could not be allocated; nil if that is not known.
     public let byteCount: Int?
-    /// What the library or the device says.
+    /// The message of the library or the device.
     public let reason: String
     /// Whether memory that is being differentiated, a parameter's, had been written before.
     public var hasWritten: Bool
@@ -35,20 +35,20 @@ public struct MemoryFault: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Whether memory has run out in the innermost ``checkingMemory(_:)`` of the calling thread.
-    package static var hasOccurred: Bool { kt_memory_has_run_out() }
+    package static var hasOccurred: Bool { ct_memory_has_run_out() }
 
-    /// Ends what is being done where memory has run out: what was computed since is no result.
+    /// Ends what is being done if memory has run out: what was computed since is no result.
     ///
     /// - Throws: A fault that ``checkingMemory(_:)`` replaces by the one that occurred.
     package static func check() throws(MemoryFault) {
         if hasOccurred { throw MemoryFault(operation: "checkingMemory") }
     }
 
-    /// Makes sure that so many bytes can be allocated at this moment, for what traps where they cannot.
+    /// Makes sure that so many bytes can be allocated at this moment, for what traps if they cannot.
     package static func require(_ byteCount: Int, for operation: String) throws(MemoryFault) {
-        // What is small is there.
+        // Small amounts are always there.
         guard byteCount > 1 << 16 else { return }
-        let canAllocate = kt_can_allocate(UInt64(byteCount))
+        let canAllocate = ct_can_allocate(UInt64(byteCount))
         if !canAllocate { throw MemoryFault(operation: operation, byteCount: byteCount) }
     }
 }
@@ -65,13 +65,13 @@ public struct MemoryFault: Error, Sendable, Hashable, CustomStringConvertible {
 /// elsewhere before it ended must be dropped, too. An inner call keeps its faults for itself. Costs a tenth of a
 /// microsecond.
 ///
-/// - Throws: The first ``MemoryFault``, also where `body` throws after it; otherwise what `body` throws.
+/// - Throws: The first ``MemoryFault``, even if `body` throws after it; otherwise what `body` throws.
 public func checkingMemory<Result>(_ body: () throws -> Result) throws -> Result {
-    guard let scope = kt_open_memory_scope() else { throw MemoryFault(operation: "checkingMemory") }
+    guard let scope = ct_open_memory_scope() else { throw MemoryFault(operation: "checkingMemory") }
     let outcome = Swift.Result { try body() }
     var fault: MemoryFault?
     withUnsafeMutablePointer(to: &fault) { fault in
-        kt_close_memory_scope(scope, fault) { fault, operation, operands, byteCount, reason, hasWritten in
+        ct_close_memory_scope(scope, fault) { fault, operation, operands, byteCount, reason, hasWritten in
             fault?.assumingMemoryBound(to: MemoryFault?.self).pointee = MemoryFault(
                 operation: operation.map { String(cString: $0) } ?? "",
                 operands: operands.map { String(cString: $0) } ?? "",
@@ -91,8 +91,8 @@ package enum MemoryShortage {
     package static func after<Result>(
         _ allocations: Int, _ body: () throws -> Result
     ) -> (outcome: Swift.Result<Result, any Error>, allocations: Int) {
-        kt_fail_allocations(Int64(allocations))
+        ct_fail_allocations(Int64(allocations))
         let outcome = Swift.Result { try body() }
-        return (outcome, Int(kt_end_failing_allocations()))
+        return (outcome, Int(ct_end_failing_allocations()))
     }
 }

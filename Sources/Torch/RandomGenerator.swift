@@ -9,7 +9,7 @@ public struct RandomGenerator: @unchecked Sendable {
 
         init(owning pointer: OpaquePointer) { self.pointer = pointer }
 
-        deinit { kt_generator_release(pointer) }
+        deinit { ct_generator_release(pointer) }
     }
 
     private var storage: Storage
@@ -23,7 +23,7 @@ public struct RandomGenerator: @unchecked Sendable {
     public init(seed: UInt64, device: Device = .cpu) {
         self.device = device
         var output: OpaquePointer?
-        guard kt_generator_create(device.code, seed, &output) == KT_OK, let output else {
+        guard ct_generator_create(device.code, seed, &output) == CT_OK, let output else {
             fatalError("RandomGenerator on \(device): \(lastMessage())")
         }
         storage = Storage(owning: output)
@@ -36,7 +36,7 @@ public struct RandomGenerator: @unchecked Sendable {
     public var state: [UInt8] {
         get {
             withExtendedLifetime(storage) {
-                Tensor.make("state") { kt_generator_state(storage.pointer, $0) }.array(of: UInt8.self)
+                Tensor.make("state") { ct_generator_state(storage.pointer, $0) }.array(of: UInt8.self)
             }
         }
         set {
@@ -46,13 +46,13 @@ public struct RandomGenerator: @unchecked Sendable {
 
     /// Continues from a ``state`` that may be damaged.
     ///
-    /// - Throws: ``RandomGeneratorStateError`` where the bytes are no state of a generator on this kind of device; the
+    /// - Throws: ``RandomGeneratorStateError`` if the bytes are no state of a generator on this kind of device; the
     ///   generator is then as it was.
     public mutating func restore(_ state: [UInt8]) throws(RandomGeneratorStateError) {
         makeUnique()
         let bytes = Tensor(state)
-        let status = bytes.read { kt_generator_set_state(storage.pointer, $0) }
-        guard status == KT_OK else { throw RandomGeneratorStateError(device: device, reason: lastMessage()) }
+        let status = bytes.read { ct_generator_set_state(storage.pointer, $0) }
+        guard status == CT_OK else { throw RandomGeneratorStateError(device: device, reason: lastMessage()) }
     }
 
     /// Draws numbers uniformly from a range (its upper bound excluded).
@@ -62,7 +62,7 @@ public struct RandomGenerator: @unchecked Sendable {
         Tensor.requireCount(shape, "uniform")
         return draw("uniform") { generator, output in
             shape.withInt64 {
-                kt_uniform(generator, $0, $1, range.lowerBound, range.upperBound, dtype.code, output)
+                ct_uniform(generator, $0, $1, range.lowerBound, range.upperBound, dtype.code, output)
             }
         }
     }
@@ -73,7 +73,7 @@ public struct RandomGenerator: @unchecked Sendable {
     ) -> Tensor {
         Tensor.requireCount(shape, "normal")
         return draw("normal") { generator, output in
-            shape.withInt64 { kt_normal(generator, $0, $1, mean, standardDeviation, dtype.code, output) }
+            shape.withInt64 { ct_normal(generator, $0, $1, mean, standardDeviation, dtype.code, output) }
         }
     }
 
@@ -82,20 +82,20 @@ public struct RandomGenerator: @unchecked Sendable {
         Tensor.requireCount(shape, "integers")
         return draw("integers") { generator, output in
             shape.withInt64 {
-                kt_random_integers(generator, $0, $1, Int64(range.lowerBound), Int64(range.upperBound), output)
+                ct_random_integers(generator, $0, $1, Int64(range.lowerBound), Int64(range.upperBound), output)
             }
         }
     }
 
     /// Draws an order of the numbers from 0 to below `count`, as int64.
     public mutating func permutation(_ count: Int) -> Tensor {
-        draw("permutation") { kt_permutation($0, Int64(count), $1) }
+        draw("permutation") { ct_permutation($0, Int64(count), $1) }
     }
 
     /// Draws zeros and ones, a one with the probability that stands in its place.
     public mutating func bernoulli(_ probabilities: Tensor) -> Tensor {
         draw("bernoulli", of: [probabilities]) { generator, output in
-            probabilities.read { kt_bernoulli(generator, $0, output) }
+            probabilities.read { ct_bernoulli(generator, $0, output) }
         }
     }
 
@@ -105,7 +105,7 @@ public struct RandomGenerator: @unchecked Sendable {
     /// - Returns: Indices of type int64, [rows, draws].
     public mutating func categorical(_ probabilities: Tensor, draws: Int = 1) -> Tensor {
         draw("categorical", of: [probabilities]) { generator, output in
-            probabilities.read { kt_multinomial(generator, $0, Int64(draws), output) }
+            probabilities.read { ct_multinomial(generator, $0, Int64(draws), output) }
         }
     }
 
@@ -121,14 +121,14 @@ public struct RandomGenerator: @unchecked Sendable {
     }
 
     private mutating func draw(
-        _ operation: StaticString, of operands: [Tensor] = [], _ body: (OpaquePointer, Output?) -> kt_status
+        _ operation: StaticString, of operands: [Tensor] = [], _ body: (OpaquePointer, Output?) -> ct_status
     ) -> Tensor {
         guard var source = RandomReplay.source(for: self) else { return drawOwn(operation, operands, body) }
         return source.drawOwn(operation, operands, body)
     }
 
     private mutating func drawOwn(
-        _ operation: StaticString, _ operands: [Tensor], _ body: (OpaquePointer, Output?) -> kt_status
+        _ operation: StaticString, _ operands: [Tensor], _ body: (OpaquePointer, Output?) -> ct_status
     ) -> Tensor {
         makeUnique()
         return withExtendedLifetime(storage) {
@@ -140,23 +140,9 @@ public struct RandomGenerator: @unchecked Sendable {
     private mutating func makeUnique() {
         guard !isKnownUniquelyReferenced(&storage) else { return }
         var output: OpaquePointer?
-        guard kt_generator_clone(storage.pointer, &output) == KT_OK, let output else {
+        guard ct_generator_clone(storage.pointer, &output) == CT_OK, let output else {
             fatalError("RandomGenerator: \(lastMessage())")
         }
         storage = Storage(owning: output)
-    }
-}
-
-/// Why a random generator cannot go on from a state.
-public struct RandomGeneratorStateError: Error, Hashable, CustomStringConvertible {
-    /// The generator's device.
-    public let device: Device
-    /// The fault of the state.
-    public let reason: String
-
-    /// One sentence with the reason, and what to do.
-    public var description: String {
-        "the bytes are no state of a random generator on \(device): \(reason): use a state that was saved on the same kind "
-            + "of device"
     }
 }

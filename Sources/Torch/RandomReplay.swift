@@ -9,7 +9,7 @@
 ///
 /// The first run draws as usual. In every further run, the nth draw starts where the nth draw of the first run started,
 /// whichever ``RandomGenerator`` is asked, and the generators stay as the first run left them: what comes later does
-/// not depend on the number of runs. Tensors of other shapes (for a share of a batch, say) are drawn from the same
+/// not depend on the number of runs. Tensors of other shapes (for a fraction of a batch, say) are drawn from the same
 /// states, but need not hold the same numbers.
 ///
 /// Draws beyond those of the first run move the generators on. Draws on other threads than that of the run are left

@@ -3,19 +3,19 @@ import CTorch
 /// The library that does the arithmetic: its version, threads and devices.
 public enum Runtime {
     /// The version of libtorch, for example "2.13.0".
-    public static var version: String { String(cString: kt_version()) }
+    public static var version: String { String(cString: ct_version()) }
 
     /// The number of threads that one operation may use.
     ///
     /// Results are reproducible bit for bit only with the same number of threads. Set it at the start: a thread that
     /// has run operations already may keep its old number.
     public static var threadCount: Int {
-        get { Int(kt_thread_count()) }
+        get { Int(ct_thread_count()) }
         set {
             guard let count = Int32(exactly: newValue), count > 0 else {
                 fatalError("Runtime.threadCount: \(newValue) is not from 1 to \(Int32.max)")
             }
-            guard kt_set_thread_count(count) == KT_OK else { fatalError("threadCount: \(lastMessage())") }
+            guard ct_set_thread_count(count) == CT_OK else { fatalError("threadCount: \(lastMessage())") }
         }
     }
 
@@ -28,8 +28,8 @@ public enum Runtime {
     ///
     /// - Returns: Whether the C library can do it: that of GNU can.
     @discardableResult
-    public static func retainFreedMemory() -> Bool { kt_retain_freed_memory() }
+    public static func retainFreedMemory() -> Bool { ct_retain_freed_memory() }
 
     /// The number of CUDA devices that can be used; 0 with a build of libtorch for the CPU only.
-    public static var cudaDeviceCount: Int { Int(kt_cuda_device_count()) }
+    public static var cudaDeviceCount: Int { Int(ct_cuda_device_count()) }
 }

@@ -21,7 +21,7 @@ import Torch
         let dtype = try golden["cov_init"].dtype
         let zeroDebias = golden.settings["zero_debias"] as? Bool ?? false
         let startsAtZero = golden.settings["init_covariances_at_zero"] as? Bool ?? false
-        var settings = FactorSettings.seed
+        var settings = FactorSettings.tensorFlow17
         settings.averaging = zeroDebias ? .zeroDebiased : .exponential
         settings.start = startsAtZero ? .zeros : .identity
 
@@ -91,7 +91,7 @@ import Torch
     @Test func multipliesRowSparseMatrices() throws {
         let golden = try GoldenGroup(Self.group).case("indexed_slices_right")
         let damping = try golden.numbers("dampings")[0]
-        let factor = ConvOutputKroneckerFactor(outputGradients: golden.sources(step: 0), settings: .seed)
+        let factor = ConvOutputKroneckerFactor(outputGradients: golden.sources(step: 0), settings: .tensorFlow17)
         factor.registerDampedInverse(damping)
         factor.update(outputGradients: golden.sources(step: 0), decay: try golden.number("ema_decay"))
         expectClose(factor.covariance, try golden["cov_step0"], relative: 2e-4)

@@ -3,19 +3,19 @@
 
 #include "ct_types.h"
 
-KT_BEGIN
+CT_BEGIN
 
-// Failures of the numbers (singular, not positive-definite, not converged) have the status KT_LINALG.
-kt_status kt_cholesky(kt_tensor matrix, kt_tensor *out);
-kt_status kt_cholesky_inverse(kt_tensor factor, kt_tensor *out);
-kt_status kt_cholesky_solve(kt_tensor right, kt_tensor factor, kt_tensor *out);
-kt_status kt_solve(kt_tensor matrix, kt_tensor right, kt_tensor *out);
-kt_status kt_solve_triangular(kt_tensor matrix, kt_tensor right, bool upper, kt_tensor *out);
-kt_status kt_inverse(kt_tensor matrix, kt_tensor *out);
-kt_status kt_eigh(kt_tensor matrix, kt_tensor *eigenvalues, kt_tensor *eigenvectors);
-kt_status kt_svd(kt_tensor matrix, kt_tensor *left, kt_tensor *values, kt_tensor *right_transposed);
-kt_status kt_qr(kt_tensor matrix, kt_tensor *orthogonal, kt_tensor *triangular);
+// Failures of the numbers (singular, not positive-definite, not converged) have the status CT_LINALG.
+ct_status ct_cholesky(ct_tensor matrix, ct_tensor *out);
+ct_status ct_cholesky_inverse(ct_tensor factor, ct_tensor *out);
+ct_status ct_cholesky_solve(ct_tensor right, ct_tensor factor, ct_tensor *out);
+ct_status ct_solve(ct_tensor matrix, ct_tensor right, ct_tensor *out);
+ct_status ct_solve_triangular(ct_tensor matrix, ct_tensor right, bool upper, ct_tensor *out);
+ct_status ct_inverse(ct_tensor matrix, ct_tensor *out);
+ct_status ct_eigh(ct_tensor matrix, ct_tensor *eigenvalues, ct_tensor *eigenvectors);
+ct_status ct_svd(ct_tensor matrix, ct_tensor *left, ct_tensor *values, ct_tensor *right_transposed);
+ct_status ct_qr(ct_tensor matrix, ct_tensor *orthogonal, ct_tensor *triangular);
 
-KT_END
+CT_END
 
 #endif

@@ -3,26 +3,26 @@
 
 #include "ct_types.h"
 
-KT_BEGIN
+CT_BEGIN
 
-kt_status kt_generator_create(kt_device device, uint64_t seed, kt_generator *out);
-kt_status kt_generator_clone(kt_generator generator, kt_generator *out);
-void kt_generator_release(kt_generator generator);
+ct_status ct_generator_create(ct_device device, uint64_t seed, ct_generator *out);
+ct_status ct_generator_clone(ct_generator generator, ct_generator *out);
+void ct_generator_release(ct_generator generator);
 /// The state as a tensor of bytes.
-kt_status kt_generator_state(kt_generator generator, kt_tensor *out);
-kt_status kt_generator_set_state(kt_generator generator, kt_tensor state);
+ct_status ct_generator_state(ct_generator generator, ct_tensor *out);
+ct_status ct_generator_set_state(ct_generator generator, ct_tensor state);
 
-kt_status kt_uniform(
-    kt_generator generator, const int64_t *shape, size_t rank, double low, double high, kt_dtype dtype, kt_tensor *out);
-kt_status kt_normal(
-    kt_generator generator, const int64_t *shape, size_t rank, double mean, double deviation, kt_dtype dtype,
-    kt_tensor *out);
-kt_status kt_random_integers(
-    kt_generator generator, const int64_t *shape, size_t rank, int64_t low, int64_t high, kt_tensor *out);
-kt_status kt_permutation(kt_generator generator, int64_t count, kt_tensor *out);
-kt_status kt_bernoulli(kt_generator generator, kt_tensor probabilities, kt_tensor *out);
-kt_status kt_multinomial(kt_generator generator, kt_tensor probabilities, int64_t draws, kt_tensor *out);
+ct_status ct_uniform(
+    ct_generator generator, const int64_t *shape, size_t rank, double low, double high, ct_dtype dtype, ct_tensor *out);
+ct_status ct_normal(
+    ct_generator generator, const int64_t *shape, size_t rank, double mean, double deviation, ct_dtype dtype,
+    ct_tensor *out);
+ct_status ct_random_integers(
+    ct_generator generator, const int64_t *shape, size_t rank, int64_t low, int64_t high, ct_tensor *out);
+ct_status ct_permutation(ct_generator generator, int64_t count, ct_tensor *out);
+ct_status ct_bernoulli(ct_generator generator, ct_tensor probabilities, ct_tensor *out);
+ct_status ct_multinomial(ct_generator generator, ct_tensor probabilities, int64_t draws, ct_tensor *out);
 
-KT_END
+CT_END
 
 #endif

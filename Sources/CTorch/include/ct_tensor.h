@@ -3,44 +3,44 @@
 
 #include "ct_types.h"
 
-KT_BEGIN
+CT_BEGIN
 
-void kt_release(kt_tensor tensor);
+void ct_release(ct_tensor tensor);
 
 // Properties. These cannot fail.
-int64_t kt_rank(kt_tensor tensor);
-int64_t kt_count(kt_tensor tensor);
-void kt_shape(kt_tensor tensor, int64_t *shape);
-void kt_strides(kt_tensor tensor, int64_t *strides);
-kt_dtype kt_get_dtype(kt_tensor tensor);
-kt_device kt_get_device(kt_tensor tensor);
-bool kt_is_contiguous(kt_tensor tensor);
+int64_t ct_rank(ct_tensor tensor);
+int64_t ct_count(ct_tensor tensor);
+void ct_shape(ct_tensor tensor, int64_t *shape);
+void ct_strides(ct_tensor tensor, int64_t *strides);
+ct_dtype ct_get_dtype(ct_tensor tensor);
+ct_device ct_get_device(ct_tensor tensor);
+bool ct_is_contiguous(ct_tensor tensor);
 /// Whether both are views of one piece of memory, be it of different parts.
-bool kt_shares_memory(kt_tensor a, kt_tensor b);
-/// What tells the piece of memory that a tensor is a view of from others.
-const void *kt_memory(kt_tensor tensor);
+bool ct_shares_memory(ct_tensor a, ct_tensor b);
+/// Tells the piece of memory that a tensor is a view of from others.
+const void *ct_memory(ct_tensor tensor);
 /// Whether an element of both has one address; exact.
-kt_status kt_overlap(kt_tensor a, kt_tensor b, bool *out);
+ct_status ct_overlap(ct_tensor a, ct_tensor b, bool *out);
 
 // Creation.
-kt_status kt_from_bytes(const void *bytes, kt_dtype dtype, const int64_t *shape, size_t rank, kt_tensor *out);
-kt_status kt_full(const int64_t *shape, size_t rank, double value, kt_dtype dtype, kt_device device, kt_tensor *out);
-kt_status kt_full_like(kt_tensor tensor, double value, kt_tensor *out);
-kt_status kt_arange(double start, double end, double step, kt_dtype dtype, kt_device device, kt_tensor *out);
-kt_status kt_eye(int64_t size, kt_dtype dtype, kt_device device, kt_tensor *out);
+ct_status ct_from_bytes(const void *bytes, ct_dtype dtype, const int64_t *shape, size_t rank, ct_tensor *out);
+ct_status ct_full(const int64_t *shape, size_t rank, double value, ct_dtype dtype, ct_device device, ct_tensor *out);
+ct_status ct_full_like(ct_tensor tensor, double value, ct_tensor *out);
+ct_status ct_arange(double start, double end, double step, ct_dtype dtype, ct_device device, ct_tensor *out);
+ct_status ct_eye(int64_t size, ct_dtype dtype, ct_device device, ct_tensor *out);
 
-// Copies. `kt_to_bytes` writes the elements in row-major order, whatever the memory layout and device.
-kt_status kt_to_bytes(kt_tensor tensor, void *bytes, size_t capacity);
-kt_status kt_cast(kt_tensor tensor, kt_dtype dtype, kt_tensor *out);
-kt_status kt_to_device(kt_tensor tensor, kt_device device, kt_tensor *out);
-kt_status kt_contiguous(kt_tensor tensor, kt_tensor *out);
-kt_status kt_clone(kt_tensor tensor, kt_tensor *out);
+// Copies. `ct_to_bytes` writes the elements in row-major order, whatever the memory layout and device.
+ct_status ct_to_bytes(ct_tensor tensor, void *bytes, size_t capacity);
+ct_status ct_cast(ct_tensor tensor, ct_dtype dtype, ct_tensor *out);
+ct_status ct_to_device(ct_tensor tensor, ct_device device, ct_tensor *out);
+ct_status ct_contiguous(ct_tensor tensor, ct_tensor *out);
+ct_status ct_clone(ct_tensor tensor, ct_tensor *out);
 
 // Writing into existing memory. In all functions that do, operands may share memory with the destination: they are read
 // as they were before the call. A destination that overlaps itself is refused.
-kt_status kt_assign(kt_tensor target, kt_tensor source);
-kt_status kt_fill(kt_tensor target, double value);
+ct_status ct_assign(ct_tensor target, ct_tensor source);
+ct_status ct_fill(ct_tensor target, double value);
 
-KT_END
+CT_END
 
 #endif

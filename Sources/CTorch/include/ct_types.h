@@ -6,51 +6,51 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
-#define KT_BEGIN extern "C" {
-#define KT_END }
+#define CT_BEGIN extern "C" {
+#define CT_END }
 #else
-#define KT_BEGIN
-#define KT_END
+#define CT_BEGIN
+#define CT_END
 #endif
 
-KT_BEGIN
+CT_BEGIN
 
 /// A tensor of libtorch, counted by reference.
-typedef struct kt_tensor_s *kt_tensor;
+typedef struct ct_tensor_s *ct_tensor;
 
 /// A random generator of libtorch, counted by reference.
-typedef struct kt_generator_s *kt_generator;
+typedef struct ct_generator_s *ct_generator;
 
 typedef enum {
-    KT_OK = 0,
+    CT_OK = 0,
     /// A matrix was singular, not positive-definite, or an iteration did not converge.
-    KT_LINALG = 1,
-    KT_OUT_OF_MEMORY = 2,
+    CT_LINALG = 1,
+    CT_OUT_OF_MEMORY = 2,
     /// Everything else: shapes, types, devices that do not fit together.
-    KT_ERROR = 3,
-} kt_status;
+    CT_ERROR = 3,
+} ct_status;
 
 typedef enum {
-    KT_FLOAT32 = 0,
-    KT_FLOAT64 = 1,
-    KT_INT64 = 2,
-    KT_INT32 = 3,
-    KT_UINT8 = 4,
-    KT_BOOL = 5,
+    CT_FLOAT32 = 0,
+    CT_FLOAT64 = 1,
+    CT_INT64 = 2,
+    CT_INT32 = 3,
+    CT_UINT8 = 4,
+    CT_BOOL = 5,
     /// Any other type of libtorch; never created here.
-    KT_OTHER = 6,
-} kt_dtype;
+    CT_OTHER = 6,
+} ct_dtype;
 
-typedef enum { KT_CPU = 0, KT_CUDA = 1 } kt_device_type;
+typedef enum { CT_CPU = 0, CT_CUDA = 1 } ct_device_type;
 
 typedef struct {
-    kt_device_type type;
+    ct_device_type type;
     int32_t index;
-} kt_device;
+} ct_device;
 
-/// What went wrong in this thread's last failing call.
-const char *kt_last_error(void);
+/// The message of this thread's last failing call.
+const char *ct_last_error(void);
 
-KT_END
+CT_END
 
 #endif

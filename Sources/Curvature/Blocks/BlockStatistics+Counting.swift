@@ -38,7 +38,7 @@ extension BlockStatistics {
             normalizer: normalizer, isMasked: isMasked, decay: decay)
     }
 
-    /// For each use, true at the positions that count, in the shape of its ``LayerUse/positions``; nil where all do.
+    /// For each use, true at the positions that count, in the shape of its ``LayerUse/positions``; nil if all do.
     ///
     /// Beside the use's own mask, positions of linear layers and embeddings do not count where the output gradients of
     /// all sources are exactly zero: there the loss looks at nothing that comes from them. In a layer that is used once
@@ -85,7 +85,7 @@ extension BlockStatistics {
 }
 
 extension LayerUse {
-    /// The mask in the shape of all ``positions``; nil where there is none.
+    /// The mask in the shape of all ``positions``; nil if there is none.
     var maskOfAllPositions: Tensor? {
         mask.map { mask in
             mask.reshaped(mask.shape + [Int](repeating: 1, count: positions.count - mask.rank))

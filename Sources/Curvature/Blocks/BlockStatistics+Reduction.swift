@@ -37,7 +37,7 @@ extension BlockStatistics {
             gradients: gradients.map { $0.gathered(examples) }, count: examples.count)
     }
 
-    /// The examples with a position that counts, and how many each has; nil where all positions count.
+    /// The examples with a position that counts, and how many each has; nil if all positions count.
     func examplesWithPositions(_ counted: [Tensor?]) -> (examples: Tensor, counts: Tensor)? {
         guard let some = counted.compactMap({ $0 }).first else { return nil }
         let counts = zip(uses, counted).reduce(Tensor.zeros([batchSize], dtype: .int64, device: some.device)) {

@@ -13,7 +13,7 @@ public struct BlockStatistics: Sendable {
     public let batchSize: Int
     /// The divisor of the mean loss: the number of examples, or that of positions.
     public let normalizer: Double
-    /// False for examples that the loss masks entirely, of type bool, [batch]; nil where there is none.
+    /// False for examples that the loss masks entirely, of type bool, [batch]; nil if there is none.
     public let countedExamples: Tensor?
     /// Whether the loss masks anything.
     public let isMasked: Bool

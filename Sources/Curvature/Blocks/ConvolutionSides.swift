@@ -66,7 +66,7 @@ struct ConvolutionSides {
         let (examples, counts): (Tensor?, Tensor?) =
             statistics.examplesWithPositions(counted).map { ($0.examples, $0.counts) } ?? (nil, nil)
         let exampleCount = examples?.count ?? statistics.batchSize
-        /// [groups (where there are several), dimension, examples].
+        /// [groups (if there are several), dimension, examples].
         func sums(_ uses: [Tensor], isInput: Bool) -> Tensor {
             let sums = uses.indices.map { index -> Tensor in
                 let geometry = geometries[index]

@@ -49,7 +49,7 @@ public protocol CurvatureBlock: AnyObject {
     /// The inverse of the damped curvature with the factors replaced by their diagonals.
     func diagonalInverse(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator
 
-    /// The inverse of the damped curvature by way of double precision; nil where that is no gain.
+    /// The inverse of the damped curvature by way of double precision; nil if that is no gain.
     func preciseInverse(damping: Double) throws(LinearAlgebraError) -> (any SymmetricOperator)?
 
     /// Begins the running averages anew.

@@ -1,11 +1,11 @@
 public import Torch
 
 extension KroneckerBlock {
-    /// Creates a block for a layer's weight, or nil where the operation has no factors of the kind that is asked for.
+    /// Creates a block for a layer's weight, or nil if the operation has no factors of the kind that is asked for.
     ///
     /// - Parameters:
     ///   - weight: The weight, in the shape that the operation takes.
-    ///   - bias: The bias, where there is one that is optimised with the weight; not of transposed convolutions.
+    ///   - bias: The bias, if there is one that is optimised with the weight; not of transposed convolutions.
     ///   - operation: What is done with the weight.
     ///   - inputStructure: Diagonal for linear layers only; an embedding's is always diagonal.
     ///   - outputStructure: Diagonal for linear layers and embeddings only.

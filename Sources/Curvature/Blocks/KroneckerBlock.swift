@@ -164,7 +164,7 @@ public final class KroneckerBlock: CurvatureBlock {
 }
 
 extension CurvatureBlock {
-    /// A weight and, where there is one, a bias as the last column of its matrix, row by row.
+    /// A weight and, if there is one, a bias as the last column of its matrix, row by row.
     func weightAndBiasVector(from tensors: [Tensor]) -> Tensor {
         let weight = tensors[0].flattened(from: 1)
         guard parameters.count > 1 else { return weight.reshaped([-1, 1]) }
@@ -200,11 +200,11 @@ struct LocationCount {
         snapshot.set("totalWeight", totalWeight)
     }
 
-    func restore(from reader: SnapshotReader, _ take: @escaping (LocationCount) -> Void) {
+    func restore(from reader: SnapshotReader, _ assign: @escaping (LocationCount) -> Void) {
         guard let value = reader.number("value"), let weight = reader.number("totalWeight") else { return }
         var restored = self
         (restored.mean, restored.totalWeight) = (value, weight)
-        reader.whenFitting { [restored] in take(restored) }
+        reader.whenFitting { [restored] in assign(restored) }
     }
 }
 

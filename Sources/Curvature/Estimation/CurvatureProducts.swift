@@ -159,7 +159,7 @@ public final class CurvatureProducts {
     private struct TransposedPass {
         /// w: what entered at each of the outputs that depend on anything.
         let cotangents: [Tensor]
-        /// Jᵀ w at each of the targets; nil where none arrived.
+        /// Jᵀ w at each of the targets; nil if none arrived.
         let gradients: [Tensor?]
     }
 

@@ -22,10 +22,10 @@ enum JacobianTarget {
         let uses = uses.filter { if case .custom = $0.operation { false } else { true } }
         let inGraph = graphUses(of: uses.map(\.preActivation), in: outputs)
         let reached = zip(uses, inGraph).filter { $1 > 0 }.map(\.0)
-        let taken = graphUses(of: parameters, in: outputs)
+        let useCounts = graphUses(of: parameters, in: outputs)
         var recorded: [Tensor.ID: Int] = [:]
         for parameter in reached.flatMap(\.parameters) { recorded[parameter.id, default: 0] += 1 }
-        let byLayers = parameters.indices.filter { taken[$0] > 0 && recorded[parameters[$0].id] == taken[$0] }
+        let byLayers = parameters.indices.filter { useCounts[$0] > 0 && recorded[parameters[$0].id] == useCounts[$0] }
         var numbers = Dictionary(byLayers.map { (parameters[$0].id, $0) }, uniquingKeysWith: { first, _ in first })
         // A bias beside a weight that enters otherwise does so, too, wherever it is used.
         while let bias = reached.first(where: { numbers[$0.weight.id] == nil && $0.bias.map(isNumbered) == true })?.bias

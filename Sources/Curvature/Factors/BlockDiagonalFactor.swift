@@ -7,7 +7,7 @@ public import Torch
 /// ``FactorSettings/dimensionLimit``.
 ///
 /// Inverses and powers are those of the current average; none are kept.
-public final class BlockDiagonalFactor: FisherFactor {
+public final class BlockDiagonalFactor: RegisteredInverses {
     /// How the factor averages, and how large its blocks are.
     public let settings: FactorSettings
     let layout: BlockLayout

@@ -11,12 +11,12 @@ struct BlockLayout: Sendable, Hashable {
     let units: Int
     /// The number of equal blocks in each group.
     let count: Int
-    /// The number of units in the last block of each group; 0 where there is none.
+    /// The number of units in the last block of each group; 0 if there is none.
     let rest: Int
     /// Whether the last coordinate of each group is the bias's.
     let hasBias: Bool
 
-    /// Cuts a factor; nil where it is within the limit, or has one unit only.
+    /// Cuts a factor; nil if it is within the limit, or has one unit only.
     ///
     /// - Parameters:
     ///   - total: The number of units of each group.
@@ -42,7 +42,7 @@ struct BlockLayout: Sendable, Hashable {
     /// The number of rows of each of the equal blocks.
     var size: Int { units * elements }
 
-    /// The number of rows of the last block of each group; 0 where there is none.
+    /// The number of rows of the last block of each group; 0 if there is none.
     var lastSize: Int { rest == 0 ? 0 : rest * elements + (hasBias ? 1 : 0) }
 
     /// The number of rows and columns of the whole matrix.

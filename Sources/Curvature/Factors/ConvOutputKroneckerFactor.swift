@@ -27,20 +27,20 @@ public import Torch
 ///   ``InverseProvidingFactor/matrixPower(_:damping:)``; what was not registered is an error that says so.
 /// - `get_eigendecomp`, `reset_eigendecomp`: ``InverseProvidingFactor/eigendecomposition()``,
 ///   ``InverseProvidingFactor/resetEigendecomposition()``.
-/// - `left_multiply`, `right_multiply`: ``FisherFactor/leftMultiply(_:damping:)``,
-///   ``FisherFactor/rightMultiply(_:damping:)-(Tensor,_)``; never ran in the original; here as it documents them.
-/// - `left_multiply_inverse`, `right_multiply_inverse`: ``FisherFactor/leftMultiplyInverse(_:damping:)``,
-///   ``FisherFactor/rightMultiplyInverse(_:damping:)-(Tensor,_)``; left products of row-sparse matrices do not
+/// - `left_multiply`, `right_multiply`: ``RegisteredInverses/leftMultiply(_:damping:)``,
+///   ``RegisteredInverses/rightMultiply(_:damping:)-(Tensor,_)``; never ran in the original; here as it documents them.
+/// - `left_multiply_inverse`, `right_multiply_inverse`: ``RegisteredInverses/leftMultiplyInverse(_:damping:)``,
+///   ``RegisteredInverses/rightMultiplyInverse(_:damping:)-(Tensor,_)``; left products of row-sparse matrices do not
 ///   compile, where they failed at run time.
 /// - (successor) `get_cholesky`, `get_cholesky_inverse`: ``InverseProvidingFactor/choleskyFactor(damping:)``,
 ///   ``InverseProvidingFactor/inverseCholeskyFactor(damping:)``; registered and updated like inverses.
 /// - (successor) several towers: ``update(uses:decay:weight:)``; put behind one another; they may differ in size.
-/// - process-wide settings: ``FactorSettings``; a value for each factor; ``FactorSettings/seed`` has the original's
-///   defaults.
+/// - process-wide settings: ``FactorSettings``; a value for each factor; ``FactorSettings/tensorFlow17`` has the
+///   original's defaults.
 public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
     /// The number of output channels, of all groups.
     public let channels: Int
-    /// How the kernel moves; nil where only the channels matter.
+    /// How the kernel moves; nil if only the channels matter.
     public let geometry: ConvolutionGeometry?
     private let plans: PatchPlans
 
@@ -95,7 +95,7 @@ public final class ConvOutputKroneckerFactor: InverseProvidingFactor {
 
     /// Moves the average by a batch of several parts that count as one: sources of one tensor each part.
     ///
-    /// The parts are the uses of the convolution, or the batch's shares of several devices (the original's towers).
+    /// The parts are the uses of the convolution, or the batch's parts on several devices (the original's towers).
     public func update(uses sources: [[Tensor]], decay: Double, weight: Double? = nil) {
         let geometries = geometry.map { Array(repeating: $0, count: sources[0].count) }
         update(uses: sources, geometries: geometries, decay: decay, weight: weight ?? Double(sources[0][0].shape[0]))

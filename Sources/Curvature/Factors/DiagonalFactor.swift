@@ -5,7 +5,7 @@ public import Torch
 /// Nothing is kept besides the average: inverses and powers are those of the current statistics, and need not be
 /// registered. Before the first update the diagonal is ones or zeros, see ``FactorSettings/start``. This is the
 /// original's class of the same name.
-public class DiagonalFactor: FisherFactor {
+public class DiagonalFactor: RegisteredInverses {
     /// How the factor averages and inverts.
     public let settings: FactorSettings
     var movingAverage: MovingAverage
@@ -50,21 +50,8 @@ public class DiagonalFactor: FisherFactor {
 
     public func restart() { movingAverage.restart() }
 
-    /// The power −½ of the current average, damped.
+    /// The power −½ of the current average, damped; part of the original's interface.
     public func inverseCholeskyOperator(damping: Double) throws(FactorError) -> any LinearOperator {
         try powerOperator(-0.5, damping: damping)
-    }
-
-    /// (C + damping · I) x for a row-sparse x: the same rows are stored in the result.
-    public func leftMultiply(_ x: RowSparse, damping: Double) -> RowSparse {
-        x.replacingValues(x.values * (diagonal.gathered(x.indices) + damping).expanded(at: 1))
-    }
-
-    /// (C + damping · I)⁻¹ times a row-sparse x: the same rows are stored in the result.
-    public func leftMultiplyInverse(_ x: RowSparse, damping: Double) throws(FactorError) -> RowSparse {
-        let inverse = try derived { () throws(LinearAlgebraError) in
-            try (diagonal.gathered(x.indices) + damping).checkedPower(-1)
-        }
-        return x.replacingValues(x.values * inverse.expanded(at: 1))
     }
 }

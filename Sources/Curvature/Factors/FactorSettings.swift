@@ -54,7 +54,7 @@ public struct FactorSettings: Sendable, Hashable, Codable {
 
     /// The settings of the original's first version (TensorFlow 1.7): an average that starts from the identity
     /// without correction, inverses that start from it, too, and one eigendecomposition from two inverses on.
-    public static let seed = FactorSettings(
+    public static let tensorFlow17 = FactorSettings(
         averaging: .exponential, start: .identity, eigenThreshold: 2, inverseStart: .identity)
 }
 

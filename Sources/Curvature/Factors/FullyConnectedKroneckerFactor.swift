@@ -33,7 +33,7 @@ public final class FullyConnectedKroneckerFactor: InverseProvidingFactor {
 
     /// Moves the average by a batch of several parts that count as one: sources of one tensor each part.
     ///
-    /// The parts are the uses of the layer, or the batch's shares of several devices (the original's towers).
+    /// The parts are the uses of the layer, or the batch's parts on several devices (the original's towers).
     public func update(uses sources: [[Tensor]], decay: Double, weight: Double? = nil) {
         let features = dimension - (hasBias ? 1 : 0)
         for source in sources.joined() where source.shape.last != features {

@@ -29,8 +29,8 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
     public let hasBias: Bool
 
     private var lagAverage: MovingAverage
-    private var symmetricLags: [Double: SymmetricLag] = [:]
-    private var longSeries: [Double: LongSeries] = [:]
+    /// The registered matrices by their dampings, as of the last update.
+    var symmetricLags: [Double: SymmetricLag] = [:], longSeries: [Double: LongSeries] = [:]
 
     /// Creates a factor without statistics.
     ///
@@ -78,7 +78,7 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
         }
         let stepCount = rows[0][0].count
         update(sources: rows, decay: decay, weight: weight)
-        lagAverage.update(decay: decay, weight: weight) { value, keep, take in
+        lagAverage.update(decay: decay, weight: weight) { value, keep, add in
             value.multiply(inPlace: keep)
             for source in sources {
                 let steps = hasBias ? source.values.padded([(0, 1)], value: 1) : source.values
@@ -86,7 +86,7 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
                 let earlier = values[0..<(source.stepCount - 1)].reshaped([-1, dimension])
                 let later = values[1...].reshaped([-1, dimension])
                 value.formSum(
-                    withProductOf: later.transposed(), earlier, beta: 1, alpha: take / Double(stepCount))
+                    withProductOf: later.transposed(), earlier, beta: 1, alpha: add / Double(stepCount))
             }
         }
     }
@@ -111,46 +111,10 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
         lagAverage.fade(decay: decay)
     }
 
-    /// Asks for the matrices of option 1 to be kept by ``updateInverses()``.
-    public func registerSymmetricLag(damping: Double) {
-        guard symmetricLags[damping] == nil else { return }
-        symmetricLags[damping] = SymmetricLag(basis: startMatrix, values: startValues)
-    }
-
-    /// Asks for the matrices of option 2 to be kept by ``updateInverses()``.
-    public func registerLongSeries(damping: Double) {
-        guard longSeries[damping] == nil else { return }
-        longSeries[damping] = LongSeries(
-            transition: startMatrix, basis: startMatrix, values: startValues)
-    }
-
-    /// The stored matrices of option 1: of the last ``updateInverses()``.
-    public func symmetricLag(damping: Double) throws(FactorError) -> SymmetricLag {
-        guard let stored = symmetricLags[damping] else {
-            throw .timeSeriesNotRegistered(option: 1, damping: damping, registered: symmetricLags.keys.sorted())
-        }
-        return stored
-    }
-
-    /// The stored matrices of option 2: of the last ``updateInverses()``.
-    public func longSeries(damping: Double) throws(FactorError) -> LongSeries {
-        guard let stored = longSeries[damping] else {
-            throw .timeSeriesNotRegistered(option: 2, damping: damping, registered: longSeries.keys.sorted())
-        }
-        return stored
-    }
-
     public override func updateInverses() throws(FactorError) {
         try super.updateInverses()
-        var (lags, series) = (symmetricLags, longSeries)
-        for damping in lags.keys { lags[damping] = try currentSymmetricLag(damping) }
-        for damping in series.keys { series[damping] = try currentLongSeries(damping) }
-        (symmetricLags, longSeries) = (lags, series)
+        try updateRegisteredSeries()
     }
-
-    private var startValues: Tensor { Tensor.ones([dimension], dtype: covariance.dtype, device: covariance.device) }
-
-    private var startMatrix: Tensor { settings.inverseStart.matrices(like: covariance) }
 
     /// The matrices of option 1 of the current statistics; nothing is stored.
     func currentSymmetricLag(_ damping: Double) throws(FactorError) -> SymmetricLag {

@@ -11,7 +11,7 @@ public import Torch
 /// `ConvInputSUAKroneckerFactor` has this order, too, but its blocks apply it to parameters whose channel is last: a
 /// defect. It also averages the covariances about each batch's own mean, which loses how the means differ between
 /// batches; here parts of a batch give what the whole gives.
-public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
+public final class SpatiallyUncorrelatedConvInputFactor: RegisteredInverses {
     /// How the channels' mean is treated.
     public enum Mean: String, Sendable, Hashable, Codable {
         /// m mᵀ is part of the matrix.
@@ -61,7 +61,7 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
     /// Σ, the covariance (or second moment) of the channels, [channels, channels]; a view of memory that updates write.
     public var channelCovariance: Tensor { covarianceAverage.value }
 
-    /// μ, the mean of the channels, [channels] (zeros where it is taken to be zero); a view of memory that updates
+    /// μ, the mean of the channels, [channels] (zeros if it is taken to be zero); a view of memory that updates
     /// write.
     public var channelMean: Tensor { meanAverage.value }
 
@@ -94,12 +94,12 @@ public final class SpatiallyUncorrelatedConvInputFactor: FisherFactor {
         let weight = weight ?? Double(inputs[0].shape[0])
         let batchMean = mean == .zero ? Tensor.zeros(like: channelMean) : pixels.mean(1)
         let centred = Rows(columns: mean == .zero ? pixels : pixels - batchMean.expanded(at: 1))
-        covarianceAverage.update(decay: decay, weight: weight) { value, keep, take in
+        covarianceAverage.update(decay: decay, weight: weight) { value, keep, add in
             centred.accumulate(
-                into: value, keep: keep, scale: take / Double(centred.count), form: settings.statistics)
+                into: value, keep: keep, scale: add / Double(centred.count), form: settings.statistics)
             // The variance between the mean so far and the batch's.
             let distance = (channelMean - batchMean).expanded(at: 1)
-            value.formSum(withProductOf: distance, distance.transposed(), beta: 1, alpha: keep * take)
+            value.formSum(withProductOf: distance, distance.transposed(), beta: 1, alpha: keep * add)
         }
         meanAverage.update(with: batchMean, decay: decay, weight: weight)
     }

@@ -14,10 +14,10 @@ struct BlockPlan {
     var batchAxis = 0
     /// Whether the axis goes for later batches, too: one example leaves it open.
     var isAxisSettled = true
-    /// Why the generic block takes the place of a better one; nil where it does not.
+    /// Why the generic block takes the place of a better one; nil if it does not.
     var fallback: FallbackReason?
 
-    /// What later batches need not find again; nil where nothing is settled.
+    /// Facts that later batches need not find again; nil if nothing is settled.
     var settledAxis: SettledAxis? {
         if fallback == .examplesNotFound { return .notFound }
         return approximation.needsExamples && isAxisSettled ? .axis(batchAxis) : nil

@@ -109,7 +109,7 @@ struct BlockPlanner {
         if stated == nil {
             switch settledAxis(of: members) {
             case .axis(let axis): stated = axis
-            // What a batch left open, one with another number of examples might not: the average goes on as it began.
+            // A batch with another number of examples might settle an open question: the average goes on as it began.
             case .notFound where !isExplicit: return fallback
             default: break
             }
@@ -123,7 +123,7 @@ struct BlockPlanner {
         return plan
     }
 
-    /// What earlier batches settled for a layer.
+    /// The facts that earlier batches settled for a layer.
     private func settledAxis(of members: [Int]) -> SettledAxis? {
         known.first { $0.parameters == members }?.settledAxis
     }
@@ -177,7 +177,7 @@ struct BlockPlanner {
         }
     }
 
-    /// The kind of all uses of a weight; nil where they differ in more than how a kernel moves.
+    /// The kind of all uses of a weight; nil if they differ in more than how a kernel moves.
     private func commonKind(of weight: Int) -> LayerKind? {
         let operations = operations(of: weight)
         guard let first = operations.first else { return nil }

@@ -19,7 +19,7 @@ final class ExampleAxes {
     /// examples.
     var isSettled: Bool { loss.batchSize > 1 }
 
-    /// The axis that all of some uses have in common; nil where there is none, or more than one that could be it.
+    /// The axis that all of some uses have in common; nil if there is none, or more than one that could be it.
     func axis(of numbers: [Int], stated: Int?) -> Int? {
         let possible = numbers.map { Set(possibleAxes(of: uses[$0])) }
         let common = possible.dropFirst().reduce(possible.first ?? []) { $0.intersection($1) }
@@ -73,7 +73,7 @@ final class ExampleAxes {
     }
 }
 
-/// What is settled of a layer's axis of the examples, for all later batches.
+/// The facts that are settled about a layer's axis of examples, for all later batches.
 enum SettledAxis: Hashable {
     case axis(Int)
     /// It could not be found, and the layer has the generic diagonal.

@@ -32,7 +32,7 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     /// The axis of the examples in the inputs and outputs of layers, by name: 1 for [time, batch, features].
     ///
     /// Only approximations that tell examples from positions need it: ``Approximation/Sharing/reduce``, time series,
-    /// and the exact ones (`diagonal`, `full`, `unitwise`). Where nothing is stated, the axis is the first one if no
+    /// and the exact ones (`diagonal`, `full`, `unitwise`). If nothing is stated, the axis is the first one if no
     /// other has as many entries; else derivatives show which axis holds the examples, if there is only one.
     public var batchAxes: [String: Int]
 
@@ -98,20 +98,4 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     package static func name(_ name: String, contains parameter: String) -> Bool {
         parameter == name || parameter.hasPrefix(name + ".")
     }
-}
-
-/// Parameters that make up one block together.
-public struct LinkedParameters: Sendable, Hashable, Codable {
-    /// Names of parameters, or of what contains them.
-    public var names: [String]
-    /// ``Approximation/genericFull`` or ``Approximation/genericDiagonal``.
-    public var approximation: Approximation
-
-    /// Links parameters.
-    public init(_ names: [String], approximation: Approximation = .genericFull) {
-        self.names = names
-        self.approximation = approximation
-    }
-
-    func contains(_ parameter: String) -> Bool { names.contains { LayerChoices.name($0, contains: parameter) } }
 }

@@ -27,16 +27,16 @@ extension LayerCollection {
             return collection
         }
         let numbers = Dictionary(uniqueKeysWithValues: parameters.enumerated().map { ($1.name, $0) })
-        var taken: Set<Int> = []
+        var claimed: Set<Int> = []
         for own in stored {
             let members = own.parameters.compactMap { numbers[$0] }
             guard members.count == own.parameters.count, !members.isEmpty,
-                taken.isDisjoint(with: members), Set(members).count == members.count
+                claimed.isDisjoint(with: members), Set(members).count == members.count
             else {
                 reader.fault("there is no layer of the parameters \(own.parameters.joined(separator: ", "))")
                 continue
             }
-            taken.formUnion(members)
+            claimed.formUnion(members)
             let plan = own.plan(members)
             do {
                 try requireChosen(plan)
@@ -60,7 +60,7 @@ extension LayerCollection {
         _ = takeMessages()
     }
 
-    /// - Throws: ``StoredPlan/Mismatch`` where the choices want another approximation.
+    /// - Throws: ``StoredPlan/Mismatch`` if the choices want another approximation.
     private func requireChosen(_ plan: BlockPlan) throws {
         let members = plan.parameters.map { parameters[$0] }
         let chosen: Approximation
@@ -68,7 +68,7 @@ extension LayerCollection {
             chosen = link.approximation
         } else {
             let (choice, isExplicit) = choices.approximation(for: members[0], plan.kind, hasBias: members.count > 1)
-            // What was not chosen, and could not be had, is generic by itself.
+            // A layer whose approximation was not chosen, and cannot be had, is generic by itself.
             guard isExplicit || plan.fallback == nil else { return }
             chosen = choice
         }
@@ -78,7 +78,7 @@ extension LayerCollection {
                 + "\(plan.approximation), \(chosen) was expected")
     }
 
-    /// - Throws: ``StoredPlan/Mismatch`` where the parameters' shapes are none that the operation takes.
+    /// - Throws: ``StoredPlan/Mismatch`` if the parameters' shapes are none that the operation takes.
     private func requireFitting(_ plan: BlockPlan) throws {
         let weight = parameters[plan.parameters[0]].tensor
         for operation in plan.operations {

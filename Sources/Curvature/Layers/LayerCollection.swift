@@ -25,7 +25,7 @@ package struct LayerCollection {
     private var messages: [String] = []
     /// The memory of the blocks; nil before they are made.
     package internal(set) var memory: MemoryEstimate?
-    /// The bytes that the blocks may take; nil where nothing is known of that, as on other devices than the CPU.
+    /// The bytes that the blocks may take; nil if nothing is known of that, as on other devices than the CPU.
     package var memoryLimit: Int?
     /// Is told what blocks will take before they are made.
     package var onMemory: ((MemoryEstimate) -> Void)?
@@ -57,7 +57,7 @@ package struct LayerCollection {
     /// The statistics of a batch, of each block that it has something to tell of; new blocks are made.
     ///
     /// One pass back for each source of the estimation, to the pre-activations that blocks ask for and to the
-    /// parameters of generic blocks, where there are such.
+    /// parameters of generic blocks, if there are such.
     ///
     /// - Parameter products: What takes the first pass for its own, if any.
     package mutating func statistics(

@@ -1,10 +1,10 @@
 import Torch
 
 extension [NamedParameter] {
-    /// Stops the program where two of the parameters have one name, are one tensor, or have elements in common, where
-    /// elements of one share an address, and where a state could not be stored under a name.
+    /// Stops the program if two of the parameters have one name, are one tensor, or have elements in common, if
+    /// elements of one share an address, or if a state could not be stored under a name.
     ///
-    /// Parameters may be views of one piece of memory where they do not overlap.
+    /// Parameters may be views of one piece of memory if they do not overlap.
     package func requireDistinct(by owner: String) {
         var names: Set<String> = []
         var tensors: [Tensor.ID: String] = [:]

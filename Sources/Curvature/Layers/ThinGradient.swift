@@ -40,7 +40,9 @@ package struct ThinGradient {
 
     /// Whether the product is this gradient, [outputs, inputs (+ 1)], up to rounding.
     ///
-    /// It is not where the loss sees the weight by another way than the layer, as in a penalty of its own.
+    /// It is not if the loss depends on the weight in another way than through the layer, as by a penalty. A step asks
+    /// this each time, because each step's closure may build another graph: no earlier step proves anything for this
+    /// one. The product costs a fraction of what the thin form saves, and ``pays(rows:outputs:inputs:)`` counts it in.
     package func isEqual(to gradient: Tensor) -> Bool {
         let difference = outputs.transposed().matmul(inputs) - gradient
         let unit = gradient.dtype == .float64 ? 0x1p-52 : 0x1p-23
@@ -52,7 +54,7 @@ package struct ThinGradient {
 }
 
 extension KroneckerBlock {
-    /// The use of this layer in a pass whose gradient is cheaper to precondition in thin form; nil where there is none.
+    /// The use of this layer in a pass whose gradient is cheaper to precondition in thin form; nil if there is none.
     package func thinUse(among uses: [LayerUse]) -> LayerUse? {
         let own = Set(parameters.map(\.tensor.id))
         let mine = uses.filter { $0.parameters.contains { own.contains($0.id) } }
@@ -76,7 +78,7 @@ extension KroneckerBlock {
 }
 
 extension FisherFactor {
-    /// The number of entries in a row of the inverse; nil where it is not made of dense matrices.
+    /// The number of entries in a row of the inverse; nil if it is not made of dense matrices.
     fileprivate var rowWidth: Int? {
         switch self {
         case let own as InverseProvidingFactor: own.groupDimension

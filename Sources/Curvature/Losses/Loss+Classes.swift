@@ -72,6 +72,6 @@ extension Loss {
         let kept = targets .!= Double(ignored)
         // A misfit is found where masks are checked.
         if let mask, mask.dtype != .bool || !targets.shape.starts(with: mask.shape) { return mask }
-        return mask.map { kept .& $0.alignedToFirstAxes(of: kept) } ?? kept
+        return mask.map(kept.narrowed) ?? kept
     }
 }

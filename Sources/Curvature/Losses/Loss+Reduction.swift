@@ -24,10 +24,10 @@ extension Loss {
         }
     }
 
-    /// Which examples a term with curvature looks at, of type bool, [batch]: false where every position is masked or
+    /// Which examples a term with curvature looks at, of type bool, [batch]: false if every position is masked or
     /// has weight 0 in all terms.
     ///
-    /// nil where all examples count: without work for a loss without masks and weights, otherwise after a wait for the
+    /// nil if all examples count: without work for a loss without masks and weights, otherwise after a wait for the
     /// device.
     public var countedExamples: Tensor? {
         let masks = terms.compactMap(\.mask)

@@ -3,7 +3,7 @@ import Torch
 extension Loss {
     /// Which positions of a batch count, and how much.
     struct Selection {
-        /// False where nothing counts; with weights, also where they are 0.
+        /// False if nothing counts; with weights, even if they are 0.
         let mask: Tensor?
         /// In the type of the distribution's parameters; nil for 1.
         let weights: Tensor?
@@ -46,9 +46,7 @@ extension Loss {
             let numbers = weights.detached().to(distribution.parameters[0].dtype)
             let isPositive = numbers .> 0
             self.weights = numbers
-            self.mask =
-                mask.map { isPositive.alignedToFirstAxes(of: $0) .& $0.alignedToFirstAxes(of: isPositive) }
-                ?? isPositive
+            self.mask = mask.map(isPositive.narrowed) ?? isPositive
         }
 
         /// Targets with zeros where they are masked: padding is often a number that is no valid target.
@@ -87,10 +85,5 @@ extension Tensor {
     func weighted(by weights: Tensor?) -> Tensor {
         guard let weights else { return self }
         return self * weights.alignedToFirstAxes(of: self)
-    }
-
-    /// The tensor with as many axes as another one at least, so that its own are the first.
-    func alignedToFirstAxes(of other: Tensor) -> Tensor {
-        reshaped(shape + [Int](repeating: 1, count: Swift.max(0, other.rank - rank)))
     }
 }

@@ -19,13 +19,13 @@ extension Loss {
         public let weight: Double
         /// The objective of each example, [batch]; the weights of positions included, without ``weight``.
         public let perExample: Tensor
-        /// The same for each position, [batch, ...], without any weights and with zeros where it is masked; nil where
+        /// The same for each position, [batch, ...], without any weights and with zeros where it is masked; nil if
         /// only whole examples are known.
         let positions: Tensor?
 
         /// Data that cannot be used are reported, and the term is then NaN for each example.
         ///
-        /// - Parameter needsPositions: Whether ``positions`` are wanted where there is neither a mask nor weights.
+        /// - Parameter needsPositions: Whether ``positions`` are wanted if there is neither a mask nor weights.
         init(
             _ distribution: any PredictiveDistribution, targets: Tensor, mask: Tensor?, weights: Tensor?,
             needsPositions: Bool

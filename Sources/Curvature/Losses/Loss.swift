@@ -15,7 +15,7 @@ public struct Loss: Sendable {
     public let terms: [Term]
     /// The divisor of the mean over the batch: the batch size, or what ``Reduction`` counts instead.
     ///
-    /// 0 where nothing is counted, as with all positions masked; the mean is then 0.
+    /// 0 if nothing is counted, as with all positions masked; the mean is then 0.
     public let normalizer: Double
     /// The parts that have no curvature.
     let objectives: [Objective]

@@ -78,7 +78,7 @@ public protocol PredictiveDistribution: Sendable {
     /// have the same axes first.
     func negativeLogLikelihoodPerPosition(of targets: Tensor) -> Tensor
 
-    /// Why data cannot be targets: another shape, a class that there is not, a number that is NaN; nil where they can.
+    /// Why data cannot be targets: another shape, a class that there is not, a number that is NaN; nil if they can.
     ///
     /// A ``Loss`` asks inside of `checkingData(_:)`, as in the step of an optimiser, which throws what is found. By
     /// default nothing is looked for.
@@ -99,7 +99,7 @@ public protocol PredictiveDistribution: Sendable {
     /// Bᵀ v for each example: [batch, fisherRank].
     func fisherFactorTransposedProduct(_ vectors: [Tensor]) -> Tensor
 
-    /// The number of columns of a factor C with H = C Cᵀ; nil where H can be indefinite, so that there is none.
+    /// The number of columns of a factor C with H = C Cᵀ; nil if H can be indefinite, so that there is none.
     var hessianRank: Int? { get }
 
     /// H v for each example: vectors in the shapes of the parameters in and out.

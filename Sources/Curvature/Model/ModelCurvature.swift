@@ -95,7 +95,7 @@ public final class ModelCurvature {
     /// The parameters that have a block, in the order of ``ModelOperator``'s vectors.
     public var parameters: [NamedParameter] { layers.withBlocks }
 
-    /// The block of the layer that a parameter belongs to; nil where it has none.
+    /// The block of the layer that a parameter belongs to; nil if it has none.
     public func block(of parameter: String) -> (any CurvatureBlock)? {
         blocks.first { $0.parameters.contains { $0.name == parameter } }
     }

@@ -51,7 +51,7 @@ public struct ModelOperator {
 
     /// The logarithm of the determinant, as of a Laplace approximation's evidence.
     ///
-    /// - Throws: ``/Torch/LinearAlgebraError`` where a part is not positive-definite.
+    /// - Throws: ``/Torch/LinearAlgebraError`` if a part is not positive-definite.
     public func logDeterminant() throws(LinearAlgebraError) -> Double {
         var sum = 0.0
         for part in parts { sum += try part.matrix.logDeterminant() }

@@ -14,7 +14,7 @@ extension Snapshot {
 }
 
 extension SnapshotReader {
-    /// A stored eigenbasis; nil, and a fault, where there is none that is well formed.
+    /// A stored eigenbasis; nil, and a fault, if there is none that is well formed.
     func basis(_ name: String, like: Tensor, depth: Int = 0) -> Eigenbasis? {
         func part(_ name: String, rank: Int) -> Tensor? {
             guard let tensor = tensor(name, dtype: like.dtype, device: like.device) else { return nil }

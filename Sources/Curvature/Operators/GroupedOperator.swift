@@ -17,10 +17,10 @@ public struct GroupedOperator: SymmetricOperator {
     public var dimension: Int { blocks.shape[0] * blocks.shape[1] }
 
     /// The matrix times each vector, [dimension, count].
-    public func apply(_ x: Tensor) -> Tensor { applyBlocks(blocks, to: x) }
+    public func apply(_ x: Tensor) -> Tensor { blocks.appliedAsBlocks(to: x) }
 
     /// The entries, [dimension, dimension].
-    public func dense() -> Tensor { blockDiagonalMatrix(blocks) }
+    public func dense() -> Tensor { blocks.blockDiagonalMatrix() }
 
     /// The matrix plus damping · I.
     public func damped(by damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
@@ -95,57 +95,4 @@ extension GroupedOperator: StoredOperator {
         guard let blocks = reader.tensor("blocks", rank: 3) else { return nil }
         return reader.made(blocks.isSquare) { GroupedOperator(blocks: blocks) }
     }
-}
-
-/// A block-diagonal matrix of lower-triangular blocks of one size.
-public struct GroupedTriangularOperator: InvertibleOperator {
-    /// The blocks, [groups, n, n].
-    public let lower: Tensor
-
-    /// Creates an operator from lower-triangular blocks.
-    public init(lower: Tensor) {
-        guard lower.rank == 3, lower.shape[1] == lower.shape[2] else {
-            fatalError("GroupedTriangularOperator: blocks of shape \(lower.shape); [groups, n, n] is needed")
-        }
-        self.lower = lower
-    }
-
-    /// The number of rows.
-    public var rowCount: Int { lower.shape[0] * lower.shape[1] }
-
-    /// The number of columns.
-    public var columnCount: Int { rowCount }
-
-    /// The matrix times each vector, [dimension, count].
-    public func apply(_ x: Tensor) -> Tensor { applyBlocks(lower, to: x) }
-
-    /// The transposed matrix times each vector.
-    public func applyTransposed(_ x: Tensor) -> Tensor { applyBlocks(lower.transposed(), to: x) }
-
-    /// The entries, [dimension, dimension].
-    public func dense() -> Tensor { blockDiagonalMatrix(lower) }
-
-    /// The solution y of self · y = x, for each vector.
-    public func solve(_ x: Tensor) throws(LinearAlgebraError) -> Tensor {
-        try lower.solveTriangular(cut(x)).reshaped(x.shape)
-    }
-
-    /// The solution y of selfᵀ · y = x, for each vector.
-    public func solveTransposed(_ x: Tensor) throws(LinearAlgebraError) -> Tensor {
-        try lower.transposed().solveTriangular(cut(x), upper: true).reshaped(x.shape)
-    }
-
-    private func cut(_ x: Tensor) -> Tensor { x.reshaped([lower.shape[0], lower.shape[1], -1]) }
-}
-
-/// A block-diagonal matrix of square blocks [groups, n, n] times vectors [groups · n, count].
-private func applyBlocks(_ blocks: Tensor, to x: Tensor) -> Tensor {
-    blocks.matmul(x.reshaped([blocks.shape[0], blocks.shape[1], x.shape[1]])).reshaped(x.shape)
-}
-
-/// The entries of a block-diagonal matrix, from its square blocks [groups, n, n].
-private func blockDiagonalMatrix(_ blocks: Tensor) -> Tensor {
-    let (groups, n) = (blocks.shape[0], blocks.shape[1])
-    let identity = Tensor.identity(groups, dtype: blocks.dtype, device: blocks.device)
-    return Tensor.einsum("gij,gh->gihj", blocks, identity).reshaped([groups * n, groups * n])
 }

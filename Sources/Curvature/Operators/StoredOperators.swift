@@ -2,7 +2,7 @@ package import Torch
 
 /// An operator that snapshots keep in its own structure.
 protocol StoredOperator: SymmetricOperator {
-    /// Reads what ``SymmetricOperator/save(to:)`` stored; nil, and a fault, where it is not well formed.
+    /// Reads what ``SymmetricOperator/save(to:)`` stored; nil, and a fault, if it is not well formed.
     static func restored(from reader: OperatorReader) -> Self?
 }
 
@@ -30,7 +30,7 @@ extension Snapshot {
 }
 
 extension SnapshotReader {
-    /// A stored operator of a dimension; nil, and a fault, where there is none that is well formed.
+    /// A stored operator of a dimension; nil, and a fault, if there is none that is well formed.
     ///
     /// - Parameter like: A tensor of its type and device.
     package func operation(_ name: String, dimension: Int, like: Tensor) -> (any SymmetricOperator)? {

@@ -10,7 +10,7 @@ extension SettingBounds {
     package static let momentum = from(0, below: 1)
     /// The weight of half the squared norm of the parameters.
     package static let l2 = from(0)
-    /// The share of the parameters that goes at each step, times the learning rate.
+    /// The fraction of the parameters that decays at each step, times the learning rate.
     package static let weightDecay = from(0)
     /// The bound on a step's length.
     package static let clipping = positive()
@@ -30,8 +30,8 @@ extension SettingBounds {
 
     /// The decay of the running averages of statistics: 0 forgets, 1 lets all batches count alike.
     package static let statisticsDecay = from(0, to: 1)
-    /// A share of the batch.
-    package static let share = positive(upTo: 1)
+    /// A fraction of the batch.
+    package static let fraction = positive(upTo: 1)
     /// The number of draws of one estimate.
     package static let draws = whole(1...10_000)
     /// The greatest relative error of an inverse in use.

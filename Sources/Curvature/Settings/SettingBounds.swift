@@ -73,12 +73,12 @@ extension SettingBounds: CustomStringConvertible {
 // MARK: - Defects
 
 extension SettingBounds {
-    /// Why a setting cannot be a number, in one sentence without its full stop; nil where it can.
+    /// Why a setting cannot be a number, in one sentence without its full stop; nil if it can.
     package func defect(_ setting: String, _ number: Double) -> String? {
         contains(number) ? nil : "\(setting) must be \(self); \(number) was given"
     }
 
-    /// Why a setting cannot be a whole number; nil where it can.
+    /// Why a setting cannot be a whole number; nil if it can.
     package func defect(_ setting: String, _ number: Int) -> String? {
         contains(number) ? nil : "\(setting) must be \(self); \(number) was given"
     }
@@ -88,18 +88,18 @@ extension SettingBounds {
 package protocol CheckedSettings {
     /// Why nothing can follow them, in one sentence without its full stop: which setting, its value, what is allowed.
     ///
-    /// nil where they can be followed.
+    /// nil if they can be followed.
     var defect: String? { get }
 }
 
 extension CheckedSettings {
-    /// Stops the program where these cannot be followed.
+    /// Stops the program if these cannot be followed.
     package func require(by owner: String) {
         if let defect { fatalError("\(owner): \(defect)") }
     }
 }
 
 extension [String?] {
-    /// The first defect of several settings; nil where there is none.
+    /// The first defect of several settings; nil if there is none.
     package var firstDefect: String? { lazy.compactMap(\.self).first }
 }

@@ -9,7 +9,7 @@ extension MovingAverage {
         guard !sources.isEmpty, sources.allSatisfy({ !$0.isEmpty }) else {
             fatalError("MovingAverage.update: \(sources.count) sources with \(sources.map(\.count)) parts")
         }
-        update(decay: decay, weight: weight) { value, keep, take in
+        update(decay: decay, weight: weight) { value, keep, add in
             var keep = keep
             // Vectors may be views of the average itself; all are read as they were before.
             let isShared = sources.joined().contains { $0.memory.sharesMemory(with: value) }
@@ -17,7 +17,7 @@ extension MovingAverage {
             for parts in sources {
                 let rowCount = parts.reduce(0) { $0 + $1.count }
                 for rows in parts {
-                    rows.accumulate(into: sum, keep: keep, scale: take / Double(rowCount), form: form)
+                    rows.accumulate(into: sum, keep: keep, scale: add / Double(rowCount), form: form)
                     keep = 1
                 }
             }

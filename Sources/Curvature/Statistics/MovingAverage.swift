@@ -46,25 +46,25 @@ public struct MovingAverage: Sendable {
     /// - Parameters:
     ///   - decay: ρ: 0 replaces the average, 1 lets all batches count alike (by the exponential rule: 1 freezes it).
     ///   - weight: The number of examples.
-    ///   - form: Writes keep · value + take · new into its first argument: one product with `beta` and `alpha`.
+    ///   - form: Writes keep · value + add · new into its first argument: one product with `beta` and `alpha`.
     mutating func update(
-        decay: Double, weight: Double, form: (_ value: Tensor, _ keep: Double, _ take: Double) -> Void
+        decay: Double, weight: Double, form: (_ value: Tensor, _ keep: Double, _ add: Double) -> Void
     ) {
         guard (0...1).contains(decay), weight > 0 else {
             fatalError("MovingAverage.update: decay \(decay) (from 0 to 1) and weight \(weight) (positive)")
         }
         let before = self
-        let take: Double
+        let add: Double
         if rule == .exponential {
-            take = 1 - decay
+            add = 1 - decay
         } else {
             let weight = rule == .zeroDebiased ? 1 : weight
             totalWeight = decay * totalWeight + weight
-            take = weight / totalWeight
+            add = weight / totalWeight
         }
-        withoutGradients { form(value, 1 - take, take) }
+        withoutGradients { form(value, 1 - add, add) }
         updateCount += 1
-        // Where there was no memory to form the moment, the batch does not count.
+        // If there was no memory to form the moment, the batch does not count.
         if MemoryFault.hasOccurred { self = before }
     }
 
@@ -79,13 +79,13 @@ public struct MovingAverage: Sendable {
     }
 
     /// Reads the average into its own memory, and gives the average with its weights.
-    func restore(from reader: SnapshotReader, _ take: @escaping (MovingAverage) -> Void) {
+    func restore(from reader: SnapshotReader, _ assign: @escaping (MovingAverage) -> Void) {
         reader.tensor("value", into: value)
         guard let weight = reader.number("totalWeight"), let count = reader.integer("updateCount") else { return }
         var restored = self
         restored.totalWeight = weight
         restored.updateCount = count
-        reader.whenFitting { [restored] in take(restored) }
+        reader.whenFitting { [restored] in assign(restored) }
     }
 
     /// Forgets all batches: the average is zero until the next one, which alone then decides.
@@ -96,10 +96,10 @@ public struct MovingAverage: Sendable {
 
     /// Moves the average by one batch whose value is known.
     mutating func update(with new: Tensor, decay: Double, weight: Double) {
-        update(decay: decay, weight: weight) { value, keep, take in
+        update(decay: decay, weight: weight) { value, keep, add in
             let new = new.apart(from: [value]).reshaped(value.shape)
             value.multiply(inPlace: keep)
-            value.add(inPlace: new, scale: take)
+            value.add(inPlace: new, scale: add)
         }
     }
 }

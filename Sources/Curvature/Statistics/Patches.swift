@@ -54,14 +54,14 @@ enum Patches {
         return windows.permuted(order).reshaped([input.shape[0], geometry.groups, width, locations])
     }
 
-    /// The sum of each example's patches, [groups (where there are several), channels / groups · kernel, batch].
+    /// The sum of each example's patches, [groups (if there are several), channels / groups · kernel, batch].
     static func summed(of input: Tensor, geometry: ConvolutionGeometry) -> Tensor {
         let rank = geometry.spatialRank
         let sums = windows(of: input, geometry: geometry, axes: 0..<rank).sum(axes: Array(2..<(rank + 2)))
         return columns(of: sums, groups: geometry.groups)
     }
 
-    /// The sum of each example's pixels, [groups (where there are several), channels / groups, batch].
+    /// The sum of each example's pixels, [groups (if there are several), channels / groups, batch].
     static func summedPixels(of tensor: Tensor, groups: Int) -> Tensor {
         columns(of: tensor.flattened(from: 2).sum(2), groups: groups)
     }

@@ -156,7 +156,7 @@ public struct BatchSampler: Sendable {
     /// Where the sampler stands.
     ///
     /// It is set to what was read from a sampler of the same data. What comes from a file is for ``restore(_:)``, which
-    /// throws where this stops the program.
+    /// throws if this stops the program.
     public var state: State {
         get { State(step: step, epoch: epoch, dealt: dealt, generator: epochState) }
         set {
@@ -166,7 +166,7 @@ public struct BatchSampler: Sendable {
 
     /// Continues from a ``state-swift.property`` that may be damaged or of other data.
     ///
-    /// - Throws: ``BatchSamplerStateError`` where no sampler of so many examples stands there, or the bytes are no
+    /// - Throws: ``BatchSamplerStateError`` if no sampler of so many examples stands there, or the bytes are no
     ///   state of a generator; the sampler is then as it was.
     public mutating func restore(_ state: State) throws(BatchSamplerStateError) {
         guard state.epoch >= 0, state.step >= state.epoch, state.step <= Self.mostSteps else {
@@ -188,15 +188,4 @@ public struct BatchSampler: Sendable {
 
     /// More than anybody does, and far from where counting ends.
     private static let mostSteps = 1 << 53
-}
-
-/// Why a batch sampler cannot go on from a state.
-public struct BatchSamplerStateError: Error, Hashable, CustomStringConvertible {
-    /// The fault of the state.
-    public let reason: String
-
-    /// One sentence with the reason, and what to do.
-    public var description: String {
-        "the state is none of a sampler of this data: \(reason): use a state that was saved with the same data"
-    }
 }

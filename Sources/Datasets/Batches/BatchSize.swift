@@ -14,7 +14,7 @@ public enum BatchSize: Sendable, Hashable, Codable, ExpressibleByIntegerLiteral 
     /// Creates a size that is the same number at every step.
     public init(integerLiteral value: Int) { self = .constant(value) }
 
-    /// The number of examples of a step, counted from 0, where there are `count` examples; at most `count`.
+    /// The number of examples of a step, counted from 0, if there are `count` examples; at most `count`.
     public func callAsFunction(_ step: Int, of count: Int) -> Int {
         guard isValid, step >= 0, count > 0 else {
             fatalError("BatchSize: step \(step) of \(self) out of \(count) examples")
@@ -23,8 +23,8 @@ public enum BatchSize: Sendable, Hashable, Codable, ExpressibleByIntegerLiteral 
         case .constant(let size): return min(size, count)
         case .growing(let first, let steps):
             guard first < count, step < steps - 1 else { return count }
-            let share = Double(step) / Double(steps - 1)
-            return min(count, Int((Double(first) * pow(Double(count) / Double(first), share)).rounded()))
+            let fraction = Double(step) / Double(steps - 1)
+            return min(count, Int((Double(first) * pow(Double(count) / Double(first), fraction)).rounded()))
         }
     }
 

@@ -20,7 +20,7 @@ public struct ImageBatch: Sendable {
     /// The number of images.
     public var count: Int { labels.count }
 
-    /// The images of a range: views, or the batch itself where the range is all of it.
+    /// The images of a range: views, or the batch itself if the range is all of it.
     public func part(_ range: Range<Int>) -> ImageBatch {
         range == 0..<count ? self : ImageBatch(images: images[range], labels: labels[range])
     }

@@ -14,7 +14,7 @@ public struct Normalization: Sendable, Hashable, Codable {
         requireNumbers()
     }
 
-    /// Stops the program where numbers are of no use, as after a change.
+    /// Stops the program if numbers are of no use, as after a change.
     private func requireNumbers() {
         guard mean.isFinite, standardDeviation > 0, standardDeviation.isFinite else {
             fatalError(

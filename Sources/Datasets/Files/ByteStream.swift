@@ -20,7 +20,7 @@ final class ByteStream {
 
     deinit { decompressor?.stop() }
 
-    /// The length of the file; nil where it is compressed, and what is read of it may be longer.
+    /// The length of the file; nil if it is compressed, and what is read of it may be longer.
     var byteCount: Int? { decompressor == nil ? file.byteCount : nil }
 
     /// Reads `count` bytes, or as many as there are.

@@ -27,7 +27,7 @@ public struct CIFARFile: Sendable {
 
     /// Reads a file.
     ///
-    /// - Throws: ``DatasetError`` where the file cannot be read, is not made of whole records, or has a class out of
+    /// - Throws: ``DatasetError`` if the file cannot be read, is not made of whole records, or has a class out of
     ///   range.
     public init(path: String) throws(DatasetError) {
         let largestSize = Self.recordSize * Self.largestCount

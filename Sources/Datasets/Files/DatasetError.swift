@@ -114,7 +114,7 @@ public enum DatasetError: Error, Hashable, CustomStringConvertible {
         }
     }
 
-    /// What the system refuses.
+    /// The error of a file that the system refuses to read.
     init(_ error: FileError) { self = .unreadable(error.path, reason: error.reason) }
 
     private static func hex(_ bytes: [UInt8]) -> String {

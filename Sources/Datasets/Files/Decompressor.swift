@@ -3,11 +3,11 @@ import Torch
 
 /// The program gzip at work on one file.
 ///
-/// It is started by the system's own means: Foundation's `Process` traps where it gets no pipe, and waits for ever
+/// It is started by the system's own means: Foundation's `Process` traps if it gets no pipe, and waits for ever
 /// where it gets no thread.
 final class Decompressor {
     private let path: String
-    /// What gzip writes, and what it has to say.
+    /// The pipes that gzip writes its output and its messages to.
     private let output: Int32
     private let messages: Int32
     private let process: pid_t

@@ -40,7 +40,7 @@ public struct ImageDataset: Sendable {
 
     /// Reads grey images and their labels from two IDX files.
     ///
-    /// - Throws: ``DatasetError`` where a file is not what it must be, the counts differ, or a label is out of range.
+    /// - Throws: ``DatasetError`` if a file is not what it must be, the counts differ, or a label is out of range.
     public init(imageFile: String, labelFile: String, classes: Int) throws(DatasetError) {
         try self.init(
             images: IDXFile(path: imageFile, axes: 3, meaning: "images"), imageFile: imageFile,
@@ -66,7 +66,7 @@ public struct ImageDataset: Sendable {
     /// The size of each image, [channels, height, width].
     public var imageShape: [Int] { Array(images.shape.dropFirst()) }
 
-    /// The first images, all where there are not more than `count`.
+    /// The first images, all if there are not more than `count`.
     public func prefix(_ count: Int) -> ImageDataset {
         guard count >= 0 else { fatalError("ImageDataset.prefix: \(count) images") }
         let count = min(count, self.count)

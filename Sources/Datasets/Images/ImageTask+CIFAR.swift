@@ -7,7 +7,7 @@ extension ImageTask {
     /// The task is called like the folder.
     ///
     /// - Parameter folder: The folder of the files, or one with the folder `cifar-10-batches-bin` in it.
-    /// - Throws: ``DatasetError`` where a file is missing or not what it must be.
+    /// - Throws: ``DatasetError`` if a file is missing or not what it must be.
     public init(cifarFolder folder: String) throws(DatasetError) {
         try Self.requireFolder(folder, missing: .missingCIFARFolder(folder))
         let base = URL(fileURLWithPath: folder)

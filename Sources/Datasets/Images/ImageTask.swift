@@ -48,7 +48,7 @@ public struct ImageTask: Sendable {
     ///
     /// The task is called Fashion-MNIST where the files are, and like the folder otherwise.
     ///
-    /// - Throws: ``DatasetError`` where a file is missing or not what it must be.
+    /// - Throws: ``DatasetError`` if a file is missing or not what it must be.
     public init(
         folder: String, classes: Int = 10, verification: Verification = .recognize
     ) throws(DatasetError) {

@@ -13,7 +13,7 @@ extension LevenbergMarquardt: CheckedSettings {
     package var defect: String? {
         if let defect = numberDefect { return defect }
         if case .exact(let share) = prediction,
-            let defect = SettingBounds.share.defect("the share of the batch for the prediction", share)
+            let defect = SettingBounds.fraction.defect("the share of the batch for the prediction", share)
         {
             return defect
         }

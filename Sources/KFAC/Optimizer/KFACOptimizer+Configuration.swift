@@ -98,7 +98,7 @@ extension KFACOptimizer.Configuration: CheckedSettings {
             rule.defect, damping.defect, preconditionerDamping.defect, estimation.defect,
             SettingBounds.statisticsDecay.defect("the decay of the statistics", statisticsDecay),
             SettingBounds.period.defect("the period of the statistics", statisticsPeriod),
-            SettingBounds.share.defect("the share of the batch for statistics", statisticsFraction),
+            SettingBounds.fraction.defect("the share of the batch for statistics", statisticsFraction),
             SettingBounds.firstSteps.defect("the burn-in", burnIn),
             inverses.defect, clipping.defect, regularization.defect, factors.defect,
             firstOrderRule.defect.map { "the first-order rule: \($0)" }, guards.defect,

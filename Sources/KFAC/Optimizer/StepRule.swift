@@ -74,7 +74,7 @@ extension QuadraticModelRule: CheckedSettings {
             momentumDefect = SettingBounds.momentum.defect("the momentum", momentum)
         }
         return [
-            momentumDefect, SettingBounds.share.defect("the share of the batch for the quadratic model", fraction),
+            momentumDefect, SettingBounds.fraction.defect("the share of the batch for the quadratic model", fraction),
             SettingBounds.learningRate.defect("the rescaling of the quadratic model's step", rescaling),
         ].firstDefect
     }

@@ -59,7 +59,7 @@ public enum GuardEvent: Sendable, Hashable, Codable {
         }
     }
 
-    /// The layer that it is about; nil where it is about the whole step.
+    /// The layer that it is about; nil if it is about the whole step.
     public var layer: String? {
         switch self {
         case .stepRejected: nil
@@ -82,22 +82,6 @@ extension GuardEvent: CustomStringConvertible {
         case .deadLayer(let layer): "\(layer) has no curvature: its inputs or output gradients are zero"
         case .gradientDescent(let layer):
             "the damping exceeds all curvature of \(layer), which in effect has plain gradient descent"
-        }
-    }
-}
-
-/// Why a batch's statistics of a layer are of no use.
-public enum StatisticsDefect: String, Sendable, Hashable, Codable, CustomStringConvertible {
-    /// An element is infinite or NaN, or too large to be squared.
-    case notFinite
-    /// They are of another scale than the batches before: ``Guards/plausibleChange``.
-    case implausible
-
-    /// The fault, as a clause after "they".
-    public var description: String {
-        switch self {
-        case .notFinite: "are not finite or too large to be squared"
-        case .implausible: "are of another scale than all before"
         }
     }
 }

@@ -23,7 +23,7 @@ extension Snapshot {
 
 extension SnapshotReader {
     /// Gives what guards remember.
-    package func guardState(_ name: String, _ take: @escaping (GuardState) -> Void) {
+    package func guardState(_ name: String, _ assign: @escaping (GuardState) -> Void) {
         guard let bytes = bytes(name) else { return }
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
@@ -31,7 +31,7 @@ extension SnapshotReader {
         guard let stored = try? decoder.decode(StoredGuardState.self, from: Data(bytes)), stored.isPossible else {
             return fault("'\(name)' does not tell the state of guards")
         }
-        whenFitting { take(stored.state) }
+        whenFitting { assign(stored.state) }
     }
 
     /// The replacement of an inverse; nil, and a fault, if it is not known.

@@ -79,7 +79,7 @@ package struct GuardWatch {
 
     /// Completes the report of a step that was taken or that its own rule undid.
     ///
-    /// - Throws: ``OptimizerError/stepsRejected(count:step:reason:)`` where too many steps in a row were rejected.
+    /// - Throws: ``OptimizerError/stepsRejected(count:step:reason:)`` if too many steps in a row were rejected.
     package mutating func finish(_ report: StepReport) throws(OptimizerError) -> StepReport {
         let reasons = events.compactMap { if case .stepRejected(let reason) = $0 { reason } else { nil } }
         if let reason = reasons.first {

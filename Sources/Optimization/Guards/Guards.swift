@@ -2,7 +2,7 @@ import Curvature
 
 /// Protection against numbers that are not finite or not plausible: they are left out or replaced, and reported.
 ///
-/// Each intervention is a ``GuardEvent`` in ``StepReport/guards``. Where there is none, a step is to the bit what it is
+/// Each intervention is a ``GuardEvent`` in ``StepReport/guards``. If there is none, a step is to the bit what it is
 /// without guards. First-order methods check losses, gradients and updates; `KFACOptimizer` also statistics, dampings
 /// and inverses.
 public struct Guards: Sendable, Hashable, Codable {

@@ -15,7 +15,7 @@ package final class InputFile {
 
     /// Opens a file.
     ///
-    /// - Throws: ``FileError`` where there is none, it is no regular file, or the system refuses.
+    /// - Throws: ``FileError`` if there is none, it is no regular file, or the system refuses.
     package init(path: String) throws(FileError) {
         (descriptor, byteCount) = try Self.open(path)
         self.path = path
@@ -71,7 +71,7 @@ package final class InputFile {
         return bytes
     }
 
-    /// The bytes of a file; nil where there is nothing of that name.
+    /// The bytes of a file; nil if there is nothing of that name.
     package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8]? {
         var status = stat()
         guard stat(path, &status) == 0 || errno != ENOENT && errno != ENOTDIR else { return nil }
@@ -110,20 +110,4 @@ package final class InputFile {
     package static let pieceSize = 1 << 22
 
     private static func systemReason(_ number: Int32) -> String { String(cString: strerror(number)) }
-}
-
-/// Why a file could not be read.
-public struct FileError: Error, Hashable, CustomStringConvertible {
-    /// The file.
-    public let path: String
-    /// The obstacle.
-    public let reason: String
-
-    package init(path: String, reason: String) {
-        self.path = path
-        self.reason = reason
-    }
-
-    /// One sentence with the file and the reason.
-    public var description: String { "\(path) cannot be read: \(reason)" }
 }

@@ -6,7 +6,7 @@ package enum OutputFile {
     ///
     /// Where the path is a link, the file that it leads to is replaced.
     ///
-    /// - Throws: ``FileWriteError`` where the system refuses, or something is there that is no regular file.
+    /// - Throws: ``FileWriteError`` if the system refuses, or something is there that is no regular file.
     package static func replace(_ path: String, with data: Data) throws(FileWriteError) {
         let place = try target(of: path)
         let temporary = "\(place).\(getpid()).tmp"
@@ -55,20 +55,4 @@ package enum OutputFile {
         defer { free(resolved) }
         return String(cString: resolved)
     }
-}
-
-/// Why a file could not be written.
-public struct FileWriteError: Error, Hashable, CustomStringConvertible {
-    /// The file.
-    public let path: String
-    /// The obstacle.
-    public let reason: String
-
-    init(_ path: String, reason: String) { (self.path, self.reason) = (path, reason) }
-
-    /// What the system says.
-    init(_ path: String, _ number: Int32 = errno) { self.init(path, reason: String(cString: strerror(number))) }
-
-    /// One sentence with the file and the reason.
-    public var description: String { "\(path) cannot be written: \(reason)" }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a path leads to, links followed.
+/// The kind of thing that a path leads to, links followed.
 package enum PathTarget {
     case nothing
     case folder
@@ -9,7 +9,7 @@ package enum PathTarget {
 
     /// Looks.
     ///
-    /// - Throws: ``FileError`` where the system does not tell: nothing that is there is taken for missing.
+    /// - Throws: ``FileError`` if the system does not tell: nothing that is there is taken for missing.
     package init(_ path: String) throws(FileError) {
         var status = stat()
         if stat(path, &status) == 0 {

@@ -21,7 +21,7 @@ public struct Safetensors: Sendable {
     ///
     /// The file is read, not mapped: where another program cuts it off, this throws.
     ///
-    /// - Throws: ``FileError`` where the file cannot be read, ``SafetensorsError`` where it is not well formed.
+    /// - Throws: ``FileError`` if the file cannot be read, ``SafetensorsError`` if it is not well formed.
     public init(contentsOf file: URL) throws {
         let input = try InputFile(path: file.path)
         do {
@@ -44,7 +44,7 @@ public struct Safetensors: Sendable {
 
     /// Reads the contents of a file.
     ///
-    /// - Throws: ``SafetensorsError`` where they are not well formed.
+    /// - Throws: ``SafetensorsError`` if they are not well formed.
     public init(data: Data) throws(SafetensorsError) {
         let size = try SafetensorsHeader.size(data.prefix(8), of: data.count)
         let start = data.startIndex + 8
@@ -101,7 +101,7 @@ public struct Safetensors: Sendable {
 
     /// Writes a file; an existing one is replaced only when the new one is complete.
     ///
-    /// - Throws: ``MemoryFault`` where there is not enough memory for a copy; ``FileWriteError`` where the system
+    /// - Throws: ``MemoryFault`` if there is not enough memory for a copy; ``FileWriteError`` if the system
     ///   refuses.
     public func write(to file: URL) throws { try OutputFile.replace(file.path, with: encodedInMemory()) }
 
@@ -109,24 +109,4 @@ public struct Safetensors: Sendable {
     static let codes: [DType: String] = [
         .float32: "F32", .float64: "F64", .int64: "I64", .int32: "I32", .uint8: "U8", .bool: "BOOL",
     ]
-}
-
-/// Why a safetensors file could not be read.
-public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
-    /// The file, where there is one.
-    public let file: String?
-    /// The fault.
-    public let reason: String
-
-    init(file: String? = nil, reason: String) {
-        self.file = file
-        self.reason = reason
-    }
-
-    init(_ reason: String) { self.init(reason: reason) }
-
-    /// One sentence with the file and the reason.
-    public var description: String {
-        "\(file ?? "the data") is not a safetensors file that can be read: \(reason)"
-    }
 }

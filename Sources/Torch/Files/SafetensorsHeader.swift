@@ -79,7 +79,7 @@ struct SafetensorsHeader {
         self.entries = entries
     }
 
-    /// Reads an object of texts; nil where it is something else.
+    /// Reads an object of texts; nil if it is something else.
     private static func texts(_ scanner: inout JSONScanner) throws(JSONScanner.Fault) -> [String: String]? {
         guard scanner.peek() == UInt8(ascii: "{") else {
             try scanner.skip()

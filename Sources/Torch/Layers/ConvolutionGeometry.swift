@@ -41,7 +41,7 @@ public struct ConvolutionGeometry: Sendable, Hashable, Codable {
     /// The greatest number that a list can have: sums of a few products of two such numbers do not overflow.
     private static let greatest = 1 << 30
 
-    /// Why no convolution has this geometry, as after a change of one of the lists; nil where one can.
+    /// Why no convolution has this geometry, as after a change of one of the lists; nil if one can.
     var defect: String? {
         for (name, values, least) in [
             ("kernel", kernel, 1), ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1),

@@ -29,14 +29,7 @@ public func countingPositions<Result, Failure: Error>(
 ) throws(Failure) -> Result {
     guard let recorder = LayerRecorder.current, recorder.thread.isCurrent else { return try body() }
     let outer = recorder.mask
-    recorder.mask =
-        outer.map { outer in
-            let rank = max(outer.rank, mask.rank)
-            func widened(_ mask: Tensor) -> Tensor {
-                mask.reshaped(mask.shape + [Int](repeating: 1, count: rank - mask.rank))
-            }
-            return widened(outer) .& widened(mask)
-        } ?? mask
+    recorder.mask = outer.map { $0.narrowed(by: mask) } ?? mask
     defer { recorder.mask = outer }
     return try body()
 }

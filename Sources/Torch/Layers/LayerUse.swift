@@ -76,11 +76,7 @@ public struct LayerUse: Sendable {
                 "countingPositions: a mask \(other.dtype)\(other.shape) for a layer at positions \(positions); the mask "
                     + "must be of type bool and have their first axes")
         }
-        guard let mask else { return LayerUse(self, mask: other) }
-        func widened(_ mask: Tensor) -> Tensor {
-            mask.reshaped(mask.shape + [Int](repeating: 1, count: positions.count - mask.rank))
-        }
-        return LayerUse(self, mask: widened(mask) .& widened(other))
+        return LayerUse(self, mask: mask.map { $0.narrowed(by: other) } ?? other)
     }
 
     /// The extents of the axes along which the operation is applied: the batch, and positions of a sequence or an
@@ -147,7 +143,7 @@ extension Tensor {
     /// The parameter that a matrix is, or is a view of, and whether it is its transpose; nil for other results.
     var matrixLeaf: (leaf: Tensor, isTransposed: Bool)? {
         var (leaf, isTransposed) = (nil as OpaquePointer?, false)
-        guard read({ kt_matrix_leaf($0, &leaf, &isTransposed) }) == KT_OK else { Tensor.trap("matrixLeaf", [self]) }
+        guard read({ ct_matrix_leaf($0, &leaf, &isTransposed) }) == CT_OK else { Tensor.trap("matrixLeaf", [self]) }
         return leaf.map { (Tensor(owning: $0), isTransposed) }
     }
 }

@@ -11,7 +11,7 @@ import CTorch
 /// - Returns: [..., outputs].
 public func linear(_ input: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
     let output = Tensor.make("linear", [input, weight] + (bias.map { [$0] } ?? [])) { operands, count, output in
-        kt_linear(operands![0], operands![1], count > 2 ? operands![2] : nil, output)
+        ct_linear(operands![0], operands![1], count > 2 ? operands![2] : nil, output)
     }
     LayerUse.report(LayerUse(operation: .linear, weight: weight, bias: bias, input: input, preActivation: output))
     return output
@@ -37,7 +37,7 @@ public func convolution(
             geometry.padding.withInt64 { padding, _ in
                 geometry.dilation.withInt64 { dilation, _ in
                     geometry.outputPadding.withInt64 { outputPadding, _ in
-                        kt_convolution(
+                        ct_convolution(
                             operands![0], operands![1], count > 2 ? operands![2] : nil, rank, stride, padding, dilation,
                             geometry.isTransposed, outputPadding, Int64(geometry.groups), output)
                     }
@@ -87,7 +87,7 @@ public func embedding(_ indices: Tensor, weight: Tensor, paddingIndex: Int? = ni
         fault.report()
         indices = Tensor.zeros(like: indices)
     }
-    let output = Tensor.make("embedding", weight, indices, kt_embedding)
+    let output = Tensor.make("embedding", weight, indices, ct_embedding)
     let mask = paddingIndex.map { indices .!= Double($0) }
     LayerUse.report(
         LayerUse(

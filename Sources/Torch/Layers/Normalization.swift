@@ -32,7 +32,7 @@ public func batchNormalization(
     func normalized(_ mean: Tensor?, _ variance: Tensor?) -> Tensor {
         withExtendedLifetime((mean, variance)) {
             input.make("batchNormalization") {
-                kt_batch_norm($0, mean?.handle.pointer, variance?.handle.pointer, training, momentum, epsilon, $1)
+                ct_batch_norm($0, mean?.handle.pointer, variance?.handle.pointer, training, momentum, epsilon, $1)
             }
         }
     }
@@ -57,7 +57,7 @@ public func batchNormalization(
 public func layerNormalization(_ input: Tensor, over shape: [Int], epsilon: Double = 1e-5) -> Tensor {
     requireEpsilon(epsilon, "layerNormalization", input)
     return input.make("layerNormalization") { x, output in
-        shape.withInt64 { kt_layer_norm(x, $0, $1, epsilon, output) }
+        shape.withInt64 { ct_layer_norm(x, $0, $1, epsilon, output) }
     }
 }
 

@@ -6,7 +6,7 @@ import CTorch
 public func maxPooling2D(
     _ input: Tensor, window: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]
 ) -> Tensor {
-    pool("maxPooling2D", input, window, stride ?? window, padding, kt_max_pool2d)
+    pool("maxPooling2D", input, window, stride ?? window, padding, ct_max_pool2d)
 }
 
 /// Takes the mean of each window, zeros of the border counted; [batch, channels, height, width].
@@ -15,7 +15,7 @@ public func maxPooling2D(
 public func averagePooling2D(
     _ input: Tensor, window: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]
 ) -> Tensor {
-    pool("averagePooling2D", input, window, stride ?? window, padding, kt_avg_pool2d)
+    pool("averagePooling2D", input, window, stride ?? window, padding, ct_avg_pool2d)
 }
 
 /// Cuts the patches that a 2-D convolution sees.
@@ -29,7 +29,7 @@ public func patches2D(_ input: Tensor, geometry: ConvolutionGeometry) -> Tensor 
         geometry.kernel.withInt64 { kernel, _ in
             geometry.dilation.withInt64 { dilation, _ in
                 geometry.padding.withInt64 { padding, _ in
-                    geometry.stride.withInt64 { stride, _ in kt_im2col(x, kernel, dilation, padding, stride, output) }
+                    geometry.stride.withInt64 { stride, _ in ct_im2col(x, kernel, dilation, padding, stride, output) }
                 }
             }
         }
@@ -40,7 +40,7 @@ private func pool(
     _ operation: StaticString, _ input: Tensor, _ window: [Int], _ stride: [Int], _ padding: [Int],
     _ function: (
         OpaquePointer?, UnsafePointer<Int64>?, UnsafePointer<Int64>?, UnsafePointer<Int64>?, Output?
-    ) -> kt_status
+    ) -> ct_status
 ) -> Tensor {
     guard window.count == 2, stride.count == 2, padding.count == 2 else {
         Tensor.trap(operation, [input], "window \(window), stride \(stride), padding \(padding): two numbers each")

@@ -63,19 +63,19 @@ public final class SnapshotReader {
     }
 
     /// Gives a copy of a stored tensor of the shape and type of another, as it lay in memory, on the other's device.
-    public func tensor(_ name: String, like target: Tensor, _ take: @escaping (Tensor) -> Void) {
+    public func tensor(_ name: String, like target: Tensor, _ assign: @escaping (Tensor) -> Void) {
         guard let copy = tensor(name, like: target) else { return }
-        all.actions.append { take(copy) }
+        all.actions.append { assign(copy) }
     }
 
     /// A copy of a stored tensor of the shape and type of another, as it lay in memory, on the other's device; nil, and
-    /// a fault, where there is none.
+    /// a fault, if there is none.
     public func tensor(_ name: String, like target: Tensor) -> Tensor? {
         guard let stored = stored(name, like: target) else { return nil }
         return stored.to(target.device).apart(from: [stored])
     }
 
-    /// A copy of a stored tensor as it lay in memory, of any shape; nil, and a fault, where there is none of this type.
+    /// A copy of a stored tensor as it lay in memory, of any shape; nil, and a fault, if there is none of this type.
     public func tensor(_ name: String, dtype: DType, device: Device) -> Tensor? {
         guard let stored = look(up: name) else { return nil }
         guard stored.dtype == dtype else {
@@ -86,23 +86,23 @@ public final class SnapshotReader {
     }
 
     /// Gives a stored number.
-    public func number(_ name: String, _ take: @escaping (Double) -> Void) {
+    public func number(_ name: String, _ assign: @escaping (Double) -> Void) {
         guard let number = number(name) else { return }
-        all.actions.append { take(number) }
+        all.actions.append { assign(number) }
     }
 
     /// Gives a stored whole number.
-    public func integer(_ name: String, _ take: @escaping (Int) -> Void) {
+    public func integer(_ name: String, _ assign: @escaping (Int) -> Void) {
         guard let number = integer(name) else { return }
-        all.actions.append { take(number) }
+        all.actions.append { assign(number) }
     }
 
-    /// A stored number; nil, and a fault, where there is none.
+    /// A stored number; nil, and a fault, if there is none.
     public func number(_ name: String) -> Double? {
         one(name, .float64).map { $0.array(of: Double.self)[0] }
     }
 
-    /// A stored whole number from 0 to 2⁵³; nil, and a fault, where there is none.
+    /// A stored whole number from 0 to 2⁵³; nil, and a fault, if there is none.
     ///
     /// Nothing counts beyond that, and whoever goes on counting from there stays far from where integers end.
     public func integer(_ name: String) -> Int? {
@@ -117,7 +117,7 @@ public final class SnapshotReader {
     /// The whole numbers that a state may hold.
     package static let counts = 0...1 << 53
 
-    /// Stored bytes; nil, and a fault, where there are none.
+    /// Stored bytes; nil, and a fault, if there are none.
     public func bytes(_ name: String) -> [UInt8]? {
         guard let stored = look(up: name) else { return nil }
         guard stored.dtype == .uint8, stored.rank == 1 else {
@@ -127,12 +127,12 @@ public final class SnapshotReader {
         return stored.array(of: UInt8.self)
     }
 
-    /// A stored text; nil, and a fault, where there is none.
+    /// A stored text; nil, and a fault, if there is none.
     public func text(_ name: String) -> String? { bytes(name).map { String(decoding: $0, as: UTF8.self) } }
 
     /// Puts a random generator to where it stood; its device stays.
     public func generator(
-        _ name: String, like generator: RandomGenerator, _ take: @escaping (RandomGenerator) -> Void
+        _ name: String, like generator: RandomGenerator, _ assign: @escaping (RandomGenerator) -> Void
     ) {
         guard let state = bytes(name) else { return }
         var restored = generator
@@ -141,7 +141,7 @@ public final class SnapshotReader {
             return
         }
         let final = restored
-        all.actions.append { take(final) }
+        all.actions.append { assign(final) }
     }
 
     /// Does something once all is known to fit.
@@ -163,9 +163,9 @@ public final class SnapshotReader {
         for name in all.tensors.keys where name == path || name.hasPrefix("\(path).") { all.used.insert(name) }
     }
 
-    /// Writes everything, where everything fits.
+    /// Writes everything, if everything fits.
     ///
-    /// - Throws: ``SnapshotError`` where something is missing, nobody asked for something, or something has another
+    /// - Throws: ``SnapshotError`` if something is missing, nobody asked for something, or something has another
     ///   shape or type; nothing was written then.
     public func finish() throws(SnapshotError) {
         var faults = all.faults
@@ -210,38 +210,5 @@ public final class SnapshotReader {
 
     private func note(_ name: String, expected: String, found: Tensor) {
         all.faults.mismatched.append("'\(path(name))' (expected \(expected), found \(found.dtype)\(found.shape))")
-    }
-}
-
-/// Why a snapshot does not belong to what it is put back into.
-public struct SnapshotError: Error, Hashable, CustomStringConvertible {
-    /// The misfits.
-    struct Faults: Hashable {
-        var missing: [String] = []
-        var unexpected: [String] = []
-        var mismatched: [String] = []
-        var others: [String] = []
-
-        var isEmpty: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty && others.isEmpty }
-    }
-
-    /// The name of the thing that the state was for.
-    public let what: String
-    let faults: Faults
-
-    /// A sentence with the misfits, and what to do.
-    public var description: String {
-        var texts: [String] = []
-        func note(_ fault: String, _ entries: [String]) {
-            guard !entries.isEmpty else { return }
-            let rest = entries.count > 3 ? " and \(entries.count - 3) more" : ""
-            texts.append("\(fault)\(entries.sorted().prefix(3).joined(separator: ", "))\(rest)")
-        }
-        note("it lacks ", faults.missing.map { "'\($0)'" })
-        note("nothing here is called ", faults.unexpected.map { "'\($0)'" })
-        note("of another shape or type is ", faults.mismatched)
-        note("", faults.others)
-        return "the saved state does not fit \(what): \(texts.joined(separator: "; ")); "
-            + "use the model and the settings that it was saved with"
     }
 }

@@ -41,67 +41,26 @@ public enum DType: String, Sendable, Hashable, CaseIterable, CustomStringConvert
     /// The name of the case.
     public var description: String { rawValue }
 
-    var code: kt_dtype {
+    var code: ct_dtype {
         switch self {
-        case .float32: KT_FLOAT32
-        case .float64: KT_FLOAT64
-        case .int64: KT_INT64
-        case .int32: KT_INT32
-        case .uint8: KT_UINT8
-        case .bool: KT_BOOL
+        case .float32: CT_FLOAT32
+        case .float64: CT_FLOAT64
+        case .int64: CT_INT64
+        case .int32: CT_INT32
+        case .uint8: CT_UINT8
+        case .bool: CT_BOOL
         }
     }
 
-    init(code: kt_dtype) {
+    init(code: ct_dtype) {
         switch code {
-        case KT_FLOAT32: self = .float32
-        case KT_FLOAT64: self = .float64
-        case KT_INT64: self = .int64
-        case KT_INT32: self = .int32
-        case KT_UINT8: self = .uint8
-        case KT_BOOL: self = .bool
+        case CT_FLOAT32: self = .float32
+        case CT_FLOAT64: self = .float64
+        case CT_INT64: self = .int64
+        case CT_INT32: self = .int32
+        case CT_UINT8: self = .uint8
+        case CT_BOOL: self = .bool
         default: fatalError("Tensor: an element type of libtorch that this library never creates")
         }
     }
-}
-
-/// A Swift type whose values can be a tensor's elements.
-public protocol TensorScalar: Sendable {
-    /// The element type of tensors made from arrays of these.
-    static var dtype: DType { get }
-}
-
-extension Float: TensorScalar {
-    /// The element type of tensors made from arrays of these.
-    public static var dtype: DType { .float32 }
-}
-
-extension Double: TensorScalar {
-    /// The element type of tensors made from arrays of these.
-    public static var dtype: DType { .float64 }
-}
-
-extension Int: TensorScalar {
-    /// The element type of tensors made from arrays of these.
-    public static var dtype: DType { .int64 }
-}
-
-extension Int64: TensorScalar {
-    /// The element type of tensors made from arrays of these.
-    public static var dtype: DType { .int64 }
-}
-
-extension Int32: TensorScalar {
-    /// The element type of tensors made from arrays of these.
-    public static var dtype: DType { .int32 }
-}
-
-extension UInt8: TensorScalar {
-    /// The element type of tensors made from arrays of these.
-    public static var dtype: DType { .uint8 }
-}
-
-extension Bool: TensorScalar {
-    /// The element type of tensors made from arrays of these.
-    public static var dtype: DType { .bool }
 }

@@ -34,23 +34,23 @@ public enum Device: Sendable, Hashable, CustomStringConvertible, LosslessStringC
     public var isAvailable: Bool {
         switch self {
         case .cpu: true
-        case .cuda(let index): index < Int(kt_cuda_device_count())
+        case .cuda(let index): index < Int(ct_cuda_device_count())
         }
     }
 
     /// Waits until the device has finished all work given to it; for timing.
     public func synchronize() {
-        guard kt_synchronize(code) == KT_OK else { fatalError("synchronize: \(self): \(lastMessage())") }
+        guard ct_synchronize(code) == CT_OK else { fatalError("synchronize: \(self): \(lastMessage())") }
     }
 
-    var code: kt_device {
+    var code: ct_device {
         switch self {
-        case .cpu: kt_device(type: KT_CPU, index: 0)
-        case .cuda(let index): kt_device(type: KT_CUDA, index: Int32(clamping: index))
+        case .cpu: ct_device(type: CT_CPU, index: 0)
+        case .cuda(let index): ct_device(type: CT_CUDA, index: Int32(clamping: index))
         }
     }
 
-    init(code: kt_device) {
-        self = code.type == KT_CUDA ? .cuda(Int(code.index)) : .cpu
+    init(code: ct_device) {
+        self = code.type == CT_CUDA ? .cuda(Int(code.index)) : .cpu
     }
 }

@@ -60,13 +60,13 @@ package struct LineProducts: Sendable {
     }
 
     /// Whether they can be computed on this device: on a CPU, with a library of linear algebra that can be called.
-    package static func canRun(on device: Device) -> Bool { device == .cpu && kt_has_moments() }
+    package static func canRun(on device: Device) -> Bool { device == .cpu && ct_has_moments() }
 
     /// How many operations a second one thread makes of products [rows, many] × [many, columns] in single precision,
     /// while the others do the same; takes about a millisecond.
     package static func rate(rows: Int, columns: Int) -> Double {
         var rate = 0.0
-        guard kt_product_rate(Int64(rows), Int64(columns), 512, &rate) == KT_OK else {
+        guard ct_product_rate(Int64(rows), Int64(columns), 512, &rate) == CT_OK else {
             fatalError("LineProducts.rate(rows: \(rows), columns: \(columns)): \(lastMessage())")
         }
         return rate
@@ -129,34 +129,34 @@ package struct LineProducts: Sendable {
         let places = lines.map { line in
             let positions = line.positions + [line.first]
             let start = zip(positions, strides.dropFirst(2)).reduce(0) { $0 + $1.0 * $1.1 }
-            return kt_line(start: Int64(start), step: Int64(line.step), count: Int64(line.count))
+            return ck_line(start: Int64(start), step: Int64(line.step), count: Int64(line.count))
         }
         let entries = products.map { product in
-            kt_line_product(
+            ck_line_product(
                 left_line: Int32(product.left.lowerBound), right_line: Int32(product.right),
                 line_count: Int32(product.left.count), column: Int32(product.column ?? -1),
                 shift: Int32(product.shifts.lowerBound), shift_count: Int32(product.shifts.count),
                 slot: Int64(product.slot) * area)
         }
         places.withUnsafeBufferPointer { places in
-            var layout = kt_line_layout(
+            var layout = ck_line_layout(
                 lines: places.baseAddress, line_count: places.count, pixel_step: Int64(strides[strides.count - 1]),
                 width: Int64(width), window: Int64(window),
                 least_shift: Int64(products.map(\.shifts.lowerBound).min() ?? 0),
                 greatest_shift: Int64(products.map { $0.shifts.upperBound - 1 }.max() ?? 0))
             results.perform("lineProducts", with: images) {
-                kt_line_products(
+                ct_line_products(
                     images.handle.pointer, Int64(groups), &layout, entries, entries.count, $0, Int64(registerBytes))
             }
         }
         let blocks = terms.map { term in
-            kt_block_term(
+            ck_block_term(
                 left: Int32(term.left), right: Int32(term.right), slot: Int64(term.product.slot) * area,
                 step: Int64(term.product.shifts.count * channels),
                 column: Int64((term.shift - term.product.shifts.lowerBound) * channels), sign: Double(term.sign))
         }
         target.perform("assembleBlocks", with: results) {
-            kt_assemble_blocks(
+            ct_assemble_blocks(
                 $0, results.handle.pointer, Int64(channels), Int64(kernelCount), blocks, blocks.count, beta, alpha)
         }
     }
@@ -188,7 +188,7 @@ extension Tensor {
         withSecondMomentOf vectors: Tensor, beta: Double, alpha: Double, registerBytes: Int = 64
     ) {
         perform("formSum(withSecondMomentOf:)", with: vectors) {
-            kt_symmetric_product($0, vectors.handle.pointer, beta, alpha, Int64(registerBytes))
+            ct_symmetric_product($0, vectors.handle.pointer, beta, alpha, Int64(registerBytes))
         }
     }
 }

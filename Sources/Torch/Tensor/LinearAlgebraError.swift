@@ -21,14 +21,14 @@ public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
 }
 
 extension Tensor {
-    /// Runs `body`, throws where the numbers failed and traps where the operands do not fit together.
+    /// Runs `body`, throws if the numbers failed and traps if the operands do not fit together.
     static func attempt(
-        _ operation: StaticString, _ operands: [Tensor], _ body: () -> kt_status
+        _ operation: StaticString, _ operands: [Tensor], _ body: () -> ct_status
     ) throws(LinearAlgebraError) {
         let status = withExtendedLifetime(operands, body)
         switch status {
-        case KT_OK: return
-        case KT_LINALG:
+        case CT_OK: return
+        case CT_LINALG:
             throw LinearAlgebraError(operation: "\(operation)", shape: operands[0].shape, reason: lastMessage())
         default: trap(operation, operands)
         }

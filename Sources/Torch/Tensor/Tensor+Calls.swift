@@ -7,7 +7,7 @@ typealias Output = UnsafeMutablePointer<OpaquePointer?>
 
 /// The message of this thread's last failing call.
 func lastMessage() -> String {
-    let message = String(cString: kt_last_error())
+    let message = String(cString: ct_last_error())
     return message.hasSuffix("\n") ? String(message.dropLast()) : message
 }
 
@@ -19,17 +19,17 @@ extension Tensor {
     }
 
     /// Calls a function of no tensor.
-    static func make(_ operation: StaticString, _ body: (Output?) -> kt_status) -> Tensor {
+    static func make(_ operation: StaticString, _ body: (Output?) -> ct_status) -> Tensor {
         var output: OpaquePointer?
         return finish(operation, [], body(&output), output)
     }
 
     /// Calls a function of one tensor.
     @inline(__always)
-    func make(_ operation: StaticString, _ body: (OpaquePointer?, Output?) -> kt_status) -> Tensor {
+    func make(_ operation: StaticString, _ body: (OpaquePointer?, Output?) -> ct_status) -> Tensor {
         var output: OpaquePointer?
         let status = read { body($0, &output) }
-        if status == KT_OK, let output { return Tensor(owning: output) }
+        if status == CT_OK, let output { return Tensor(owning: output) }
         Tensor.trap(operation, [self])
     }
 
@@ -37,18 +37,18 @@ extension Tensor {
     @inline(__always)
     static func make(
         _ operation: StaticString, _ a: Tensor, _ b: Tensor,
-        _ body: (OpaquePointer?, OpaquePointer?, Output?) -> kt_status
+        _ body: (OpaquePointer?, OpaquePointer?, Output?) -> ct_status
     ) -> Tensor {
         var output: OpaquePointer?
         let status = a.read { a in b.read { b in body(a, b, &output) } }
-        if status == KT_OK, let output { return Tensor(owning: output) }
+        if status == CT_OK, let output { return Tensor(owning: output) }
         trap(operation, [a, b])
     }
 
     /// Calls a function of several tensors.
     static func make(
         _ operation: StaticString, _ operands: [Tensor],
-        _ body: (UnsafePointer<OpaquePointer?>?, Int, Output?) -> kt_status
+        _ body: (UnsafePointer<OpaquePointer?>?, Int, Output?) -> ct_status
     ) -> Tensor {
         var output: OpaquePointer?
         let status = withPointers(operands) { body($0, operands.count, &output) }
@@ -57,9 +57,9 @@ extension Tensor {
 
     /// Calls a function that writes into a tensor.
     @inline(__always)
-    func perform(_ operation: StaticString, with others: Tensor..., body: (OpaquePointer?) -> kt_status) {
+    func perform(_ operation: StaticString, with others: Tensor..., body: (OpaquePointer?) -> ct_status) {
         let status = withExtendedLifetime(others) { read { body($0) } }
-        guard status == KT_OK else { Tensor.trap(operation, [self] + others) }
+        guard status == CT_OK else { Tensor.trap(operation, [self] + others) }
     }
 
     /// Hands an array of handles to `body`.
@@ -71,9 +71,9 @@ extension Tensor {
     }
 
     private static func finish(
-        _ operation: StaticString, _ operands: [Tensor], _ status: kt_status, _ output: OpaquePointer?
+        _ operation: StaticString, _ operands: [Tensor], _ status: ct_status, _ output: OpaquePointer?
     ) -> Tensor {
-        if status == KT_OK, let output { return Tensor(owning: output) }
+        if status == CT_OK, let output { return Tensor(owning: output) }
         trap(operation, operands)
     }
 

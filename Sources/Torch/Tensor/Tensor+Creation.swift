@@ -22,7 +22,7 @@ extension Tensor {
             fatalError("Tensor: \(bytes.count) bytes do not fill \(dtype)\(shape)")
         }
         self = Tensor.make("Tensor") { output in
-            shape.withInt64 { kt_from_bytes(bytes.baseAddress, dtype.code, $0, $1, output) }
+            shape.withInt64 { ct_from_bytes(bytes.baseAddress, dtype.code, $0, $1, output) }
         }
     }
 
@@ -32,7 +32,7 @@ extension Tensor {
     ) -> Tensor {
         requireCount(shape, "full")
         return make("full") { output in
-            shape.withInt64 { kt_full($0, $1, value, dtype.code, device.code, output) }
+            shape.withInt64 { ct_full($0, $1, value, dtype.code, device.code, output) }
         }
     }
 
@@ -48,7 +48,7 @@ extension Tensor {
 
     /// Creates a tensor with the shape, type and device of another, whose elements all equal `value`.
     public static func full(like other: Tensor, _ value: Double) -> Tensor {
-        other.make("full") { kt_full_like($0, value, $1) }
+        other.make("full") { ct_full_like($0, value, $1) }
     }
 
     /// Creates zeros with the shape, type and device of another tensor.
@@ -59,7 +59,7 @@ extension Tensor {
 
     /// Creates the identity matrix of `size` rows.
     public static func identity(_ size: Int, dtype: DType = .float32, device: Device = .cpu) -> Tensor {
-        make("identity") { kt_eye(Int64(size), dtype.code, device.code, $0) }
+        make("identity") { ct_eye(Int64(size), dtype.code, device.code, $0) }
     }
 
     /// Creates the numbers of a range as a tensor of one axis.
@@ -75,7 +75,7 @@ extension Tensor {
         }
         if dtype == .bool { return Tensor.range(range, device: device).to(.bool) }
         return make("range") {
-            kt_arange(Double(range.lowerBound), Double(range.upperBound), 1, dtype.code, device.code, $0)
+            ct_arange(Double(range.lowerBound), Double(range.upperBound), 1, dtype.code, device.code, $0)
         }
     }
 }
@@ -87,7 +87,7 @@ extension Tensor {
         let count = source.count
         return [Scalar](unsafeUninitializedCapacity: count) { buffer, initialized in
             let bytes = UnsafeMutableRawBufferPointer(buffer)
-            source.perform("array") { kt_to_bytes($0, bytes.baseAddress, bytes.count) }
+            source.perform("array") { ct_to_bytes($0, bytes.baseAddress, bytes.count) }
             initialized = count
         }
     }
@@ -100,23 +100,23 @@ extension Tensor {
 
     /// Converts the elements; to integers by cutting off, to truth values by comparing with zero.
     ///
-    /// Returns the tensor itself where nothing changes.
-    public func to(_ dtype: DType) -> Tensor { dtype == self.dtype ? self : make("to") { kt_cast($0, dtype.code, $1) } }
+    /// Returns the tensor itself if nothing changes.
+    public func to(_ dtype: DType) -> Tensor { dtype == self.dtype ? self : make("to") { ct_cast($0, dtype.code, $1) } }
 
-    /// Copies to another device; returns the tensor itself where it is there already.
+    /// Copies to another device; returns the tensor itself if it is there already.
     public func to(_ device: Device) -> Tensor {
-        device == self.device ? self : make("to") { kt_to_device($0, device.code, $1) }
+        device == self.device ? self : make("to") { ct_to_device($0, device.code, $1) }
     }
 
-    /// The same elements in row-major order without gaps; the tensor itself where they are so already.
-    public func contiguous() -> Tensor { make("contiguous", kt_contiguous) }
+    /// The same elements in row-major order without gaps; the tensor itself if they are so already.
+    public func contiguous() -> Tensor { make("contiguous", ct_contiguous) }
 
     /// Copies the elements into memory of their own.
-    public func copy() -> Tensor { make("copy", kt_clone) }
+    public func copy() -> Tensor { make("copy", ct_clone) }
 }
 
 extension Tensor {
-    /// The number of elements of a shape; nil where an extent is negative or the memory could not be addressed.
+    /// The number of elements of a shape; nil if an extent is negative or the memory could not be addressed.
     package static func elementCount(_ shape: [Int]) -> Int? {
         // Extents of 0 do not help the others: libtorch works out the steps in memory for all of them.
         var reach = DType.float64.byteCount
@@ -128,7 +128,7 @@ extension Tensor {
         return shape.reduce(1, *)
     }
 
-    /// Stops the program where a shape has negative extents, or more elements than can be addressed.
+    /// Stops the program if a shape has negative extents, or more elements than can be addressed.
     ///
     /// - Parameter allowsInferred: Whether −1 stands for an extent that follows.
     static func requireCount(
@@ -143,7 +143,7 @@ extension Tensor {
     func bytes() -> Data {
         var data = Data(count: count * dtype.byteCount)
         data.withUnsafeMutableBytes { bytes in
-            perform("bytes") { kt_to_bytes($0, bytes.baseAddress, bytes.count) }
+            perform("bytes") { ct_to_bytes($0, bytes.baseAddress, bytes.count) }
         }
         return data
     }

@@ -8,14 +8,14 @@ extension Tensor {
     ///
     /// Reads the lower triangle only.
     public func cholesky() throws(LinearAlgebraError) -> Tensor {
-        let factor = try factorized("cholesky", kt_cholesky)
+        let factor = try factorized("cholesky", ct_cholesky)
         try requireFinite(factor.diagonal(), "cholesky")
         return factor
     }
 
     /// The inverse of L Lᵀ where self is the lower-triangular L; 2n³/3 flops.
     public func choleskyInverse() throws(LinearAlgebraError) -> Tensor {
-        try factorized("choleskyInverse", kt_cholesky_inverse)
+        try factorized("choleskyInverse", ct_cholesky_inverse)
     }
 
     /// (self + damping · I)⁻¹ for a symmetric positive-definite matrix; n³ flops, close to the speed of products on a
@@ -27,7 +27,7 @@ extension Tensor {
             Tensor.trap("dampedInverse", [self], "a square matrix, or some of one size, are needed")
         }
         if LineProducts.canRun(on: device) {
-            return try factorized("dampedInverse") { kt_damped_inverse($0, damping, $1) }
+            return try factorized("dampedInverse") { ct_damped_inverse($0, damping, $1) }
         }
         return try dampedCholesky(damping).choleskyInverse()
     }
@@ -35,7 +35,7 @@ extension Tensor {
     /// The lower-triangular L with L Lᵀ = self + damping · I, for a symmetric positive-definite matrix; n³/3 flops.
     public func dampedCholesky(_ damping: Double) throws(LinearAlgebraError) -> Tensor {
         if rank == 2, shape[0] == shape[1], dtype.isFloatingPoint, LineProducts.canRun(on: device) {
-            return try factorized("dampedCholesky") { kt_damped_cholesky($0, damping, $1) }
+            return try factorized("dampedCholesky") { ct_damped_cholesky($0, damping, $1) }
         }
         let damped = damping == 0 ? self : copy()
         if damping != 0 { damped.diagonal().add(inPlace: damping) }
@@ -44,32 +44,32 @@ extension Tensor {
 
     /// The X with L Lᵀ X = `right`, where self is the lower-triangular L; 2n² flops for each column.
     public func choleskySolve(_ right: Tensor) throws(LinearAlgebraError) -> Tensor {
-        try solved("choleskySolve", right) { kt_cholesky_solve($1, $0, $2) }
+        try solved("choleskySolve", right) { ct_cholesky_solve($1, $0, $2) }
     }
 
     /// The X with self · X = `right`, for a general matrix.
-    public func solve(_ right: Tensor) throws(LinearAlgebraError) -> Tensor { try solved("solve", right, kt_solve) }
+    public func solve(_ right: Tensor) throws(LinearAlgebraError) -> Tensor { try solved("solve", right, ct_solve) }
 
     /// The X with self · X = `right`, for a triangular matrix.
     public func solveTriangular(_ right: Tensor, upper: Bool = false) throws(LinearAlgebraError) -> Tensor {
-        try solved("solveTriangular", right) { kt_solve_triangular($0, $1, upper, $2) }
+        try solved("solveTriangular", right) { ct_solve_triangular($0, $1, upper, $2) }
     }
 
     /// The inverse of a general matrix.
-    public func inverse() throws(LinearAlgebraError) -> Tensor { try factorized("inverse", kt_inverse) }
+    public func inverse() throws(LinearAlgebraError) -> Tensor { try factorized("inverse", ct_inverse) }
 
     /// The eigenvalues of a symmetric matrix, ascending, and its eigenvectors, as columns.
     ///
     /// Reads the lower triangle only.
     public func symmetricEigen() throws(LinearAlgebraError) -> (values: Tensor, vectors: Tensor) {
-        let (values, vectors) = try factorizedInTwo("symmetricEigen", kt_eigh)
+        let (values, vectors) = try factorizedInTwo("symmetricEigen", ct_eigh)
         try requireFinite(values, "symmetricEigen")
         return (values, vectors)
     }
 
     /// The Q with orthonormal columns and upper-triangular R with Q R = self.
     public func qr() throws(LinearAlgebraError) -> (orthogonal: Tensor, triangular: Tensor) {
-        let (orthogonal, triangular) = try factorizedInTwo("qr", kt_qr)
+        let (orthogonal, triangular) = try factorizedInTwo("qr", ct_qr)
         return (orthogonal, triangular)
     }
 
@@ -78,13 +78,13 @@ extension Tensor {
         var left: OpaquePointer?
         var values: OpaquePointer?
         var right: OpaquePointer?
-        try Tensor.attempt("singularValues", [self]) { kt_svd(handle.pointer, &left, &values, &right) }
+        try Tensor.attempt("singularValues", [self]) { ct_svd(handle.pointer, &left, &values, &right) }
         let result = (Tensor(owning: left!), Tensor(owning: values!), Tensor(owning: right!))
         try requireFinite(result.1, "singularValues")
         return result
     }
 
-    /// Throws where libtorch passed on infinite or NaN elements of this matrix, as some of its routines do.
+    /// Throws if libtorch passed on infinite or NaN elements of this matrix, as some of its routines do.
     private func requireFinite(_ result: Tensor, _ operation: String) throws(LinearAlgebraError) {
         guard result.isFinite().all() else {
             throw LinearAlgebraError(
@@ -93,7 +93,7 @@ extension Tensor {
     }
 
     private func factorized(
-        _ operation: StaticString, _ function: (OpaquePointer?, Output?) -> kt_status
+        _ operation: StaticString, _ function: (OpaquePointer?, Output?) -> ct_status
     ) throws(LinearAlgebraError) -> Tensor {
         var output: OpaquePointer?
         try Tensor.attempt(operation, [self]) { function(handle.pointer, &output) }
@@ -101,7 +101,7 @@ extension Tensor {
     }
 
     private func factorizedInTwo(
-        _ operation: StaticString, _ function: (OpaquePointer?, Output?, Output?) -> kt_status
+        _ operation: StaticString, _ function: (OpaquePointer?, Output?, Output?) -> ct_status
     ) throws(LinearAlgebraError) -> (Tensor, Tensor) {
         var first: OpaquePointer?
         var second: OpaquePointer?
@@ -110,7 +110,7 @@ extension Tensor {
     }
 
     private func solved(
-        _ operation: StaticString, _ right: Tensor, _ function: (OpaquePointer?, OpaquePointer?, Output?) -> kt_status
+        _ operation: StaticString, _ right: Tensor, _ function: (OpaquePointer?, OpaquePointer?, Output?) -> ct_status
     ) throws(LinearAlgebraError) -> Tensor {
         var output: OpaquePointer?
         try Tensor.attempt(operation, [self, right]) { function(handle.pointer, right.handle.pointer, &output) }

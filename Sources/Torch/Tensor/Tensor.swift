@@ -18,7 +18,7 @@ public struct Tensor: @unchecked Sendable {
 
         init(owning pointer: OpaquePointer) { self.pointer = pointer }
 
-        deinit { kt_release(pointer) }
+        deinit { ct_release(pointer) }
     }
 
     let handle: Handle
@@ -27,25 +27,25 @@ public struct Tensor: @unchecked Sendable {
     init(owning pointer: OpaquePointer) { handle = Handle(owning: pointer) }
 
     /// The number of axes.
-    public var rank: Int { read { Int(kt_rank($0)) } }
+    public var rank: Int { read { Int(ct_rank($0)) } }
 
     /// The number of elements.
-    public var count: Int { read { Int(kt_count($0)) } }
+    public var count: Int { read { Int(ct_count($0)) } }
 
     /// The extent of each axis.
-    public var shape: [Int] { read { integers(count: Int(kt_rank($0)), from: $0, kt_shape) } }
+    public var shape: [Int] { read { integers(count: Int(ct_rank($0)), from: $0, ct_shape) } }
 
     /// The distance in memory between neighbours along each axis, in elements.
-    public var strides: [Int] { read { integers(count: Int(kt_rank($0)), from: $0, kt_strides) } }
+    public var strides: [Int] { read { integers(count: Int(ct_rank($0)), from: $0, ct_strides) } }
 
     /// The type of the elements.
-    public var dtype: DType { read { DType(code: kt_get_dtype($0)) } }
+    public var dtype: DType { read { DType(code: ct_get_dtype($0)) } }
 
     /// Where the memory lies.
-    public var device: Device { read { Device(code: kt_get_device($0)) } }
+    public var device: Device { read { Device(code: ct_get_device($0)) } }
 
     /// Whether the elements lie in memory in row-major order without gaps.
-    public var isContiguous: Bool { read { kt_is_contiguous($0) } }
+    public var isContiguous: Bool { read { ct_is_contiguous($0) } }
 
     /// The identity of this tensor: equal for copies of one value, different for equal numbers elsewhere.
     public var id: ID { ID(value: handle.pointer) }
@@ -66,7 +66,7 @@ public struct Tensor: @unchecked Sendable {
 }
 
 extension Tensor: CustomStringConvertible {
-    /// The type, shape and, where there are few, the elements.
+    /// The type, shape and, if there are few, the elements.
     public var description: String {
         let head = "\(dtype)\(shape)" + (device == .cpu ? "" : " on \(device)")
         guard count <= 64 else { return head }

@@ -2,7 +2,7 @@ import Torch
 
 // Initialisers whose spread follows the number of connections.
 extension Initializer {
-    /// Uniform within ±1 / √(number of inputs): what linear and convolution layers use where nothing else is said.
+    /// Uniform within ±1 / √(number of inputs): what linear and convolution layers use if nothing else is said.
     ///
     /// The same as PyTorch's, for weights and biases.
     public static let standard = scaledUniform(fan: .input, variance: 1.0 / 3)
@@ -40,13 +40,13 @@ extension Initializer {
     private static func scaledUniform(fan choice: Fan.Choice, variance: Double) -> Initializer {
         Initializer { shape, fan, generator in
             // A uniform distribution within ±b has the variance b² / 3.
-            let bound = (3 * share(of: variance, among: fan.count(choice), shape)).squareRoot()
+            let bound = (3 * part(of: variance, among: fan.count(choice), shape)).squareRoot()
             return generator.uniform(shape, in: -bound..<bound, dtype: .float64)
         }
     }
 
-    /// A variance divided by a number of connections; zero where there are none, and nothing to add up.
-    private static func share(of variance: Double, among connections: Double, _ shape: [Int]) -> Double {
+    /// A variance divided by a number of connections; zero if there are none, and nothing to add up.
+    private static func part(of variance: Double, among connections: Double, _ shape: [Int]) -> Double {
         guard variance >= 0, variance.isFinite, connections >= 0 else {
             fatalError(
                 "Initializer: a variance of \(variance) among \(connections) connections for a parameter of shape \(shape); "
@@ -57,7 +57,7 @@ extension Initializer {
 
     private static func scaledNormal(fan choice: Fan.Choice, variance: Double) -> Initializer {
         Initializer { shape, fan, generator in
-            let deviation = share(of: variance, among: fan.count(choice), shape).squareRoot()
+            let deviation = part(of: variance, among: fan.count(choice), shape).squareRoot()
             return generator.normal(shape, standardDeviation: deviation, dtype: .float64)
         }
     }

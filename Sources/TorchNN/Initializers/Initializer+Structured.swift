@@ -2,7 +2,7 @@ import Torch
 
 // Initialisers of matrices as wholes. A weight of more axes is the matrix [outputs, everything else].
 extension Initializer {
-    /// Orthonormal rows (or columns, where there are fewer of them), times `gain`.
+    /// Orthonormal rows (or columns, if there are fewer of them), times `gain`.
     ///
     /// Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
     /// networks", 2014.
@@ -24,7 +24,7 @@ extension Initializer {
     /// wide the layer below. Biases go with it as zeros.
     ///
     /// - Parameters:
-    ///   - connections: The number of inputs of each output; all of them where there are fewer.
+    ///   - connections: The number of inputs of each output; all of them if there are fewer.
     ///   - standardDeviation: The spread of the weights that are not zero.
     public static func sparse(connections: Int = 15, standardDeviation: Double = 1) -> Initializer {
         guard connections >= 0 else { fatalError("Initializer.sparse: \(connections) connections") }

@@ -18,26 +18,3 @@ public final class Residual: Module {
     /// Applies both paths.
     public func callAsFunction(_ input: Tensor) -> Tensor { shortcut(input) + body(input) }
 }
-
-/// Takes every few positions of the image and adds channels of zeros: a shortcut without parameters.
-///
-/// [batch, inputs, height, width] becomes [batch, outputs, ⌈height / stride⌉, ⌈width / stride⌉]; "option A" of He et
-/// al., "Deep residual learning for image recognition", 2015.
-public final class StridedPadding: Module {
-    private let addedChannels: Int
-    private let stride: Int
-
-    /// Creates a shortcut.
-    public init(_ inputs: Int, _ outputs: Int, stride: Int) {
-        guard inputs <= outputs, stride > 0 else {
-            fatalError("StridedPadding: from \(inputs) to \(outputs) channels with stride \(stride)")
-        }
-        addedChannels = outputs - inputs
-        self.stride = stride
-    }
-
-    /// Applies the shortcut.
-    public func callAsFunction(_ input: Tensor) -> Tensor {
-        input[.all, .all, .every(stride), .every(stride)].padded([(0, 0), (0, 0), (0, addedChannels)])
-    }
-}

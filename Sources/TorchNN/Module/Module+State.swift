@@ -15,10 +15,10 @@ extension Module {
     /// Writes a state into the parameters, buffers and generators of this module.
     ///
     /// Elements are converted to the types and moved to the devices that the module has. A state of tensors of this
-    /// module itself is read before anything is written. Everything is compared first: where an error is thrown,
+    /// module itself is read before anything is written. Everything is compared first: if an error is thrown,
     /// nothing was written. Without the entry of a generator, that generator stays as it is.
     ///
-    /// - Throws: ``ModuleStateError`` where an entry is missing, unexpected, damaged, or does not fit in shape or type.
+    /// - Throws: ``ModuleStateError`` if an entry is missing, unexpected, damaged, or does not fit in shape or type.
     public func load(state: [String: Tensor]) throws(ModuleStateError) {
         let tensors = namedTensors
         let generators = namedStochasticModules

@@ -6,12 +6,6 @@ public enum ModuleMode: Sendable, Hashable {
     case evaluation
 }
 
-/// A module that computes something else in training than in evaluation.
-public protocol ModeDependent: Module {
-    /// The mode of the module; a new one is in training.
-    var mode: ModuleMode { get set }
-}
-
 extension Module {
     /// Sets the mode of this module and all modules inside it, until further notice.
     public func setMode(_ mode: ModuleMode) {

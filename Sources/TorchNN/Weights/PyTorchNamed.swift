@@ -55,7 +55,7 @@ extension Module {
     /// Random generators stay as they are; `num_batches_tracked` is not needed. Elements are converted to the model's
     /// types and moved to its devices.
     ///
-    /// - Throws: ``ModuleStateError`` where an entry is missing, unexpected, does not fit in shape or type, or has NaN
+    /// - Throws: ``ModuleStateError`` if an entry is missing, unexpected, does not fit in shape or type, or has NaN
     ///   or infinite elements in the model's type; nothing was written then.
     public func load(pyTorchWeights weights: [String: Tensor]) throws(ModuleStateError) {
         let names = pyTorchNames

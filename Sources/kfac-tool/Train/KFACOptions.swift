@@ -85,7 +85,7 @@ struct KFACOptions: ParsableArguments {
         help: ArgumentHelp(
             "The share of the batch for statistics. \(KFACDefaults.forHelp(\.statisticsFraction))",
             valueName: "share"),
-        transform: SettingBounds.share.number)
+        transform: SettingBounds.fraction.number)
     var statisticsFraction: Double?
 
     @Option(
@@ -93,7 +93,7 @@ struct KFACOptions: ParsableArguments {
         help: ArgumentHelp(
             "The share of the batch for the quadratic model. \(KFACDefaults.forHelp(\.modelFraction))",
             valueName: "share"),
-        transform: SettingBounds.share.number)
+        transform: SettingBounds.fraction.number)
     var modelFraction: Double?
 
     @Option(

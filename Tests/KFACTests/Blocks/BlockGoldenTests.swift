@@ -61,14 +61,14 @@ import Torch
         if name.hasPrefix("conv_diagonal") {
             return try #require(
                 FactorBlock(
-                    diagonalOf: layer.weight, bias: layer.bias, operation: layer.operation, settings: .seed))
+                    diagonalOf: layer.weight, bias: layer.bias, operation: layer.operation, settings: .tensorFlow17))
         }
         if name.hasPrefix("series") {
             let form: Approximation.TimeSeriesForm = name.contains("option1") ? .symmetricLag : .longSeries
-            return TimeSeriesBlock(weight: layer.weight, bias: layer.bias, form: form, settings: .seed)
+            return TimeSeriesBlock(weight: layer.weight, bias: layer.bias, form: form, settings: .tensorFlow17)
         }
         return try #require(
-            KroneckerBlock(weight: layer.weight, bias: layer.bias, operation: layer.operation, settings: .seed))
+            KroneckerBlock(weight: layer.weight, bias: layer.bias, operation: layer.operation, settings: .tensorFlow17))
     }
 
     /// The original's diagonal is a matrix [patch, outputs].
@@ -122,7 +122,7 @@ import Torch
     @Test func locationsWithoutPadding() throws {
         let layer = try GoldenLayer(group: Self.successorGroup, case: "conv_s2_VALID_bias0_damping1")
         let block = try #require(
-            KroneckerBlock(weight: layer.weight, bias: nil, operation: layer.operation, settings: .seed))
+            KroneckerBlock(weight: layer.weight, bias: nil, operation: layer.operation, settings: .tensorFlow17))
         block.updateStatistics(layer.statistics)
         let product = block.output.average.trace() * block.input.average.trace()
         #expect(abs(try block.curvature(damping: 0).trace() / product - 9) < 1e-9)

@@ -163,7 +163,7 @@ import Torch
         expectClose(
             average(FactorSettings(start: .identity), weights: [4, 8, 2]), combined(1, 4, 2) / 7, relative: 1e-12)
         expectClose(
-            average(.seed, weights: [4, 8, 2]),
+            average(.tensorFlow17, weights: [4, 8, 2]),
             combined(1, 2, 4) / 8 + Tensor.identity(2, dtype: .float64) / 8, relative: 1e-12)
     }
 }

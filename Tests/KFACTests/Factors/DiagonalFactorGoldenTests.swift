@@ -30,7 +30,7 @@ import Torch
     }
 
     private func full(_ ledger: GoldenLedger) throws {
-        let factor = NaiveFullFactor(dimension: 9, settings: .seed, dtype: ledger.dtype)
+        let factor = NaiveFullFactor(dimension: 9, settings: .tensorFlow17, dtype: ledger.dtype)
         let gradients = [[try ledger.take("grad_w"), try ledger.take("grad_b")]]
         try ledger.expectStatistic(factor.covariance, "cov_init")
         for step in 0..<2 {
@@ -43,7 +43,7 @@ import Torch
     }
 
     private func naiveDiagonal(_ ledger: GoldenLedger) throws {
-        let factor = NaiveDiagonalFactor(dimension: 9, settings: .seed, dtype: ledger.dtype)
+        let factor = NaiveDiagonalFactor(dimension: 9, settings: .tensorFlow17, dtype: ledger.dtype)
         let gradients = [[try ledger.take("grad_w"), try ledger.take("grad_b")]]
         let order: (Tensor) -> Tensor = { $0.flattened() }
         try replay(ledger, factor, order: order) { decay in
@@ -61,7 +61,7 @@ import Torch
             let (geometry, prepare) = try ledger.golden.convolution()
             let filter = try #require(ledger.golden.integers("filter_shape"))
             let factor = ConvDiagonalFactor(
-                inputs: filter[2], outputs: filter[3], geometry: geometry, hasBias: hasBias, settings: .seed,
+                inputs: filter[2], outputs: filter[3], geometry: geometry, hasBias: hasBias, settings: .tensorFlow17,
                 dtype: ledger.dtype)
             let patches = PatchOrder(filterShape: filter, hasBias: hasBias)
             let order: (Tensor) -> Tensor = { parameterOrder(patches.rows($0), hasBias: hasBias) }
@@ -72,7 +72,7 @@ import Torch
             }
         } else {
             let factor = FullyConnectedDiagonalFactor(
-                inputs: inputs.shape[1], outputs: gradients[0].shape[1], hasBias: hasBias, settings: .seed,
+                inputs: inputs.shape[1], outputs: gradients[0].shape[1], hasBias: hasBias, settings: .tensorFlow17,
                 dtype: ledger.dtype)
             let order: (Tensor) -> Tensor = { parameterOrder($0, hasBias: hasBias) }
             try replay(ledger, factor, order: order) { decay in

@@ -29,7 +29,7 @@ import Torch
         let filter = try #require(ledger.golden.integers("filter_shape"))
         let order = PatchOrder(filterShape: filter, hasBias: hasBias)
         let factor = ConvInputKroneckerFactor(
-            channels: filter[2], geometry: geometry, hasBias: hasBias, settings: .seed, dtype: ledger.dtype)
+            channels: filter[2], geometry: geometry, hasBias: hasBias, settings: .tensorFlow17, dtype: ledger.dtype)
         try Self.replay(ledger, factor, order: order) { sources, decay in
             factor.update(inputs: sources.map(prepare), decay: decay)
         }
@@ -46,7 +46,7 @@ import Torch
         let ledger = try GoldenLedger(group: Self.fullyConnectedGroup, case: name)
         let hasBias = try #require(ledger.golden.settings["has_bias"] as? Bool)
         let factor = FullyConnectedKroneckerFactor(
-            features: try ledger.golden["step0_source0"].shape[1], hasBias: hasBias, settings: .seed,
+            features: try ledger.golden["step0_source0"].shape[1], hasBias: hasBias, settings: .tensorFlow17,
             dtype: ledger.dtype)
         try Self.replay(ledger, factor, order: nil) { sources, decay in factor.update(sources, decay: decay) }
         ledger.expectNothingLeft()

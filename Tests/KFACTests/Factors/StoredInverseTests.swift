@@ -20,7 +20,7 @@ import Torch
     private let identity = Tensor.identity(4, dtype: .float64)
 
     @Test func startingValues() throws {
-        for (settings, start) in [(FactorSettings(), identity * 0), (.seed, identity)] {
+        for (settings, start) in [(FactorSettings(), identity * 0), (.tensorFlow17, identity)] {
             let factor = factor(settings)
             factor.registerDampedInverse(0.1)
             factor.registerMatrixPower(-0.5, damping: 0.1)
@@ -34,15 +34,16 @@ import Torch
             }
         }
         let grouped = ConvInputKroneckerFactor(
-            channels: 4, geometry: ConvolutionGeometry(kernel: [1], groups: 2), hasBias: false, settings: .seed,
+            channels: 4, geometry: ConvolutionGeometry(kernel: [1], groups: 2), hasBias: false, settings: .tensorFlow17,
             dtype: .float64)
         grouped.registerDampedInverse(0.1)
         expectClose(try grouped.inverseOperator(damping: 0.1).dense(), identity)
         expectClose(grouped.average.dense(), identity)
         expectClose(
-            NaiveDiagonalFactor(dimension: 3, settings: .seed, dtype: .float64).diagonal, Tensor([1.0, 1, 1]))
+            NaiveDiagonalFactor(dimension: 3, settings: .tensorFlow17, dtype: .float64).diagonal, Tensor([1.0, 1, 1]))
         expectClose(
-            ScaleAndShiftUnitwiseFactor(count: 2, axes: [1], settings: .seed, dtype: .float64).average.dense(), identity
+            ScaleAndShiftUnitwiseFactor(count: 2, axes: [1], settings: .tensorFlow17, dtype: .float64).average.dense(),
+            identity
         )
     }
 
@@ -97,8 +98,8 @@ import Torch
         #expect(try usesEigen(FactorSettings(), dampings: [0.1], powers: [0.5]))
         // The same damping under both names is one inverse.
         #expect(try !usesEigen(FactorSettings(), dampings: [0.1, 0.2, 0.3], powers: [-1, 1]))
-        #expect(try !usesEigen(.seed, dampings: [0.1]))
-        #expect(try usesEigen(.seed, dampings: [0.1, 0.2]))
+        #expect(try !usesEigen(.tensorFlow17, dampings: [0.1]))
+        #expect(try usesEigen(.tensorFlow17, dampings: [0.1, 0.2]))
     }
 
     @Test func eigenvalueFloor() throws {
@@ -112,7 +113,7 @@ import Torch
 
     /// All products of all kinds of factors against the dense matrices that they stand for.
     @Test(arguments: ["dense", "grouped", "diagonal", "unitwise"]) func products(_ kind: String) throws {
-        let factor: any FisherFactor
+        let factor: any RegisteredInverses
         switch kind {
         case "dense": factor = self.factor()
         case "grouped":

@@ -30,7 +30,7 @@ import Torch
         let damping = try ledger.golden.number("damping")
         let factor = FullyConnectedMultiKroneckerFactor(
             features: steps[0].shape[1], hasBias: try #require(ledger.golden.settings["has_bias"] as? Bool),
-            settings: .seed, dtype: ledger.dtype)
+            settings: .tensorFlow17, dtype: ledger.dtype)
         factor.registerSymmetricLag(damping: damping)
         factor.registerLongSeries(damping: damping)
         factor.update([series], decay: 0)

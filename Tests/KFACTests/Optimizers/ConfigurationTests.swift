@@ -48,14 +48,14 @@ import Torch
         for estimation: Estimation in [.sampled(draws: 3), .empirical, .exact, .curvaturePropagation(draws: 2)] {
             try expectRoundTrip(estimation)
         }
-        try expectRoundTrip(FactorSettings.seed)
+        try expectRoundTrip(FactorSettings.tensorFlow17)
         try expectRoundTrip(KFACOptimizer.Configuration())
         try expectRoundTrip(
             KFACOptimizer.Configuration(
                 rule: .fixed(learningRate: .warmUp(steps: 3, .cosine(from: 1, to: 0.1, steps: 10)), momentum: 0.1),
                 damping: 0.2,
                 estimation: .curvaturePropagation(draws: 4), statisticsDecay: 0.3, statisticsPeriod: 4,
-                inverses: .together(every: 5), clipping: .norm(0.6), factors: .seed))
+                inverses: .together(every: 5), clipping: .norm(0.6), factors: .tensorFlow17))
         try expectRoundTrip(SGD.Configuration(learningRate: 0.3, momentum: 0.1, nesterov: true, weightDecay: 0.2))
         try expectRoundTrip(Adam.Configuration(learningRate: 0.3, beta1: 0.1, beta2: 0.2, epsilon: 1, weightDecay: 2))
     }

@@ -178,7 +178,7 @@ import Torch
                 preconditionerDamping: .scheduled(.constant(initial)), estimation: Self.estimation(golden),
                 statisticsDecay: try golden.number("cov_ema_decay"),
                 inverses: .together(every: Int(try golden.number("inverse_every")), initially: 0), clipping: .none,
-                factors: .seed))
+                factors: .tensorFlow17))
         let tolerance = GoldenTolerance.inverses(network.parameters[0].tensor.dtype)
         let adaptation = golden.settings["damping_adaptation"] as? [String: Double]
         let rule = try adaptation.map {

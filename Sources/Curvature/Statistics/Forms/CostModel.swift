@@ -34,7 +34,7 @@ public struct CostModel: Sendable, Hashable, Codable {
 
     /// Measured on this machine when first asked for, in about 50 milliseconds, and kept while the process lives.
     ///
-    /// Another run may choose otherwise where two forms are about as fast, and then differs in the last bits.
+    /// Another run may choose otherwise if two forms are about as fast, and then differs in the last bits.
     public static let measured = CostModel.measure()
 
     /// Measures this machine.
@@ -55,10 +55,11 @@ public struct CostModel: Sendable, Hashable, Codable {
     }
 
     /// The known number below one, and how far it is from there to the next, on a logarithmic scale.
-    private static func place(_ number: Int, in known: [Int]) -> (index: Int, share: Double) {
+    private static func place(_ number: Int, in known: [Int]) -> (index: Int, fraction: Double) {
         let clamped = min(max(number, known[0]), known[known.count - 1])
         let index = min(known.lastIndex { $0 <= clamped } ?? 0, known.count - 2)
-        let share = log(Double(clamped) / Double(known[index])) / log(Double(known[index + 1]) / Double(known[index]))
-        return (index, share)
+        let fraction =
+            log(Double(clamped) / Double(known[index])) / log(Double(known[index + 1]) / Double(known[index]))
+        return (index, fraction)
     }
 }

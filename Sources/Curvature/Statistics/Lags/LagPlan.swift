@@ -174,7 +174,7 @@ private struct Builder {
             for shift in shifts {
                 let pairs = columns.filter { $0.lag.shift == shift }
                 let all = last.all(pairs[0].lag)
-                var taken: [Int: LineProducts.Product] = [:]
+                var known: [Int: LineProducts.Product] = [:]
                 for pair in pairs {
                     let read = last.pixels(pair.left, pair.right)
                     for member in members {
@@ -182,9 +182,9 @@ private struct Builder {
                     }
                     for column in all where !read.contains(column) {
                         let product =
-                            taken[column]
+                            known[column]
                             ?? append(cell, lags: lags, phases: phases, column: column, shifts: shift..<(shift + 1))
-                        taken[column] = product
+                        known[column] = product
                         for member in members { append(product, shift: shift, sign: -1, for: member, pair) }
                     }
                 }

@@ -1,0 +1,141 @@
+/// Kernels on plain memory of a CPU: second moments, inverses, inner products. They know nothing of libtorch.
+///
+/// Rules that hold for every function:
+/// - **Memory.** Pointers are borrowed for the time of the call. Steps are counted in elements, not bytes. What is
+///   written shares no memory with what is read, unless the function says so.
+/// - **Errors.** Arguments are trusted: who calls checks them. A function that gives a `bool` gives false if it could
+///   not have the memory that it needs; its results are then of no use.
+/// - **Threads.** The same arguments and the same number of threads give the same bits.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// The type of all elements of a call.
+typedef enum { CK_FLOAT32 = 0, CK_FLOAT64 = 1 } ck_type;
+
+/// The threads and the memory that a kernel runs on.
+typedef struct {
+    /// The number of threads, the calling one among them.
+    int64_t threads;
+    /// The size of the largest registers to use, 64 or 32; with 0 the linked BLAS library makes all products.
+    int64_t register_bytes;
+    /// Gives memory for the time of a call, or null if there is none; may be called on any of the threads.
+    void *(*allocate)(void *context, size_t bytes);
+    void (*release)(void *context, void *memory);
+    void *context;
+} ck_resources;
+
+/// Whether a BLAS and LAPACK library is linked whose functions can be called by their usual names, which all kernels
+/// but the inner product need.
+bool ck_has_library(void);
+
+/// How many operations a second one thread makes of a product [rows, depth] x [depth, columns] in single precision,
+/// while the other threads do the same; the best of a few tries, which take about a millisecond.
+bool ck_product_rate(
+    const ck_resources *resources, int64_t rows, int64_t columns, int64_t depth, double *flops_per_second);
+
+/// The sum of the products of `count` elements, in double precision.
+bool ck_inner_product(const ck_resources *resources, const float *a, const float *b, int64_t count, double *out);
+
+/// Square matrices [count, n, n], whose rows touch no other ones and whose elements of a row touch.
+typedef struct {
+    void *start;
+    int64_t count, n, matrix_step, row_step;
+} ck_matrices;
+
+/// Vectors [batch, groups * n, locations] with any steps.
+typedef struct {
+    const void *start;
+    int64_t batch, locations, batch_step, element_step, location_step;
+} ck_vectors;
+
+/// target <- beta * target + alpha * sum over batch and locations of x x^T, for each group of vectors one matrix, at
+/// half the work of a general product; with a `beta` of 0 the target is not read.
+bool ck_symmetric_product(
+    const ck_resources *resources, ck_type type, ck_matrices target, ck_vectors vectors, double beta, double alpha);
+
+/// Images [batch, groups * channels, pixels] with any steps.
+typedef struct {
+    const void *start;
+    int64_t batch, groups, channels, image_step, channel_step;
+} ck_images;
+
+/// A line of pixels along an image's last axis: every `step`th one of `count` from the element `start` of a channel on.
+typedef struct {
+    int64_t start, step, count;
+} ck_line;
+
+/// How images are laid out for products of lines.
+///
+/// Each line takes `width` pixels, a multiple of `window`, those beyond its own zero: at least as many as any shift.
+typedef struct {
+    const ck_line *lines;
+    size_t line_count;
+    int64_t pixel_step;
+    int64_t width;
+    int64_t window;
+    /// The least and the greatest shift.
+    int64_t least_shift, greatest_shift;
+} ck_line_layout;
+
+/// A sum over lines and images of products of pixels: left pixel times the right pixels beside it.
+///
+/// For each of `line_count` lines from `left_line` on, with the line as many after `right_line`: for each pixel, the
+/// products with `shift_count` neighbouring pixels from `shift` after it on. Where `column` is not negative, for this
+/// pixel only. The result is a matrix [window * channels, (window - 1 + shift_count) * channels] at `slot`; of a
+/// single column, the window is 1.
+typedef struct {
+    int32_t left_line, right_line, line_count, column, shift, shift_count;
+    int64_t slot;
+} ck_line_product;
+
+/// Adds the products, summed over all images, to `out`, for each group `result_count` elements.
+///
+/// No more than 16 MiB of images are copied at a time, or some for each thread.
+bool ck_line_products(
+    const ck_resources *resources, ck_type type, ck_images images, const ck_line_layout *layout,
+    const ck_line_product *products, size_t product_count, void *out, int64_t result_count);
+
+/// Where the blocks of the second moment of patches come from: `sign` times the matrix [channels, channels] at
+/// `slot`, columns from `column` on, its rows `step` apart, belongs to the block of the kernel elements `left` <=
+/// `right`.
+typedef struct {
+    int32_t left, right;
+    int64_t slot, step, column;
+    double sign;
+} ck_block_term;
+
+/// target <- beta * target + alpha * the symmetric matrix of blocks, whose rows and columns are [channel][kernel
+/// element]; of `results`, each matrix has `result_count` elements. Terms are in the order of their blocks.
+bool ck_assemble_blocks(
+    const ck_resources *resources, ck_type type, ck_matrices target, const void *results, int64_t result_count,
+    int64_t kernel_count, const ck_block_term *terms, size_t term_count, double beta, double alpha);
+
+/// Replaces the lower triangle of a symmetric matrix [n, n] by L, where the matrix is L L^T; gives the order of the
+/// first leading minor that is not positive, or 0.
+int64_t ck_factorize(ck_type type, void *matrix, int64_t n);
+
+/// The inverses of symmetric positive-definite matrices, all of them row by row without gaps.
+///
+/// Replaces the matrices by their factors L, and the zeros in `triangles` by L^-1. `failures` gets for each matrix what
+/// `ck_factorize` gives; if that is not 0 there is no inverse.
+bool ck_invert(
+    const ck_resources *resources, ck_type type, void *matrices, void *triangles, void *inverses, int64_t count,
+    int64_t n, int64_t *failures);
+
+/// x <- (L L^T)^-1 x for the vectors that are the rows of x, [count, n], or its columns, [n, count].
+bool ck_cholesky_solve(
+    const ck_resources *resources, ck_type type, const void *lower, int64_t n, void *x, int64_t count, bool are_rows);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
