@@ -1,11 +1,20 @@
 // Inverses of symmetric positive-definite matrices.
 #include "include/CKernels.h"
+#include "blocked_cholesky.h"
 #include "library.h"
 #include "symmetric_tiles.h"
 #include "tasks.h"
 
 namespace ck {
 namespace {
+
+// If there is no kernel of our own, or too little for it to do, the linked library.
+
+/// A copy of a matrix with the damping on its diagonal.
+template <class T> void copy_damped(const T *matrix, T damping, int64_t n, T *out) {
+    std::copy_n(matrix, n * n, out);
+    for (int64_t i = 0; i < n; ++i) out[i * n + i] += damping;
+}
 
 /// inverse <- L^-1, whose elements were zero: each panel of columns is a triangular system of its own.
 template <class T> void invert_triangle(const Resources &resources, const T *lower, int64_t n, T *inverse) {
@@ -49,24 +58,68 @@ void solve(const Resources &resources, const T *lower, int64_t n, T *x, int64_t 
     });
 }
 
+/// The kernel for a matrix of n rows; null if the linked library is to factorise it.
+template <class T> const PanelKernel<T> *blocked_kernel(const Resources &resources, int64_t n) {
+    auto kernel = panel_kernel<T>(resources.register_bytes);
+    return kernel && 2 * n >= kernel->width() ? kernel : nullptr;
+}
+
+template <class T>
+int64_t invert(const Resources &resources, const T *matrix, T damping, int64_t n, T *out) {
+    if (auto kernel = blocked_kernel<T>(resources, n)) {
+        BlockedCholesky<T> cholesky(resources, *kernel, matrix, damping, n);
+        if (cholesky.failure() == 0) cholesky.write_inverse(out);
+        return cholesky.failure();
+    }
+    Memory<T> lower(resources, n * n);
+    Zeros<T> triangle(resources, n * n);
+    copy_damped(matrix, damping, n, lower.get());
+    auto failure = factorize(lower.get(), n);
+    if (failure != 0) return failure;
+    invert_triangle(resources, lower.get(), n, triangle.get());
+    multiply_triangle(resources, triangle.get(), n, out);
+    return 0;
+}
+
+template <class T>
+int64_t factorize_damped(const Resources &resources, const T *matrix, T damping, int64_t n, T *out) {
+    if (auto kernel = blocked_kernel<T>(resources, n)) {
+        BlockedCholesky<T> cholesky(resources, *kernel, matrix, damping, n);
+        if (cholesky.failure() == 0) cholesky.write_factor(out);
+        return cholesky.failure();
+    }
+    copy_damped(matrix, damping, n, out);
+    auto failure = factorize(out, n);
+    for (int64_t i = 0; i < n; ++i) std::fill(out + i * n + i + 1, out + (i + 1) * n, T(0));
+    return failure;
+}
+
 } // namespace
 } // namespace ck
 
 using namespace ck;
 
 bool ck_invert(
-    const ck_resources *resources, ck_type type, void *matrices, void *triangles, void *inverses, int64_t count,
+    const ck_resources *resources, ck_type type, const void *matrices, double damping, void *inverses, int64_t count,
     int64_t n, int64_t *failures) {
     if (n == 0) return true;
     return run(type, [&](auto zero) {
         using T = decltype(zero);
         Resources(*resources).for_each_group(count, [&](int64_t group, const Resources &resources) {
-            auto part = [&](void *all) { return static_cast<T *>(all) + group * n * n; };
-            failures[group] = factorize(part(matrices), n);
-            if (failures[group] != 0) return;
-            invert_triangle(resources, part(matrices), n, part(triangles));
-            multiply_triangle(resources, part(triangles), n, part(inverses));
+            auto first = group * n * n;
+            failures[group] = invert<T>(
+                resources, static_cast<const T *>(matrices) + first, T(damping), n, static_cast<T *>(inverses) + first);
         });
+    });
+}
+
+bool ck_factorize(
+    const ck_resources *resources, ck_type type, const void *matrix, double damping, void *lower, int64_t n,
+    int64_t *failure) {
+    return run(type, [&](auto zero) {
+        using T = decltype(zero);
+        *failure = factorize_damped<T>(
+            Resources(*resources), static_cast<const T *>(matrix), T(damping), n, static_cast<T *>(lower));
     });
 }
 

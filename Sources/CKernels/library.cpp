@@ -74,8 +74,3 @@ CK_INSTANTIATE(double)
 } // namespace ck
 
 bool ck_has_library(void) { return ck::library<float>().is_complete() && ck::library<double>().is_complete(); }
-
-int64_t ck_factorize(ck_type type, void *matrix, int64_t n) {
-    return type == CK_FLOAT32 ? ck::factorize(static_cast<float *>(matrix), n)
-                              : ck::factorize(static_cast<double *>(matrix), n);
-}

@@ -1,5 +1,6 @@
 #include "panels.h"
 
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -75,6 +76,54 @@ __attribute__((target("avx2,fma"))) void transpose_narrow(const T *from, int64_t
     transpose<T, 32>(from, from_step, to, to_step);
 }
 
+/// Of a positive-definite matrix [width, width], of which the upper triangle is read and overwritten: the upper triangle
+/// U with U^T U = matrix, and its inverse; both are zero below their diagonals.
+///
+/// Gives the order of the first leading minor that is not positive, or 0.
+template <class T, int Bytes>
+__attribute__((always_inline)) inline int64_t factorize(T *matrix, T *upper, T *inverse) {
+    typedef T Register __attribute__((vector_size(Bytes), aligned(sizeof(T)), may_alias));
+    constexpr int64_t lanes = Bytes / int(sizeof(T)), registers = PanelKernel<T>::most, width = registers * lanes;
+    auto line = [](T *start, int64_t row) { return reinterpret_cast<Register *>(start + row * width); };
+    for (int64_t k = 0; k < width; ++k) {
+        auto pivot = matrix[k * width + k];
+        if (!(pivot > 0) || !std::isfinite(pivot)) return k + 1;
+        auto root = std::sqrt(pivot), scale = 1 / root;
+        auto own = line(upper, k), source = line(matrix, k);
+        auto first = k / lanes;
+        for (int64_t v = 0; v < registers; ++v) own[v] = v < first ? Register{} : source[v] * scale;
+        for (auto c = first * lanes; c < k; ++c) upper[k * width + c] = 0;
+        upper[k * width + k] = root;
+        for (auto r = k + 1; r < width; ++r) {
+            auto factor = upper[k * width + r];
+            auto other = line(matrix, r);
+            for (auto v = r / lanes; v < registers; ++v) other[v] -= factor * own[v];
+        }
+    }
+    // By rows from the last one on: U V = I.
+    for (auto r = width - 1; r >= 0; --r) {
+        Register sum[registers] = {};
+        for (auto k = r + 1; k < width; ++k) {
+            auto factor = upper[r * width + k];
+            auto other = line(inverse, k);
+            for (auto v = k / lanes; v < registers; ++v) sum[v] -= factor * other[v];
+        }
+        auto scale = 1 / upper[r * width + r];
+        auto own = line(inverse, r);
+        for (int64_t v = 0; v < registers; ++v) own[v] = sum[v] * scale;
+        inverse[r * width + r] = scale;
+    }
+    return 0;
+}
+
+template <class T> __attribute__((target("avx512f"))) int64_t factorize_wide(T *matrix, T *upper, T *inverse) {
+    return factorize<T, 64>(matrix, upper, inverse);
+}
+
+template <class T> __attribute__((target("avx2,fma"))) int64_t factorize_narrow(T *matrix, T *upper, T *inverse) {
+    return factorize<T, 32>(matrix, upper, inverse);
+}
+
 // As many sums as there are registers for, beside the columns and a row's element: of 32 and 16 registers.
 template <class T, int Count>
 __attribute__((target("avx512f"))) void add_wide(
@@ -89,9 +138,12 @@ __attribute__((target("avx2,fma"))) void add_narrow(
 }
 
 template <class T>
-constexpr PanelKernel<T> wide{8, 64 / int64_t(sizeof(T)), {add_wide<T, 1>, add_wide<T, 2>, add_wide<T, 3>}, transpose_wide<T>};
+constexpr PanelKernel<T> wide{
+    8, 64 / int64_t(sizeof(T)), {add_wide<T, 1>, add_wide<T, 2>, add_wide<T, 3>}, transpose_wide<T>, factorize_wide<T>};
 template <class T>
-constexpr PanelKernel<T> narrow{4, 32 / int64_t(sizeof(T)), {add_narrow<T, 1>, add_narrow<T, 2>, add_narrow<T, 3>}, transpose_narrow<T>};
+constexpr PanelKernel<T> narrow{
+    4, 32 / int64_t(sizeof(T)), {add_narrow<T, 1>, add_narrow<T, 2>, add_narrow<T, 3>}, transpose_narrow<T>,
+    factorize_narrow<T>};
 
 } // namespace
 #endif

@@ -29,6 +29,13 @@ template <class T> struct PanelKernel {
     Add add[most];
     /// to[lanes, lanes] = from[lanes, lanes]^T.
     void (*transpose)(const T *from, int64_t from_step, T *to, int64_t to_step);
+    /// Of a symmetric matrix [width, width], of which the upper triangle is read and overwritten: the upper triangle U
+    /// with U^T U = matrix, and its inverse, both with zeros. Gives the order of the first leading minor that is not
+    /// positive, or 0.
+    int64_t (*factorize)(T *matrix, T *upper, T *inverse);
+
+    /// The columns of a whole panel.
+    int64_t width() const { return most * lanes; }
 };
 
 /// The kernel for this processor with registers of at most so many bytes; null if there is none, and the linked

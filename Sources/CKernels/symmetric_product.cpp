@@ -1,7 +1,7 @@
 // Second moments of vectors: symmetric products at half the work of general ones.
 #include "include/CKernels.h"
 #include "library.h"
-#include "panels.h"
+#include "packed_panels.h"
 #include "symmetric_tiles.h"
 #include "tasks.h"
 
@@ -10,84 +10,11 @@
 namespace ck {
 namespace {
 
-/// The vectors of one group: [batch, n, locations].
-template <class T> struct Vectors {
-    const T *start;
-    int64_t batch, n, locations, batch_step, element_step, location_step;
-
-    int64_t count() const { return batch * locations; }
-
-    /// Whether they are the rows of one matrix, which do not overlap.
-    bool are_rows() const {
-        return element_step == 1 && step() >= n
-            && (batch == 1 || locations == 1 || batch_step == locations * location_step);
-    }
-
-    /// The step between one and the next, if they are rows.
-    int64_t step() const { return locations > 1 ? location_step : batch > 1 ? batch_step : n; }
-
-    /// Copies elements [element, element + size) of vectors [first, first + count), a vector every `step` elements.
-    void copy(
-        int64_t first, int64_t count, int64_t element, int64_t size, T *to, int64_t step,
-        const PanelKernel<T> *kernel = nullptr) const {
-        if (are_rows()) {
-            auto from = start + first * this->step() + element;
-            for (int64_t i = 0; i < count; ++i) std::memcpy(to + i * step, from + i * this->step(), size * sizeof(T));
-            return;
-        }
-        for (int64_t done = 0; done < count;) {
-            auto image = (first + done) / locations, location = (first + done) % locations;
-            auto here = std::min(count - done, locations - location);
-            auto from = start + image * batch_step + location * location_step + element * element_step;
-            copy_vectors(kernel, from, element_step, location_step, size, here, to + done * step, step);
-            done += here;
-        }
-    }
-
-    /// Vectors [first, first + count) as rows, copied to `memory` where they are none, and what lies between them.
-    std::pair<const T *, int64_t> rows(int64_t first, int64_t count, T *memory) const {
-        if (are_rows()) return {start + first * step(), step()};
-        copy(first, count, 0, n, memory, n);
-        return {memory, n};
-    }
-};
-
 /// Where the result goes: rows `step` apart.
 template <class T> struct Target {
     T *start;
     int64_t step;
     T beta, alpha;
-};
-
-/// Vectors copied into panels, which lie one after the other; columns beyond the last one's are zero.
-template <class T> struct Panels {
-    const PanelKernel<T> &kernel;
-    /// The number of columns in all, of columns in a panel, and of panels.
-    int64_t n, width, count;
-
-    Panels(const PanelKernel<T> &kernel, int64_t n)
-        : kernel(kernel), n(n),
-          width(kernel.lanes * std::min(quotient_up(n, kernel.lanes), PanelKernel<T>::most)),
-          count(quotient_up(n, width)) {}
-
-    /// The columns of a panel that are not beyond the last one.
-    int64_t columns(int64_t panel) const { return std::min(width, n - panel * width); }
-
-    /// Copies the columns of a panel of vectors [first, first + size) to `to`.
-    void fill(const Vectors<T> &vectors, int64_t panel, int64_t first, int64_t size, T *to) const {
-        auto own = columns(panel);
-        vectors.copy(first, size, panel * width, own, to, width, &kernel);
-        for (int64_t i = 0; own < width && i < size; ++i) std::fill_n(to + i * width + own, width - own, T(0));
-    }
-
-    /// out[width, width] += left^T right for panels of `depth` vectors; of a tile on the diagonal, the lower triangle.
-    void add(int64_t row, int64_t column, int64_t depth, const T *left, const T *right, T *out, int64_t step) const {
-        auto registers = quotient_up(columns(column), kernel.lanes);
-        for (int64_t i = 0; i < columns(row); i += kernel.rows) {
-            auto needed = row == column ? std::min(registers, quotient_up(i + kernel.rows, kernel.lanes)) : registers;
-            kernel.add[needed - 1](depth, left + i, width, right, width, out + i * step, step);
-        }
-    }
 };
 
 /// Writes a part of the lower triangle, and of the upper one: beta times what is there, and alpha times the sums.
@@ -106,33 +33,15 @@ void write(const Target<T> &target, const Tile &tile, const PanelKernel<T> &kern
     mirror(tile, target.start, target.step, whole);
 }
 
-/// The vectors of a panel that products take at a time: these, and the panel's sums, stay in the cache.
-constexpr int64_t depth_at_a_time = 256;
-
 /// Few long vectors: all of them in panels, and each tile of the result is a task.
 template <class T>
 void by_tiles(
     const Target<T> &target, const Vectors<T> &vectors, const PanelKernel<T> &kernel, const Resources &resources) {
     Panels<T> panels(kernel, vectors.n);
     auto count = panels.count, width = panels.width, depth = vectors.count();
-    Memory<T> packed(resources, count * depth * width);
+    Memory<T> packed(resources, panels.size(depth));
     auto start = packed.get();
-    if (vectors.are_rows()) {
-        // A vector's part of each panel in turn: what is read lies in one piece.
-        constexpr int64_t share = 16;
-        resources.for_each_task(quotient_up(depth, share), [&](int64_t task) {
-            for (auto i = task * share; i < std::min(depth, (task + 1) * share); ++i)
-                for (int64_t panel = 0; panel < count; ++panel)
-                    panels.fill(vectors, panel, i, 1, start + (panel * depth + i) * width);
-        });
-    } else {
-        resources.for_each_task(count * quotient_up(depth, depth_at_a_time), [&](int64_t task) {
-            auto panel = task % count, first = task / count * depth_at_a_time;
-            panels.fill(
-                vectors, panel, first, std::min(depth_at_a_time, depth - first),
-                start + (panel * depth + first) * width);
-        });
-    }
+    panels.pack(resources, vectors, 0, depth, start);
     // Tiles of several panels in large results: their lines are longer, and pages of memory are come to less often.
     auto side = std::clamp<int64_t>(count / 8, 1, 4), sides = quotient_up(count, side);
     auto step = side * width;
@@ -148,7 +57,7 @@ void by_tiles(
             auto here = std::min(depth_at_a_time, depth - first);
             for (auto i = row * side; i < last_row; ++i)
                 for (auto j = column * side; j < std::min(last_column, i + 1); ++j)
-                    panels.add(
+                    panels.add_lower(
                         i, j, here, start + (i * depth + first) * width, start + (j * depth + first) * width,
                         out + (i - row * side) * width * step + (j - column * side) * width, step);
         }
@@ -181,7 +90,7 @@ void by_shares(
             auto out = start + share * tiles * tile;
             for (int64_t i = 0; i < count; ++i)
                 for (int64_t j = 0; j <= i; ++j, out += tile)
-                    panels.add(i, j, here, own + i * here * width, own + j * here * width, out, width);
+                    panels.add_lower(i, j, here, own + i * here * width, own + j * here * width, out, width);
         }
     });
     resources.for_each_task(tiles, [&](int64_t task) {

@@ -120,14 +120,12 @@ ct_status ct_damped_inverse(ct_tensor matrix, double damping, ct_tensor *out) {
         auto type = kernel_type(batch);
         auto count = batch.size(0), n = batch.size(1);
         auto result = at::empty(batch.sizes(), source.options());
-        auto factors = at::empty(batch.sizes(), source.options()).copy_(batch);
-        if (damping != 0) factors.diagonal(0, 1, 2).add_(damping);
-        auto triangles = at::zeros(batch.sizes(), source.options());
+        auto matrices = batch.contiguous();
         std::vector<int64_t> failures(count);
         run_kernel([&](auto resources) {
             return ck_invert(
-                resources, type, factors.mutable_data_ptr(), triangles.mutable_data_ptr(), result.mutable_data_ptr(),
-                count, n, failures.data());
+                resources, type, matrices.const_data_ptr(), damping, result.mutable_data_ptr(), count, n,
+                failures.data());
         });
         for (int64_t i = 0; i < count; ++i)
             TORCH_CHECK_LINALG(
@@ -144,11 +142,15 @@ ct_status ct_damped_cholesky(ct_tensor matrix, double damping, ct_tensor *out) {
             *out = give(source.clone());
             return;
         }
-        auto factor = at::empty(source.sizes(), source.options()).copy_(source);
-        if (damping != 0) factor.diagonal().add_(damping);
-        auto failure = ck_factorize(kernel_type(factor), factor.mutable_data_ptr(), factor.size(0));
+        auto matrix = source.contiguous(), factor = at::empty_like(matrix);
+        int64_t failure = 0;
+        run_kernel([&](auto resources) {
+            return ck_factorize(
+                resources, kernel_type(matrix), matrix.const_data_ptr(), damping, factor.mutable_data_ptr(),
+                matrix.size(0), &failure);
+        });
         TORCH_CHECK_LINALG(
             failure == 0, "the matrix is not positive-definite: its leading minor of order ", failure, " is not");
-        *out = give(factor.tril_());
+        *out = give(factor);
     });
 }

@@ -19,6 +19,18 @@ public enum Runtime {
         }
     }
 
+    /// The source of matrix products on the CPU, of models, their derivatives and the curvature.
+    ///
+    /// Both keep the accuracy of their type. Results are reproducible bit for bit only with the same source. Set it at
+    /// the start; by default it is the quicker one on this processor.
+    public static var matrixProducts: MatrixProducts {
+        get { ct_current_product_source() == CT_PRODUCTS_OF_KERNELS ? .kernels : .library }
+        set {
+            let source = newValue == .kernels ? CT_PRODUCTS_OF_KERNELS : CT_PRODUCTS_OF_LIBRARY
+            guard ct_set_product_source(source) == CT_OK else { fatalError("matrixProducts: \(lastMessage())") }
+        }
+    }
+
     /// Lets this process keep the memory that it frees, for its own next use.
     ///
     /// The memory of large tensors otherwise goes back to the system with each of them, and comes anew, page by page

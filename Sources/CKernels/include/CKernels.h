@@ -44,6 +44,21 @@ bool ck_product_rate(
 /// The sum of the products of `count` elements, in double precision.
 bool ck_inner_product(const ck_resources *resources, const float *a, const float *b, int64_t count, double *out);
 
+/// Whether this processor has registers that `ck_product` needs, of at most so many bytes.
+bool ck_has_products(int64_t register_bytes);
+
+/// A matrix with any steps between rows and columns.
+typedef struct {
+    const void *start;
+    int64_t row_step, column_step;
+} ck_operand;
+
+/// out[rows, columns] <- left[rows, depth] right[depth, columns] + bias[columns], if there is one; its rows are
+/// `out_step` apart. Needs `ck_has_products`; the bits do not depend on the number of threads.
+bool ck_product(
+    const ck_resources *resources, ck_type type, ck_operand left, ck_operand right, int64_t rows, int64_t depth,
+    int64_t columns, const void *bias, void *out, int64_t out_step);
+
 /// Square matrices [count, n, n], whose rows touch no other ones and whose elements of a row touch.
 typedef struct {
     void *start;
@@ -118,16 +133,18 @@ bool ck_assemble_blocks(
     const ck_resources *resources, ck_type type, ck_matrices target, const void *results, int64_t result_count,
     int64_t kernel_count, const ck_block_term *terms, size_t term_count, double beta, double alpha);
 
-/// Replaces the lower triangle of a symmetric matrix [n, n] by L, where the matrix is L L^T; gives the order of the
-/// first leading minor that is not positive, or 0.
-int64_t ck_factorize(ck_type type, void *matrix, int64_t n);
-
-/// The inverses of symmetric positive-definite matrices, all of them row by row without gaps.
+/// The lower triangle L with L L^T = matrix + damping * I for a symmetric matrix [n, n]; both row by row without gaps.
 ///
-/// Replaces the matrices by their factors L, and the zeros in `triangles` by L^-1. `failures` gets for each matrix what
-/// `ck_factorize` gives; if that is not 0 there is no inverse.
+/// `failure` gets the order of the first leading minor that is not positive, or 0; otherwise there is no factor.
+bool ck_factorize(
+    const ck_resources *resources, ck_type type, const void *matrix, double damping, void *lower, int64_t n,
+    int64_t *failure);
+
+/// inverses <- (matrix + damping * I)^-1 for symmetric matrices, all of them row by row without gaps.
+///
+/// `failures` gets for each matrix what `ck_factorize` gives; if that is not 0 there is no inverse.
 bool ck_invert(
-    const ck_resources *resources, ck_type type, void *matrices, void *triangles, void *inverses, int64_t count,
+    const ck_resources *resources, ck_type type, const void *matrices, double damping, void *inverses, int64_t count,
     int64_t n, int64_t *failures);
 
 /// x <- (L L^T)^-1 x for the vectors that are the rows of x, [count, n], or its columns, [n, count].
