@@ -1,4 +1,5 @@
 import ArgumentParser
+import Comparisons
 import KFAC
 import Torch
 import Training

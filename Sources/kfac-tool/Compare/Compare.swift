@@ -1,4 +1,5 @@
 import ArgumentParser
+import Comparisons
 import Foundation
 import KFAC
 import Torch

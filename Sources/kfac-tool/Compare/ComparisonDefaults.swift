@@ -1,3 +1,4 @@
+import Comparisons
 import Training
 
 extension OptimizationMethod {

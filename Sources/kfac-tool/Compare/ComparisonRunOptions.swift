@@ -1,4 +1,5 @@
 import ArgumentParser
+import Comparisons
 import Datasets
 import KFAC
 import Training
