@@ -54,55 +54,38 @@ enum InverseScheduleName: String, CaseIterable, ExpressibleByArgument {
     case whenStale = "when-stale"
 }
 
-/// K-FAC's numbers for a problem.
+/// K-FAC's choices and numbers for a problem, by the names of the properties of ``KFACOptions``.
 struct KFACDefaults {
-    static let statisticsPeriod = 1
-    static let dampingSplit = DampingSplitName.traceRatio
-    static let estimation = EstimationName.sampled
-    static let inverseSchedule = InverseScheduleName.together
-    static let staleness = 0.25
-    static let burnIn = 0
-    static let dimensionLimit = FactorSettings().dimensionLimit
-
-    var rule = StepRuleName.fixed
-    var learningRate = 0.1
-    var momentum = 0.9
+    var stepRule = StepRuleName.fixed
     var damping = 0.1
     var dampingRule = DampingRuleName.fixed
     var dampingInterval = 5
     var dampingDecay = 0.95
     var minimumDamping = 1e-8
+    var dampingSplit = DampingSplitName.traceRatio
     var normConstraint = 0.003
+    var estimation = EstimationName.sampled
+    var statisticsPeriod = 1
     var statisticsFraction = 1.0
     var modelFraction = 1.0
-    var inversePeriod = 10
+    var inverseSchedule = InverseScheduleName.together
+    var staleness = 0.25
+    var burnIn = 0
+    var dimensionLimit = FactorSettings().dimensionLimit
     var l2 = 0.0
 
-    /// The numbers that serve a problem best.
-    init(_ problem: ProblemName) {
-        switch problem {
-        case .convolutional, .rows, .residual: break
-        case .poisson: damping = 0.01
-        case .autoencoder:
-            rule = .quadraticModel
-            damping = 0.3
-            dampingRule = .adaptive
-            dampingDecay = 0.8
-            minimumDamping = 0.003
-            statisticsFraction = 0.25
-            modelFraction = 0.125
-            inversePeriod = 5
-            // In units of the loss, which of an image's 784 pixels is large; for the rules that need them.
-            learningRate = 0.3
-            normConstraint = 100
-        }
+    /// Those that serve most problems, with changes.
+    init(_ change: (inout KFACDefaults) -> Void = { _ in }) { change(&self) }
+
+    /// All of them by the names of the properties.
+    var all: [String: Any] {
+        Dictionary(uniqueKeysWithValues: Mirror(reflecting: self).children.map { ($0.label!, $0.value) })
     }
 
     /// The default of each problem that differs from the others', for the help.
     static func forHelp<Value: Equatable>(_ value: (KFACDefaults) -> Value) -> String {
-        func text(_ value: Value) -> String { (value as? any RawRepresentable).map { "\($0.rawValue)" } ?? "\(value)" }
-        let values = ProblemName.allCases.map { ($0, value(KFACDefaults($0))) }
-        let others = values.filter { $0.1 != values[0].1 }.map { ", \($0.0.rawValue) \(text($0.1))" }
-        return "(default: \(text(values[0].1))\(others.joined()))"
+        let values = BuiltInProblem.all.map { ($0.name, value($0.kfac)) }
+        let others = values.filter { $0.1 != values[0].1 }.map { ", \($0.0) \(DeclaredOption.text($0.1))" }
+        return "(default: \(DeclaredOption.text(values[0].1))\(others.joined()))"
     }
 }

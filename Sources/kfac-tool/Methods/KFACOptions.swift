@@ -8,7 +8,7 @@ struct KFACOptions: ParsableArguments {
         help: ArgumentHelp(
             "How a preconditioned gradient becomes a step: by a given learning rate and momentum (fixed), with the "
                 + "momentum before preconditioning (gradient-momentum), or by the minimum of the exact quadratic model "
-                + "(quadratic-model; the learning rate then multiplies its step). \(KFACDefaults.forHelp(\.rule))",
+                + "(quadratic-model; the learning rate then multiplies its step). \(KFACDefaults.forHelp(\.stepRule))",
             valueName: "rule"))
     var stepRule: StepRuleName?
 
@@ -54,7 +54,8 @@ struct KFACOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How the two factors of a layer share the damping: by their traces (trace-ratio), evenly (even), or not, "
-                + "the product being damped in its eigenbasis (exact). (default: trace-ratio)", valueName: "split"))
+                + "the product being damped in its eigenbasis (exact). \(KFACDefaults.forHelp(\.dampingSplit))",
+            valueName: "split"))
     var dampingSplit: DampingSplitName?
 
     @Option(
@@ -68,14 +69,15 @@ struct KFACOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The targets that curvature is estimated with: drawn from the model (sampled), the data's (empirical), all "
-                + "(exact), or random combinations of all (curvature-propagation). (default: sampled)",
+                + "(exact), or random combinations of all (curvature-propagation). "
+                + KFACDefaults.forHelp(\.estimation),
             valueName: "estimation"))
     var estimation: EstimationName?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of steps between updates of the statistics. (default: \(KFACDefaults.statisticsPeriod))",
+            "The number of steps between updates of the statistics. \(KFACDefaults.forHelp(\.statisticsPeriod))",
             valueName: "steps"),
         transform: SettingBounds.period.count)
     var statisticsPeriod: Int?
@@ -100,14 +102,15 @@ struct KFACOptions: ParsableArguments {
         help: ArgumentHelp(
             "When inverses are computed: all every --inverse-period steps (together), some at each step "
                 + "(round-robin), on another thread (background), or when a probe finds a layer's inverse stale, "
-                + "and every --inverse-period steps in any case (when-stale). (default: together)",
+                + "and every --inverse-period steps in any case (when-stale). \(KFACDefaults.forHelp(\.inverseSchedule))",
             valueName: "schedule"))
     var inverseSchedule: InverseScheduleName?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "For --inverse-schedule when-stale: the greatest relative error of an inverse. (default: 0.25)",
+            "For --inverse-schedule when-stale: the greatest relative error of an inverse. "
+                + KFACDefaults.forHelp(\.staleness),
             valueName: "error"),
         transform: SettingBounds.staleness.number)
     var staleness: Double?
@@ -115,7 +118,8 @@ struct KFACOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of initial steps that only average statistics. (default: 0)", valueName: "steps"),
+            "The number of initial steps that only average statistics. \(KFACDefaults.forHelp(\.burnIn))",
+            valueName: "steps"),
         transform: SettingBounds.firstSteps.count)
     var burnIn: Int?
 
@@ -123,7 +127,8 @@ struct KFACOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             "The largest number of rows of a layer's factor that is kept with all its entries; larger ones are kept as "
-                + "dense blocks along the diagonal, which takes less memory and time. (default: \(KFACDefaults.dimensionLimit))",
+                + "dense blocks along the diagonal, which takes less memory and time. "
+                + KFACDefaults.forHelp(\.dimensionLimit),
             valueName: "rows"),
         transform: SettingBounds.dimension.count)
     var dimensionLimit: Int?
@@ -142,7 +147,7 @@ struct KFACOptions: ParsableArguments {
     /// - Parameter defaults: What holds where nothing is given.
     func misplaced(_ defaults: KFACDefaults) -> [MisplacedOption] {
         let isAdaptive = (dampingRule ?? defaults.dampingRule) == .adaptive
-        let hasModel = (stepRule ?? defaults.rule) == .quadraticModel
+        let hasModel = (stepRule ?? defaults.stepRule) == .quadraticModel
         return [
             ("--damping-interval", dampingInterval != nil, isAdaptive, "--damping-rule adaptive"),
             ("--damping-decay", dampingDecay != nil, isAdaptive, "--damping-rule adaptive"),
@@ -162,41 +167,9 @@ struct KFACOptions: ParsableArguments {
             "--minimum-damping must be at most --damping; the minimum is \(minimum) and the damping \(initial).")
     }
 
-    /// The values of the options.
-    func chosen(_ defaults: KFACDefaults) -> [ChosenOption] {
-        [
-            ChosenOption("--step-rule", stepRule, default: defaults.rule),
-            ChosenOption("--damping", damping, default: defaults.damping),
-            ChosenOption("--damping-rule", dampingRule, default: defaults.dampingRule),
-            ChosenOption("--damping-interval", dampingInterval, default: defaults.dampingInterval),
-            ChosenOption("--damping-decay", dampingDecay, default: defaults.dampingDecay),
-            ChosenOption("--minimum-damping", minimumDamping, default: defaults.minimumDamping),
-            ChosenOption("--damping-split", dampingSplit, default: KFACDefaults.dampingSplit),
-            ChosenOption("--norm-constraint", normConstraint, default: defaults.normConstraint),
-            ChosenOption("--estimation", estimation, default: KFACDefaults.estimation),
-            ChosenOption("--statistics-period", statisticsPeriod, default: KFACDefaults.statisticsPeriod),
-            ChosenOption("--statistics-fraction", statisticsFraction, default: defaults.statisticsFraction),
-            ChosenOption("--model-fraction", modelFraction, default: defaults.modelFraction),
-            ChosenOption("--inverse-schedule", inverseSchedule, default: KFACDefaults.inverseSchedule),
-            ChosenOption("--staleness", staleness, default: KFACDefaults.staleness),
-            ChosenOption("--burn-in", burnIn, default: KFACDefaults.burnIn),
-            ChosenOption("--dimension-limit", dimensionLimit, default: KFACDefaults.dimensionLimit),
-            ChosenOption("--l2", l2, default: defaults.l2),
-        ]
-    }
-
     /// K-FAC's configuration.
-    ///
-    /// - Parameters:
-    ///   - defaults: The problem's.
-    ///   - learningRate: How the learning rate changes from its initial value.
-    ///   - momentum: The momentum of rules that are given one; nil for the best one of a quadratic model.
-    ///   - inversePeriod: The number of steps between updates of an inverse.
-    ///   - layers: Which approximation each layer gets.
-    func configuration(
-        _ defaults: KFACDefaults, learningRate: (_ from: Double) -> Schedule, rate: Double?, momentum: Double?,
-        inversePeriod: Int?, layers: LayerChoices
-    ) -> KFACOptimizer.Configuration {
+    func configuration(_ settings: MethodSettings) -> KFACOptimizer.Configuration {
+        let defaults = settings.problem.kfac
         let initial = damping ?? defaults.damping
         let damping: Damping =
             switch dampingRule ?? defaults.dampingRule {
@@ -208,40 +181,40 @@ struct KFACOptions: ParsableArguments {
                         decay: dampingDecay ?? defaults.dampingDecay,
                         minimum: minimumDamping ?? defaults.minimumDamping))
             }
-        let fixedRate = learningRate(rate ?? defaults.learningRate)
-        let fixedMomentum = Schedule.constant(momentum ?? defaults.momentum)
+        let momentum = Schedule.constant(settings.momentum)
         let rule: StepRule =
-            switch stepRule ?? defaults.rule {
-            case .fixed: .fixed(learningRate: fixedRate, momentum: fixedMomentum)
-            case .gradientMomentum: .momentumOfGradients(learningRate: fixedRate, momentum: fixedMomentum)
+            switch stepRule ?? defaults.stepRule {
+            case .fixed: .fixed(learningRate: settings.learningRate, momentum: momentum)
+            case .gradientMomentum: .momentumOfGradients(learningRate: settings.learningRate, momentum: momentum)
             case .quadraticModel:
                 .quadraticModel(
                     QuadraticModelRule(
-                        momentum: momentum.map { .fixed(.constant($0)) } ?? .optimal,
-                        fraction: modelFraction ?? defaults.modelFraction, rescaling: learningRate(rate ?? 1)))
+                        momentum: settings.options.momentum.map { .fixed(.constant($0)) } ?? .optimal,
+                        fraction: modelFraction ?? defaults.modelFraction,
+                        rescaling: settings.schedule(from: settings.options.learningRate ?? 1)))
             }
-        let period = inversePeriod ?? defaults.inversePeriod
+        let period = settings.inversePeriod
         let inverses: InverseSchedule =
-            switch inverseSchedule ?? KFACDefaults.inverseSchedule {
+            switch inverseSchedule ?? defaults.inverseSchedule {
             case .together: .together(every: period)
             case .roundRobin: .roundRobin(every: period)
             case .background: .background(every: period, after: max(1, period / 2))
-            case .whenStale: .whenStale(beyond: staleness ?? KFACDefaults.staleness, atMost: period)
+            case .whenStale: .whenStale(beyond: staleness ?? defaults.staleness, atMost: period)
             }
         return KFACOptimizer.Configuration(
-            rule: rule, damping: damping, estimation: (estimation ?? KFACDefaults.estimation).estimation,
-            statisticsPeriod: statisticsPeriod ?? KFACDefaults.statisticsPeriod,
+            rule: rule, damping: damping, estimation: (estimation ?? defaults.estimation).estimation,
+            statisticsPeriod: statisticsPeriod ?? defaults.statisticsPeriod,
             statisticsFraction: statisticsFraction ?? defaults.statisticsFraction,
-            burnIn: burnIn ?? KFACDefaults.burnIn,
-            inverses: inverses, clipping: .norm(normConstraint ?? defaults.normConstraint),
-            regularization: Regularization(l2: l2 ?? defaults.l2),
-            factors: factors, layers: layers)
+            burnIn: burnIn ?? defaults.burnIn, inverses: inverses,
+            clipping: .norm(normConstraint ?? defaults.normConstraint),
+            regularization: Regularization(l2: l2 ?? defaults.l2), factors: factors(defaults),
+            layers: settings.layers, guards: settings.guards)
     }
 
-    private var factors: FactorSettings {
-        let limit = dimensionLimit ?? KFACDefaults.dimensionLimit
+    private func factors(_ defaults: KFACDefaults) -> FactorSettings {
+        let limit = dimensionLimit ?? defaults.dimensionLimit
         var factors = FactorSettings(
-            dampingSplit: (dampingSplit ?? KFACDefaults.dampingSplit).split, dimensionLimit: limit)
+            dampingSplit: (dampingSplit ?? defaults.dampingSplit).split, dimensionLimit: limit)
         // Blocks are no larger than what is kept whole.
         factors.blockSize = min(factors.blockSize, limit)
         return factors
