@@ -167,7 +167,7 @@ struct Train: ParsableCommand {
             }
         }
         return try RunFolder(
-            resuming: place, keptByteCount: point.checkpoint?.manifest.progress.metricsByteCount ?? 0,
+            resuming: place, keepsMetrics: point.checkpoint != nil,
             settings: point.isConfigurationLost || point.arguments != settings.arguments ? settings : nil)
     }
 
