@@ -3,12 +3,10 @@ import Foundation
 /// Curves with bands around them, as a picture in a page.
 package struct Chart {
     /// A point of a curve.
-    package struct Point {
-        var x: Double
-        var y: Spread
+    package typealias Point = (x: Double, y: Spread)
 
-        package init(x: Double, y: Spread) { (self.x, self.y) = (x, y) }
-    }
+    /// A horizontal line at a number.
+    package typealias Mark = (name: String, y: Double)
 
     /// A curve: medians, and the band from the least to the greatest.
     package struct Curve {
@@ -20,14 +18,6 @@ package struct Chart {
         package init(name: String, style: Int, points: [Point]) {
             (self.name, self.style, self.points) = (name, style, points)
         }
-    }
-
-    /// A horizontal line at a number.
-    package struct Mark {
-        var name: String
-        var y: Double
-
-        package init(name: String, y: Double) { (self.name, self.y) = (name, y) }
     }
 
     /// Its content, in a sentence for those who cannot see it.

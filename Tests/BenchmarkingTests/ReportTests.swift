@@ -126,7 +126,7 @@ import Testing
     }
 
     @Test func curvesThatRiseAreFollowed() {
-        let points = [(16.0, 1.0), (256, 500)].map { Chart.Point(x: $0.0, y: Spread([$0.1])!) }
+        let points = [(16.0, 1.0), (256, 500)].map { (x: $0.0, y: Spread([$0.1])!) }
         func marks(_ follows: Bool) -> String {
             Chart(
                 title: "", xName: "x", yName: "y", curves: [Chart.Curve(name: "c", style: 0, points: points)],

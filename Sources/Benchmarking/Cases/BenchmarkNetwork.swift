@@ -63,9 +63,7 @@ public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
     var quadraticFraction: Double? { self == .autoencoderFractions ? 1 / 4 : isAutoencoder ? 1 : nil }
 
     private var isAutoencoder: Bool { self == .autoencoder || self == .autoencoderFractions }
-}
 
-extension BenchmarkNetwork {
     /// A network with initial parameters that are always the same.
     func model() -> any Module {
         var generator = RandomGenerator(seed: 2)

@@ -1,4 +1,5 @@
 import Foundation
+import Training
 
 /// The results of a benchmark, and the machine.
 public struct BenchmarkReport: Sendable, Encodable {
@@ -34,9 +35,7 @@ public struct BenchmarkReport: Sendable, Encodable {
 
     /// The report as JSON, with names in snake case.
     public func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
+        let encoder = JSONEncoder.forFiles([.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
         return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
     }
 }

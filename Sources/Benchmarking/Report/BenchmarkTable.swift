@@ -84,19 +84,11 @@ struct BenchmarkTable {
             String(repeating: " ", count: max(1, column.1 - cell.count)) + cell
         }
         let head = name + String(repeating: " ", count: max(0, nameWidth - name.count))
-        return (head + padded.joined()).trimmingTrailingSpaces
+        return (head + padded.joined()).replacing(/\ +$/, with: "")
     }
 }
 
 extension Double {
     /// The number with about three digits.
     fileprivate var significant: String { fixed(self < 0.1 ? 4 : self < 10 ? 2 : self < 100 ? 1 : 0) }
-}
-
-extension String {
-    fileprivate var trimmingTrailingSpaces: String {
-        var text = self
-        while text.hasSuffix(" ") { text.removeLast() }
-        return text
-    }
 }

@@ -1,5 +1,5 @@
 /// A method that takes part in a comparison: an optimiser, and what tuning may choose for it.
-public struct ComparisonMethod: Sendable, Hashable, Codable {
+public struct ComparisonMethod: Sendable, Hashable, Codable, CustomStringConvertible {
     /// An option of the optimiser, and its range.
     public struct Option: Sendable, Hashable, Codable {
         /// The name of the option.
@@ -64,16 +64,12 @@ public struct ComparisonMethod: Sendable, Hashable, Codable {
             return Setting(option.name, option.range.value(at: place))
         }
     }
-}
 
-extension ComparisonMethod {
     /// Those of its settings that tuning chooses, in one line.
     func chosenLine(_ settings: [Setting]) -> String {
         settings.filter { setting in options.contains { $0.name == setting.name && !$0.range.isFixed } }.line
     }
-}
 
-extension ComparisonMethod: CustomStringConvertible {
     /// The optimiser and its options: "adam: learning-rate 0.0001:0.1".
     public var description: String {
         let options = options.map { "\($0.name) \($0.range)" }

@@ -21,6 +21,11 @@ public enum ComparisonMetric: String, Sendable, Hashable, Codable, CaseIterable 
         return isHigherBetter ? first > second : first < second
     }
 
+    /// The number itself, or the worst there is in place of NaN.
+    func orWorst(_ number: Double) -> Double {
+        number.isNaN ? (isHigherBetter ? -.infinity : .infinity) : number
+    }
+
     /// Whether a number is at the target or beyond.
     func reaches(_ target: Double, _ value: Double) -> Bool {
         isHigherBetter ? value >= target : value <= target

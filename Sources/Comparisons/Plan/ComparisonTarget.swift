@@ -30,18 +30,17 @@ extension ComparisonTarget: LosslessStringConvertible {
 
 extension ComparisonTarget: Codable {
     /// Reads a text in the form of ``description``.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        let text = try container.decode(String.self)
-        guard let target = ComparisonTarget(text) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "\(text) is no target")
-        }
-        self = target
-    }
+    public init(from decoder: any Decoder) throws { self = try Self.decoded(from: decoder) }
 
     /// Writes the ``description``.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
+    public func encode(to encoder: any Encoder) throws { try description.encode(to: encoder) }
+}
+
+extension LosslessStringConvertible {
+    /// The value whose text was stored.
+    static func decoded(from decoder: any Decoder) throws -> Self {
+        let text = try String(from: decoder)
+        if let value = Self(text) { return value }
+        throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "'\(text)' is none"))
     }
 }

@@ -1,5 +1,5 @@
 /// The value of a method's option: ("learning-rate", "0.01").
-public struct Setting: Sendable, Hashable, Codable {
+public struct Setting: Sendable, Hashable, Codable, CustomStringConvertible {
     /// The name of the option.
     public var name: String
     /// The value, as it is written.
@@ -10,9 +10,7 @@ public struct Setting: Sendable, Hashable, Codable {
         self.name = name
         self.value = value
     }
-}
 
-extension Setting: CustomStringConvertible {
     /// The name and the value: "learning-rate 0.01".
     public var description: String { "\(name) \(value)" }
 }

@@ -1,4 +1,5 @@
 import Reports
+import Training
 
 extension ComparisonResults {
     /// A line for each method and target, or for each method where there are no targets.
@@ -67,4 +68,11 @@ extension ComparisonResults {
 
     /// A text in quotes, those in it doubled (RFC 4180).
     private func quoted(_ text: String) -> String { "\"\(text.replacing("\"", with: "\"\""))\"" }
+
+    /// Writes the tables and the page into a comparison's folder.
+    func write(to folder: ComparisonFolder) throws(RunFolderError) {
+        try folder.write(tuningTable, to: "tuning.csv")
+        try folder.write(summaryTable, to: "summary.csv")
+        try folder.write(page, to: "report.html")
+    }
 }

@@ -38,7 +38,7 @@ extension ComparisonResults {
     private func charts(of metric: ComparisonMetric) -> [Markup] {
         let marks =
             metric == plan.metric
-            ? plan.targets.compactMap { target in value(of: target).map { Chart.Mark(name: "\(target)", y: $0) } } : []
+            ? plan.targets.compactMap { target in value(of: target).map { (name: "\(target)", y: $0) } } : []
         let axes: [(name: String, place: (CurvePoint) -> Double)] = [
             ("steps", { Double($0.step) }), ("seconds", \.seconds),
         ]
@@ -46,7 +46,7 @@ extension ComparisonResults {
             let curves = plan.methods.enumerated().map { index, method in
                 Chart.Curve(
                     name: method.label, style: index,
-                    points: curve(of: metric, method).map { Chart.Point(x: axis.place($0), y: $0.value) })
+                    points: curve(of: metric, method).map { (x: axis.place($0), y: $0.value) })
             }
             let chart = Chart(
                 title: "\(metric.title) against \(axis.name)", xName: axis.name, yName: metric.title,

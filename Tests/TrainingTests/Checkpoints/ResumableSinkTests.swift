@@ -47,7 +47,7 @@ private final class MeanTable: ResumableSink {
         ]
     }
 
-    /// Files of a run that is cut off between checkpoints, in the middle of a line, end in the bytes of one that is not.
+    /// Files of a run that is cut off between checkpoints, within a line, end in the bytes of one that is not.
     @Test(arguments: [4, 5, 8, 10]) func twoFilesGoOn(step: Int) throws {
         let whole = TemporaryFolder()
         try SmallRun(folder: whole).run(sinks: tables(in: whole))

@@ -27,7 +27,7 @@ extension BenchmarkReport {
         let results = results(along: scaling)
         func curve(_ name: String, _ style: Int, _ seconds: (BenchmarkResult) -> [Double]?) -> Chart.Curve? {
             let points = results.compactMap { point, result in
-                seconds(result).flatMap { Spread($0) }.map { Chart.Point(x: Double(point.value), y: $0) }
+                seconds(result).flatMap { Spread($0) }.map { (x: Double(point.value), y: $0) }
             }
             return points.isEmpty ? nil : Chart.Curve(name: name, style: style, points: points)
         }
@@ -44,5 +44,32 @@ extension BenchmarkReport {
             followsRises: true)
         guard let picture = chart.picture(identifier: scaling.axis) else { return nil }
         return .section(scaling.title, [Chart.legend(curves.map { ($0.name, $0.style) }), picture])
+    }
+
+    /// The results along the axes of ``Scaling`` as CSV, a line for each that was measured.
+    ///
+    /// Times are in seconds, in full precision; what was not measured is empty.
+    public var scalingTable: String {
+        var lines = [
+            "axis,value,case,seconds,cpu_seconds,bound_seconds,flops,plain_seconds,eigh_seconds,sgd_seconds"
+        ]
+        for scaling in Scaling.standard {
+            for (point, result) in results(along: scaling) {
+                let times: [Double?] = [
+                    result.seconds, result.cpuSeconds, result.boundSeconds, result.flops, result.plainSeconds,
+                    result.eighSeconds, result.sgdSeconds,
+                ]
+                let fields = [scaling.axis, "\(point.value)", result.name] + times.map { $0.map { "\($0)" } ?? "" }
+                lines.append(fields.joined(separator: ","))
+            }
+        }
+        return Text.lines(lines)
+    }
+
+    /// The results along an axis.
+    func results(along scaling: Scaling) -> [(point: Scaling.Point, result: BenchmarkResult)] {
+        scaling.points.compactMap { point in
+            results.first { $0.name == point.benchmarkCase.description }.map { (point, $0) }
+        }
     }
 }
