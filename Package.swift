@@ -45,6 +45,9 @@ let package = Package(
         .library(name: "TorchNN", targets: ["TorchNN"]),
         .library(name: "Datasets", targets: ["Datasets"]),
         .library(name: "Training", targets: ["Training"]),
+        .library(name: "Comparisons", targets: ["Comparisons"]),
+        .library(name: "Benchmarking", targets: ["Benchmarking"]),
+        .library(name: "Reports", targets: ["Reports"]),
         .executable(name: "kfac", targets: ["kfac-tool"]),
     ],
     dependencies: [
@@ -87,14 +90,28 @@ let package = Package(
         .target(
             name: "KFAC", dependencies: ["FirstOrder", "Optimization", "Curvature", "Torch"],
             swiftSettings: swiftSettings),
-        // The loop, its events, metrics and reports.
+        // The loop, its problems, events, metrics and checkpoints.
         .target(
             name: "Training", dependencies: ["KFAC", "FirstOrder", "TorchNN", "Datasets", "Torch", "Checksums"],
+            swiftSettings: swiftSettings),
+        // Charts, tables and pages, of whatever.
+        .target(name: "Reports", dependencies: ["Torch"], swiftSettings: swiftSettings),
+        // Methods side by side on one problem.
+        .target(
+            name: "Comparisons", dependencies: ["Training", "Reports", "KFAC", "Datasets", "Torch"],
+            swiftSettings: swiftSettings),
+        // The times of parts and of whole steps.
+        .target(
+            name: "Benchmarking",
+            dependencies: ["Training", "Reports", "KFAC", "FirstOrder", "TorchNN", "Torch"],
             swiftSettings: swiftSettings),
         // The command `kfac`. Not named so: beside `KFAC` that would collide on file systems that ignore case.
         .executableTarget(
             name: "kfac-tool",
-            dependencies: ["Training", "KFAC", "FirstOrder", "Datasets", "TorchNN", "Torch", argumentParser],
+            dependencies: [
+                "Training", "Comparisons", "Benchmarking", "KFAC", "FirstOrder", "Datasets", "TorchNN", "Torch",
+                argumentParser,
+            ],
             swiftSettings: swiftSettings),
 
         .target(
@@ -104,8 +121,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Training", "KFAC", "FirstOrder", "Optimization", "Curvature", "Datasets", "TorchNN", "Torch",
-                "Checksums",
+                "Training", "Comparisons", "Benchmarking", "KFAC", "FirstOrder", "Optimization", "Curvature",
+                "Datasets", "TorchNN", "Torch", "Checksums",
             ],
             path: "Fuzz/Sources/Targets", swiftSettings: swiftSettings),
         .testTarget(
@@ -125,6 +142,11 @@ let package = Package(
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "Checksums", "TestSupport"],
             swiftSettings: swiftSettings),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ComparisonsTests", dependencies: ["Comparisons", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "BenchmarkingTests", dependencies: ["Benchmarking", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ToolTests", dependencies: ["kfac-tool", "Training", "TestSupport", argumentParser],
             exclude: ["Snapshots"],
@@ -141,8 +163,8 @@ if Context.environment["KFAC_FUZZ"] != nil {
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "FuzzTargets", "Training", "KFAC", "FirstOrder", "Optimization", "Curvature", "Datasets", "TorchNN",
-                "Torch", "Checksums", argumentParser,
+                "FuzzTargets", "Training", "Comparisons", "Benchmarking", "KFAC", "FirstOrder", "Optimization",
+                "Curvature", "Datasets", "TorchNN", "Torch", "Checksums", argumentParser,
             ],
             path: "Fuzz/Sources/Program",
             // The sources of the command are linked in there: a program cannot be a part of another one.

@@ -62,11 +62,77 @@ import Testing
         #expect(ChosenOption.difference(stored: current, current: current) == nil)
     }
 
+    /// The settings of a run on data that nobody reads.
+    private static func settings(_ line: String) throws -> RunSettings {
+        let command = try command(line)
+        return RunSettings(
+            command, arguments: [], isNew: false,
+            optimizer: command.optimizerOptions.setup(steps: 10, problem: command.problemOptions.problem),
+            dataset: nil, normalization: nil, trainingExamples: command.problemOptions.trainLimit ?? 100)
+    }
+
+    /// Where the arguments are lost, a checkpoint's own settings tell runs apart.
+    @Test(arguments: changes.indices) func theChangedOptionIsStored(index: Int) throws {
+        let (run, change, option) = Self.changes[index]
+        let (stored, current) = (try Self.settings(run), try Self.settings("\(run) \(change)"))
+        let changeable = try stored.changeable().union(current.changeable())
+        func compared(_ settings: RunSettings) throws -> [String: String] {
+            try settings.compared().filter { !changeable.contains($0.key) }
+        }
+        #expect(try compared(stored) != compared(current), "\(option) is not stored")
+        #expect(try compared(stored) == compared(Self.settings(run)))
+    }
+
+    /// The fields that earlier versions stored, by which their runs are resumed.
+    @Test func storedFieldsKeepTheirNames() throws {
+        let line =
+            "--steps 3 --batch-growth 3 --test-period 3 --test-limit 3 --average 0.5 --initial-weights w --optimizer sgd"
+        let common: Set = [
+            "version", "problem", "trainingExamples", "batchSize", "batchGrowth", "testPeriod", "testLimit", "average",
+            "initialWeights", "seed", "device", "threads", "libtorch", "steps",
+        ]
+        for (problem, own) in [
+            ("poisson", []), ("resnet20", ["augment"]), ("fashion-mnist-autoencoder", ["initialization"]),
+        ] {
+            let stored = try Self.settings("\(line) --problem \(problem)").compared()
+            let names = Set(stored.keys.filter { !$0.hasPrefix("optimizer.") })
+            // The encoder for files writes snake case.
+            #expect(names == Set(common.union(own).map(snakeCase)), "\(names.sorted())")
+            #expect(stored["optimizer.method"] == "sgd")
+        }
+    }
+
+    private func snakeCase(_ name: String) -> String {
+        name.map { $0.isUppercase ? "_\($0.lowercased())" : String($0) }.joined()
+    }
+
     @Test func noOptionIsForgotten() throws {
         let names = NumericOptionTests.train + NumericOptionTests.others["train"]!
         let changing = Set(Self.changes.map { String($0.option.dropFirst(2)) })
         #expect(Set(names) == changing.union(Self.unchanging))
         #expect(Set(try Self.command("").chosen.map { String($0.name.dropFirst(2)) }) == changing)
+    }
+
+    /// A path that is stored must mean the same from another folder.
+    @Test func allPathsAreMadeAbsolute() throws {
+        struct Help: Decodable {
+            struct Argument: Decodable {
+                struct Name: Decodable { let name: String }
+                let names: [Name]?
+                let valueName: String?
+            }
+            struct Command: Decodable {
+                let commandName: String
+                let subcommands: [Command]?
+                let arguments: [Argument]?
+            }
+            let command: Command
+        }
+        let help = try JSONDecoder().decode(Help.self, from: Data(KFACTool._dumpHelp().utf8))
+        let train = try #require(help.command.subcommands?.first { $0.commandName == "train" })
+        let paths = (train.arguments ?? []).filter { ["folder", "file"].contains($0.valueName) }
+            .flatMap { $0.names ?? [] }.map { "--\($0.name)" }
+        #expect(Set(paths) == Set(StoredArguments.paths + ["--resume"]))
     }
 
     /// What the run has by default is no change.

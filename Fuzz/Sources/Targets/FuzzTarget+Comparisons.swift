@@ -1,3 +1,4 @@
+import Comparisons
 import Datasets
 import Foundation
 import KFAC

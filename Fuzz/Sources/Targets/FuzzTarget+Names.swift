@@ -1,6 +1,7 @@
+import Benchmarking
+import Comparisons
 import Foundation
 import Torch
-import Training
 
 extension FuzzTarget {
     /// The texts of the command line that are parsed by more than ArgumentParser.

@@ -25,7 +25,9 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
     public var samplerEpoch = 0
     /// The number of examples of that epoch that were dealt.
     public var samplerDealt = 0
-    /// The number of bytes that the metrics had; what follows is repeated by a resumed run.
+    /// Where the sinks stand, by their names; nil where an earlier version wrote it.
+    public var sinks: [String: SinkState]?
+    /// The number of bytes of `metrics.jsonl`, where earlier versions look for it.
     public var metricsByteCount: Int?
     /// The first finite loss, which others are compared with; nil before it.
     public var firstLoss: Double?
@@ -37,13 +39,21 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
     /// Before the first step.
     init() {}
 
+    /// Where the sinks stand, by their names, whichever version wrote it.
+    var sinkStates: [String: SinkState] {
+        get { sinks ?? metricsByteCount.map { [Self.metrics: SinkState(byteCount: $0)] } ?? [:] }
+        set { (sinks, metricsByteCount) = (newValue.isEmpty ? nil : newValue, newValue[Self.metrics]?.byteCount) }
+    }
+
+    private static let metrics = "metrics.jsonl"
+
     /// Whether a run can be there: what is read from a file must not make it count beyond all numbers.
     var isPossible: Bool {
         let counts =
             [
                 summary.steps, summary.epochs, summary.examples, epoch, epochSteps, epochStepsDone, epochExamples,
                 metricsByteCount ?? 0, best?.steps ?? 0, summary.lastEvaluation?.steps ?? 0,
-            ] + (summary.guards ?? [:]).values
+            ] + (summary.guards ?? [:]).values + sinkStates.values.map { $0.byteCount ?? 0 }
         return counts.allSatisfy(SnapshotReader.counts.contains) && epochStepsDone <= epochSteps
     }
 

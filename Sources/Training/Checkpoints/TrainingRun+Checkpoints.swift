@@ -49,7 +49,7 @@ extension TrainingRun {
         progress.samplerStep = position.step
         progress.samplerEpoch = position.epoch
         progress.samplerDealt = position.dealt
-        progress.metricsByteCount = trainer.sinks.lazy.compactMap(\.byteCount).first
+        progress.sinkStates = Dictionary(uniqueKeysWithValues: sinks.map { ($0.name, $0.state) })
         let device = problem.parameters.first?.tensor.device ?? .cpu
         let manifest = CheckpointManifest(
             problem: problem.name, optimizer: trainer.optimizerName, device: "\(device)", threads: Runtime.threadCount,
@@ -62,8 +62,13 @@ extension TrainingRun {
     mutating func resume(from checkpoint: Checkpoint) throws {
         var run = self
         try during(.resumption) { try run.restore(checkpoint) }
+        // Nothing is dropped from files before it can be written again.
+        try trainer.checkpoints?.folder.prepare()
+        for sink in sinks { if let state = run.progress.sinkStates[sink.name] { try sink.restore(state) } }
         self = run
     }
+
+    private var sinks: [any ResumableSink] { trainer.sinks.compactMap { $0 as? any ResumableSink } }
 
     /// Puts everything to where a checkpoint was written.
     private mutating func restore(_ checkpoint: Checkpoint) throws {

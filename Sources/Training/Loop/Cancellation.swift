@@ -14,7 +14,7 @@ public final class Cancellation: Sendable {
     public func request() { isRequested.store(true, ordering: .relaxed) }
 
     /// How the run ends if it ends now; nil where nobody asked for the end.
-    var outcome: RunSummary.Outcome? {
+    package var outcome: RunSummary.Outcome? {
         if let signal = check() { return .interrupted(signal: signal) }
         return isRequested.load(ordering: .relaxed) ? .interrupted(signal: nil) : nil
     }

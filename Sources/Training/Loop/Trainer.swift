@@ -91,6 +91,7 @@ public struct Trainer {
     ) throws -> RunSummary {
         requireSettings()
         requireDistinctNames(problem.parameters, in: "Trainer")
+        requireDistinctNames(sinks)
         guard sampler.count == problem.trainingCount else {
             fatalError("Trainer: a sampler of \(sampler.count) for \(problem.trainingCount) training examples")
         }

@@ -181,17 +181,3 @@ public enum TrainingEvent: Sendable {
         public var seconds: Double
     }
 }
-
-/// Takes the events of a run: a file of metrics, a progress display, a test.
-public protocol EventSink: AnyObject {
-    /// Takes an event; an error ends the run.
-    func receive(_ event: TrainingEvent) throws
-
-    /// The number of bytes that the events so far came to in a file that a resumed run continues; nil by default.
-    var byteCount: Int? { get }
-}
-
-extension EventSink {
-    /// None.
-    public var byteCount: Int? { nil }
-}

@@ -1,8 +1,8 @@
-import Foundation
+package import Foundation
 
 extension JSONEncoder {
     /// An encoder of values for files: names in snake case, and numbers that JSON lacks as texts.
-    static func forFiles(_ formatting: OutputFormatting = []) -> JSONEncoder {
+    package static func forFiles(_ formatting: OutputFormatting = []) -> JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = formatting
         encoder.keyEncodingStrategy = .convertToSnakeCase

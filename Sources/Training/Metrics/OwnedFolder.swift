@@ -77,12 +77,12 @@ public final class OwnedFolder: Sendable {
     /// Makes sure that the path still leads to this folder.
     ///
     /// - Throws: ``RunFolderError/moved(_:)``.
-    func check() throws(RunFolderError) {
+    package func check() throws(RunFolderError) {
         guard Self.isAt(path, descriptor) else { throw .moved(path) }
     }
 
     /// Removes the folders that this made, as far as nothing is in them.
-    func removeWhatItMade() { Self.removeEmpty(made) }
+    package func removeWhatItMade() { Self.removeEmpty(made) }
 
     private static func name(problem: String, optimizer: String, date: Date) -> String {
         let parts = Calendar(identifier: .gregorian).dateComponents(
@@ -122,7 +122,7 @@ extension OwnedFolder {
     /// Makes the folders on the way to a path, and returns those that were not there, outermost first.
     ///
     /// - Throws: ``RunFolderError/notWritable(_:reason:)``; what was made is removed again.
-    static func make(_ path: String) throws(RunFolderError) -> [String] {
+    package static func make(_ path: String) throws(RunFolderError) -> [String] {
         var missing: [String] = []
         var next = URL(fileURLWithPath: path).standardizedFileURL.path
         while !FileManager.default.fileExists(atPath: next), next != "/" {
@@ -153,7 +153,7 @@ extension OwnedFolder {
     static func removeEmpty(_ folders: [String]) { for folder in folders.reversed() { rmdir(folder) } }
 
     /// Whether a path leads to an open file or folder.
-    static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
+    package static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
         var (open, there) = (stat(), stat())
         return fstat(descriptor, &open) == 0 && stat(path, &there) == 0 && open.st_ino == there.st_ino
             && open.st_dev == there.st_dev

@@ -43,11 +43,12 @@ public struct RunFolder {
     /// Continues the run in a folder.
     ///
     /// - Parameters:
-    ///   - keptByteCount: The number of bytes of `metrics.jsonl` that are kept; the run repeats what follows.
+    ///   - keepsMetrics: Whether the run has a checkpoint, which tells how much of `metrics.jsonl` stays, and does not
+    ///     begin again with none of it.
     ///   - settings: What `config.json` is to say from now on, where it was lost or the run has become longer; nil to
     ///     leave it as it is.
     /// - Throws: ``RunFolderError`` where another process writes to it, or it cannot be written.
-    public init(resuming place: OwnedFolder, keptByteCount: Int, settings: (any Encodable)? = nil) throws {
+    public init(resuming place: OwnedFolder, keepsMetrics: Bool, settings: (any Encodable)? = nil) throws {
         self.place = place
         if let settings {
             let file = "\(place.path)/config.json"
@@ -55,7 +56,8 @@ public struct RunFolder {
                 throw RunFolderError.interrupted(file, reason: error.reason)
             }
         }
-        metrics = try MetricsFile(path: "\(place.path)/metrics.jsonl", keptByteCount: keptByteCount, in: place)
+        metrics = try MetricsFile(
+            path: "\(place.path)/metrics.jsonl", keptByteCount: keepsMetrics ? .max : 0, in: place)
     }
 
     private static func checkThatNothingIsThere(_ path: String) throws(RunFolderError) {

@@ -1,5 +1,5 @@
 /// How far an epoch, or a run of steps, is, in one line.
-struct ProgressLine {
+package struct ProgressLine {
     /// The beginning of the line; nil for the epoch or, without epochs, the step.
     var title: String?
     /// The epoch, from 1, and the number of epochs; nil for a run of steps.
@@ -10,6 +10,15 @@ struct ProgressLine {
     var loss: Double
     var secondsLeft: Double
 
+    package init(
+        title: String? = nil, epoch: (number: Int, of: Int)? = nil, step: Int, steps: Int, stepsPerSecond: Double,
+        loss: Double, secondsLeft: Double
+    ) {
+        (self.title, self.epoch) = (title, epoch)
+        (self.step, self.steps, self.stepsPerSecond) = (step, steps, stepsPerSecond)
+        (self.loss, self.secondsLeft) = (loss, secondsLeft)
+    }
+
     private var head: String? { title ?? epoch.map { "epoch \($0.number)/\($0.of)" } }
 
     /// A line that stays.
@@ -19,7 +28,7 @@ struct ProgressLine {
     }
 
     /// A line to be redrawn, at most `width` characters wide: what matters least goes first where there is no room.
-    func bar(width: Int, _ terminal: Terminal) -> String {
+    package func bar(width: Int, _ terminal: Terminal) -> String {
         let head = head ?? "step"
         let count = "\(step)/\(steps)"
         let parts = [

@@ -92,15 +92,17 @@ public final class ProgressReport: EventSink {
 }
 
 /// The loss, averaged over the last steps.
-struct SmoothedLoss {
+package struct SmoothedLoss {
     private var sum = 0.0
     private var weight = 0.0
 
+    package init() {}
+
     /// The average over all so far, in which a loss counts 0.9 times as much as the next one.
-    var mean: Double { sum / weight }
+    package var mean: Double { sum / weight }
 
     /// Takes in one more loss.
-    mutating func note(_ loss: Double) {
+    package mutating func note(_ loss: Double) {
         // That of a rejected step would stay for good.
         guard loss.isFinite else { return }
         sum = 0.9 * sum + loss

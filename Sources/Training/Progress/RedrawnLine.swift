@@ -1,5 +1,5 @@
 /// A line of a terminal that is drawn again and again in place, not more often than one can see.
-struct RedrawnLine {
+package struct RedrawnLine {
     private let terminal: Terminal
     private let clock = ContinuousClock()
     private var last: ContinuousClock.Instant?
@@ -9,14 +9,14 @@ struct RedrawnLine {
     private static let pause = Duration.milliseconds(100)
 
     /// Creates a line; nothing is drawn yet.
-    init(_ terminal: Terminal) { self.terminal = terminal }
+    package init(_ terminal: Terminal) { self.terminal = terminal }
 
     /// Draws the line, where the terminal can redraw lines and the last drawing is not too recent.
     ///
     /// - Parameters:
     ///   - isLast: Whether it is drawn in any case, as no other will follow soon.
     ///   - content: Makes the line, for a width that it must not exceed.
-    mutating func draw(isLast: Bool = false, _ content: (_ width: Int) -> String) {
+    package mutating func draw(isLast: Bool = false, _ content: (_ width: Int) -> String) {
         guard let width = terminal.width() else { return }
         let now = clock.now
         if let last, last.duration(to: now) < Self.pause, !isLast { return }
@@ -27,7 +27,7 @@ struct RedrawnLine {
     }
 
     /// Removes the line, for other text to come.
-    mutating func erase() {
+    package mutating func erase() {
         guard isShown else { return }
         isShown = false
         terminal.write("\r\u{1B}[K")

@@ -2,7 +2,7 @@ import Foundation
 import KFAC
 
 /// The sentences and numbers of reports.
-enum Text {
+package enum Text {
     /// The facts of a run.
     static func opening(_ start: TrainingEvent.RunStart) -> [String] {
         let size = start.lastBatchSize.map { "\(start.batchSize) to \($0)" } ?? "\(start.batchSize)"
@@ -76,7 +76,7 @@ enum Text {
         }
     }
 
-    static func outcome(_ outcome: RunSummary.Outcome, _ terminal: Terminal) -> String {
+    package static func outcome(_ outcome: RunSummary.Outcome, _ terminal: Terminal) -> String {
         switch outcome {
         case .completed: terminal.styled("completed", .green)
         case .interrupted: terminal.styled("interrupted", .yellow)
@@ -115,15 +115,15 @@ enum Text {
 
     private static func seconds(_ seconds: Double) -> String { "\(seconds.fixed(1)) s" }
 
-    static func count(_ number: Int, _ thing: String) -> String {
+    package static func count(_ number: Int, _ thing: String) -> String {
         number == 1 ? "1 \(thing)" : "\(number) \(thing)s"
     }
 
     /// Lines as text, each with its end.
-    static func lines(_ lines: [String]) -> String { lines.map { $0 + "\n" }.joined() }
+    package static func lines(_ lines: [String]) -> String { lines.map { $0 + "\n" }.joined() }
 
     /// A time to come: "0:07", "12:34", "1:02:03".
-    static func time(_ seconds: Double) -> String {
+    package static func time(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds < 1e9 else { return "?" }
         let total = Int(seconds.rounded(.up))
         let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60)
@@ -134,11 +134,11 @@ enum Text {
 
 extension Double {
     /// The number with a fixed number of decimals.
-    func fixed(_ decimals: Int) -> String { String(format: "%.\(decimals)f", self) }
+    package func fixed(_ decimals: Int) -> String { String(format: "%.\(decimals)f", self) }
 
     /// The number with four decimals, or with four digits and an exponent where those decimals say too little or too
     /// much.
-    var readable: String {
+    package var readable: String {
         isFinite && self != 0 && !(0.01..<1e7).contains(abs(self)) ? String(format: "%.3e", self) : fixed(4)
     }
 }

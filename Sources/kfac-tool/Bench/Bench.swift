@@ -1,4 +1,5 @@
 import ArgumentParser
+import Benchmarking
 import FirstOrder
 import Foundation
 import KFAC

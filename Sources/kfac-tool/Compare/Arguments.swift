@@ -1,5 +1,5 @@
 public import ArgumentParser
-public import Training
+public import Comparisons
 
 // A conformance of a public type is public.
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Comparisons
 import KFAC
 import Torch
 import Training
@@ -14,10 +15,10 @@ extension Compare {
                 problem: problem.name, parameters: problem.parameters.reduce(0) { $0 + $1.tensor.count },
                 trainingExamples: problem.trainingCount, testExamples: problem.testCount,
                 conditions: conditions(problem), data: problem.dataFingerprint),
-            methods: try methodOptions.comparisonMethods(for: source.name),
+            methods: try methodOptions.comparisonMethods(for: source.options.problem),
             tuning: runOptions.tuning,
             steps: runOptions.steps, seeds: (1...UInt64(runOptions.seeds)).map { $0 },
-            batchSize: runOptions.batchSize(for: source.name), evaluationPeriod: runOptions.testPeriod,
+            batchSize: runOptions.batchSize(for: source.options.problem), evaluationPeriod: runOptions.testPeriod,
             evaluationLimit: runOptions.testLimit, averaging: runOptions.average.map { .exponential(decay: $0) },
             metric: try metric(of: problem), targets: runOptions.targets)
     }
@@ -26,10 +27,13 @@ extension Compare {
     private func conditions(_ problem: any Problem) -> [Setting] {
         var conditions: [Setting] = []
         if let name = problem.errorName { conditions.append(Setting("test error", name)) }
-        if let initialization = problemOptions.initialization {
-            conditions.append(Setting("initialization", initialization.rawValue))
+        // The names under which plans have them.
+        let names = ["--augment": "augmentation"]
+        for option in DeclaredOption.all(of: problemOptions)
+        where problemOptions.problem.options.contains(option.name) {
+            let name = names[option.name] ?? String(option.name.dropFirst(2))
+            if let text = option.text { conditions.append(Setting(name, text)) }
         }
-        if problemOptions.augment { conditions.append(Setting("augmentation", "on")) }
         return conditions + [
             Setting("device", "\(machineOptions.device)"), Setting("threads", "\(Runtime.threadCount)"),
             Setting("kfac", KFACTool.version),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Comparisons
 import Foundation
 import KFAC
 import Torch
@@ -54,6 +55,7 @@ struct Compare: ParsableCommand {
     private func compare() throws {
         try machineOptions.prepareRuntime()
         let source = try checkingMemory { try ProblemSource(problemOptions, device: machineOptions.device) }
+        let builtIn = problemOptions.problem
         let plan = try plan(of: source)
         let memory = MemoryLines()
         let comparison = Comparison(plan: plan, device: source.device) { generator in
@@ -61,8 +63,8 @@ struct Compare: ParsableCommand {
         } optimizer: { run, problem, generator in
             let optimizer = plan.methods.first { $0.label == run.method }?.optimizer ?? run.method
             let options = try OptimizerOptions(optimizer: optimizer, run.settings)
-            try options.check(on: source.name, steps: run.steps)
-            let made = options.setup(steps: run.steps, problem: source.name, layers: problem.layerChoices)
+            try options.check(on: builtIn, steps: run.steps)
+            let made = options.setup(steps: run.steps, problem: builtIn, layers: problem.layerChoices)
                 .make(problem.parameters, generator: generator)
             made.tellMemory { memory.tell("\(run.method): \($0)") }
             return made
@@ -72,7 +74,7 @@ struct Compare: ParsableCommand {
         Interruption.watch()
         let place =
             try runOptions.output.map { try self.place($0) }
-            ?? OwnedFolder.unused(problem: source.name.rawValue, optimizer: "comparison")
+            ?? OwnedFolder.unused(problem: builtIn.name, optimizer: "comparison")
         let path = place.path
         let folder = try ComparisonFolder(place, plan: plan)
         if folder.isDataUnknown {

@@ -1,11 +1,12 @@
 import ArgumentParser
+import Comparisons
 import Training
 
 extension ComparisonMethod {
     /// Checks the settings that will be tried on a problem.
     ///
     /// Each must be possible, and each option must have an effect in one of them.
-    func check(on problem: ProblemName, _ run: ComparisonRunOptions) throws {
+    func check(on problem: BuiltInProblem, _ run: ComparisonRunOptions) throws {
         let trials = dependsOnTrial(on: problem) ? min(run.tuning.trials, Self.mostChecked) : 1
         var reasons: [String: String] = [:]
         var effective: Set<String> = []
@@ -29,9 +30,9 @@ extension ComparisonMethod {
     }
 
     /// Whether trials search an option whose effect or bounds depend on others; else one stands for all.
-    private func dependsOnTrial(on problem: ProblemName) -> Bool {
+    private func dependsOnTrial(on problem: BuiltInProblem) -> Bool {
         var dependent = OptimizerOptions.dependent
-        let isAdaptive = KFACDefaults(problem).dampingRule == .adaptive
+        let isAdaptive = problem.kfac.dampingRule == .adaptive
         if isAdaptive || options.contains(where: { $0.name == "minimum-damping" }) {
             dependent.insert("damping")
         }

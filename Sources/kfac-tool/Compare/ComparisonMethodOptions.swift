@@ -1,4 +1,5 @@
 import ArgumentParser
+import Comparisons
 import KFAC
 import Torch
 import Training
@@ -19,8 +20,8 @@ struct ComparisonMethodOptions: ParsableArguments {
                 + "values separated by commas; a single value is fixed. Options are those of 'kfac train', flags are "
                 + "on or off. Once for each option.",
             discussion: """
-                By default: \(Self.defaultSearches(.convolutional, OptimizationMethod.allCases)); \
-                for \(ProblemName.autoencoder.rawValue) \(Self.defaultSearches(.autoencoder, [.kfac])).
+                By default: \(Self.defaultSearches(.convolutional, OptimizationMethod.all)); \
+                for \(BuiltInProblem.autoencoder) \(Self.defaultSearches(.autoencoder, [.kfac])).
                 """, valueName: "search"))
     var search: [String] = []
 
@@ -31,15 +32,15 @@ struct ComparisonMethodOptions: ParsableArguments {
 
     private static let defaultMethods = ["kfac", "sgd", "adam"]
 
-    private static func defaultSearches(_ problem: ProblemName, _ methods: [OptimizationMethod]) -> String {
+    private static func defaultSearches(_ problem: BuiltInProblem, _ methods: [OptimizationMethod]) -> String {
         methods.map { method in
-            method.searchedOptions(for: problem).map { "\(method.rawValue).\($0.name)=\($0.range)" }
+            method.search(problem).map { "\(method).\($0.name)=\($0.range)" }
                 .joined(separator: " ")
         }.joined(separator: ", ")
     }
 
     /// The methods with all that is searched or fixed for a problem.
-    func comparisonMethods(for problem: ProblemName) throws -> [ComparisonMethod] {
+    func comparisonMethods(for problem: BuiltInProblem) throws -> [ComparisonMethod] {
         var entrants: [Entrant] = []
         for text in methods.isEmpty ? Self.defaultMethods : methods {
             let entrant = try Entrant(text, problem)
@@ -96,19 +97,19 @@ private struct Entrant {
     var given: Set<String> = []
 
     /// Reads `OPTIMIZER` or `LABEL=OPTIMIZER`.
-    init(_ text: String, _ problem: ProblemName) throws {
+    init(_ text: String, _ problem: BuiltInProblem) throws {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         label = parts[0]
         guard ComparisonMethod.isValid(label: label) else {
             throw ValidationError(
                 "--method \(text): a label has 1 to 40 letters, digits, '-', '_' and '.', the first a letter or digit.")
         }
-        guard let optimizer = OptimizationMethod(rawValue: parts.last ?? "") else {
-            let names = OptimizationMethod.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let optimizer = OptimizationMethod(argument: parts.last ?? "") else {
+            let names = OptimizationMethod.allValueStrings.joined(separator: ", ")
             throw ValidationError("--method \(text): there is no optimizer of that name; there are \(names).")
         }
         self.optimizer = optimizer
-        options = optimizer.searchedOptions(for: problem)
+        options = optimizer.search(problem)
     }
 
     /// The method, once all values of its options are known to be understood.
@@ -119,7 +120,7 @@ private struct Entrant {
         }
         for option in options {
             for value in option.range.samples {
-                do { _ = try OptimizerOptions(optimizer: optimizer.rawValue, [Setting(option.name, value)]) } catch {
+                do { _ = try OptimizerOptions(optimizer: optimizer.name, [Setting(option.name, value)]) } catch {
                     // Help is an option of the command only, and no reason to end well.
                     let isRefusal = !OptimizerOptions.exitCode(for: error).isSuccess
                     let message =
@@ -128,7 +129,7 @@ private struct Entrant {
                 }
             }
         }
-        return ComparisonMethod(label, optimizer: optimizer.rawValue, options: options)
+        return ComparisonMethod(label, optimizer: optimizer.name, options: options)
     }
 }
 

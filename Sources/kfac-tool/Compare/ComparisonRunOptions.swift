@@ -1,4 +1,5 @@
 import ArgumentParser
+import Comparisons
 import Datasets
 import KFAC
 import Training
@@ -41,7 +42,8 @@ struct ComparisonRunOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("The number of examples of a step. \(byProblem(\.batchSize))", valueName: "count"),
+        help: ArgumentHelp(
+            "The number of examples of a step. \(BuiltInProblem.byProblem(\.batchSize))", valueName: "count"),
         transform: SettingBounds.batchSize.count)
     var batchSize: Int?
 
@@ -123,7 +125,7 @@ struct ComparisonRunOptions: ParsableArguments {
     }
 
     /// The number of examples of each step.
-    func batchSize(for problem: ProblemName) -> BatchSize {
+    func batchSize(for problem: BuiltInProblem) -> BatchSize {
         let first = batchSize ?? problem.batchSize
         return batchGrowth.map { .growing(from: first, steps: $0) } ?? .constant(first)
     }

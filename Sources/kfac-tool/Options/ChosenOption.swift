@@ -1,5 +1,3 @@
-import ArgumentParser
-
 /// An option that decides what a run does: what was given for it, and what holds.
 struct ChosenOption {
     /// The option as it is typed: "--damping".
@@ -9,26 +7,13 @@ struct ChosenOption {
     /// The given value, or else the default.
     let value: String
 
-    init<Value>(_ name: String, _ given: Value?, default standard: @autoclosure () -> Value) {
-        self.name = name
-        self.given = given.map(Self.text)
-        value = self.given ?? Self.text(standard())
-    }
-
-    /// An option that does nothing where it is not given.
-    init<Value>(_ name: String, _ given: Value?) {
-        self.name = name
-        self.given = given.map(Self.text)
-        value = self.given ?? "not given"
-    }
-
-    /// A flag.
-    init(_ name: String, isGiven: Bool) {
-        self.init(name, isGiven ? "on" : nil, default: "off")
-    }
-
-    private static func text<Value>(_ value: Value) -> String {
-        (value as? any RawRepresentable).map { "\($0.rawValue)" } ?? "\(value)"
+    /// Creates one of what was parsed.
+    ///
+    /// - Parameter standard: The default; nil for an option that does nothing where it is not given.
+    init(_ option: DeclaredOption, default standard: Any?) {
+        name = option.name
+        given = option.text
+        value = given ?? (option.isFlag ? "off" : standard.map(DeclaredOption.text) ?? "not given")
     }
 
     /// The options that two command lines choose otherwise, in words; nil where they choose the same.

@@ -1,13 +1,12 @@
 import ArgumentParser
-import Datasets
-import Foundation
 import KFAC
+import TorchNN
 import Training
 
 /// The problem and its data.
 struct ProblemOptions: ParsableArguments {
     @Option(help: "The problem.")
-    var problem = ProblemName.convolutional
+    var problem: BuiltInProblem = .convolutional
 
     @Option(
         help: ArgumentHelp(
@@ -27,15 +26,21 @@ struct ProblemOptions: ParsableArguments {
         transform: SettingBounds.trainLimit.count)
     var trainLimit: Int?
 
-    @Flag(help: "For resnet20: crop and mirror the images at random.")
+    @Flag(help: "For \(BuiltInProblem.names(having: "--augment")): crop and mirror the images at random.")
     var augment = false
 
     @Option(
         help: ArgumentHelp(
-            "For fashion-mnist-autoencoder: weights after Glorot & Bengio 2010 (xavier), or 15 normal ones into each unit "
-                + "after Martens 2010 (sparse), which take far longer to train. (default: xavier)",
+            "For \(BuiltInProblem.names(having: "--initialization")): weights after Glorot & Bengio 2010 (xavier), or "
+                + "15 normal ones into each unit after Martens 2010 (sparse), which take far longer to train. "
+                + "(default: \(Self.defaultInitialization.rawValue))",
             valueName: "weights"))
     var initialization: InitializationName?
+
+    static let defaultInitialization = InitializationName.xavier
+
+    /// What holds where nothing is given, by the options' properties.
+    static var defaults: [String: Any] { ["initialization": defaultInitialization] }
 
     func validate() throws {
         if data == "" { throw ValidationError("--data needs the path of a folder; an empty text was given.") }
@@ -43,57 +48,31 @@ struct ProblemOptions: ParsableArguments {
 
     /// The options that have no effect on the problem.
     var misplaced: [MisplacedOption] {
-        let name = problem.rawValue
-        return [
-            initialization != nil && problem != .autoencoder
-                ? MisplacedOption(
-                    "--initialization",
-                    "--initialization is for --problem fashion-mnist-autoencoder only; the problem is \(name).") : nil,
-            data != nil && problem.dataKind == .points
-                ? MisplacedOption(
-                    "--data", "--data is for images only; the problem \(name) draws its points itself.") : nil,
-            augment && problem != .residual
-                ? MisplacedOption("--augment", "--augment is for --problem resnet20 only; the problem is \(name).")
-                : nil,
-        ].compactMap(\.self)
-    }
-
-    /// The values of the options, except for the data: a run knows its own by what is in it, wherever that lies.
-    var chosen: [ChosenOption] {
-        [
-            ChosenOption("--problem", problem), ChosenOption("--train-limit", trainLimit),
-            ChosenOption("--augment", isGiven: augment),
-            ChosenOption("--initialization", initialization, default: .xavier),
-        ]
-    }
-
-    /// Reads, or makes up, the images.
-    func imageTask() throws -> ImageTask {
-        let task: ImageTask =
-            switch (problem.dataKind, data) {
-            case (.cifar, let folder?): try ImageTask(cifarFolder: folder)
-            case (.cifar, nil): .synthetic(trainingCount: 10_000, testCount: 2000)
-            case (_, let folder?): try ImageTask(folder: folder)
-            case (_, nil): try ImageTask(folder: Self.setUpFolder(), verification: .requireFashionMNIST)
-            }
-        return trainLimit.map(task.limited(toTraining:)) ?? task
-    }
-
-    /// The folder of the set-up: in the current folder, or in the package that this program was built in.
-    private static func setUpFolder() throws -> String {
-        let place = ".deps/data/fashion-mnist"
-        var folders = [FileManager.default.currentDirectoryPath]
-        if var folder = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent() {
-            while folder.path != "/" {
-                folders.append(folder.path)
-                folder.deleteLastPathComponent()
-            }
+        let others = Set(BuiltInProblem.all.flatMap(\.options)).subtracting(problem.options)
+        var list = DeclaredOption.all(of: self).filter { $0.isGiven && others.contains($0.name) }.map { option in
+            MisplacedOption(
+                option.name,
+                "\(option.name) is for --problem \(BuiltInProblem.names(having: option.name)) only; the problem is "
+                    + "\(problem).")
         }
-        for folder in folders where FileManager.default.fileExists(atPath: "\(folder)/\(place)") {
-            return "\(folder)/\(place)"
+        if data != nil, problem.images == nil {
+            list.append(
+                MisplacedOption(
+                    "--data", "--data is for images only; the problem \(problem) draws its points itself."))
         }
-        throw ToolError(
-            "Fashion-MNIST is not set up: there is no folder \(place) in \(folders[0]) or where this program was "
-                + "built: run 'make setup' in the package, or give a folder of IDX files by --data")
+        return list
+    }
+}
+
+/// How the weights of the autoencoder begin.
+enum InitializationName: String, CaseIterable, ExpressibleByArgument, Encodable {
+    case xavier
+    case sparse
+
+    var initializer: Initializer {
+        switch self {
+        case .xavier: .xavierUniform()
+        case .sparse: .sparse()
+        }
     }
 }

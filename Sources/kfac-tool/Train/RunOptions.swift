@@ -8,7 +8,7 @@ import Training
 struct RunOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How often to go through the training examples. \(byProblem(\.epochs))"),
+        help: ArgumentHelp("How often to go through the training examples. \(BuiltInProblem.byProblem(\.epochs))"),
         transform: SettingBounds.epochs.count)
     var epochs: Int?
 
@@ -20,7 +20,8 @@ struct RunOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("The number of examples of a step. \(byProblem(\.batchSize))", valueName: "count"),
+        help: ArgumentHelp(
+            "The number of examples of a step. \(BuiltInProblem.byProblem(\.batchSize))", valueName: "count"),
         transform: SettingBounds.batchSize.count)
     var batchSize: Int?
 
@@ -90,28 +91,16 @@ struct RunOptions: ParsableArguments {
     /// The options that say how long the run is.
     static let lengthOptions = ["--epochs", "--steps"]
 
-    /// The values of the options on a problem, but for the length of the run.
-    func chosen(on problem: ProblemName) -> [ChosenOption] {
-        [
-            ChosenOption("--batch-size", batchSize, default: problem.batchSize),
-            ChosenOption("--batch-growth", batchGrowth), ChosenOption("--test-period", testPeriod),
-            ChosenOption("--test-limit", testLimit), ChosenOption("--average", average),
-            ChosenOption("--initial-weights", initialWeights), ChosenOption("--seed", seed),
-        ]
-    }
+    /// What holds on a problem where nothing is given, by the options' properties.
+    func defaults(on problem: BuiltInProblem) -> [String: Any] { ["batchSize": problem.batchSize] }
 
     /// When the run is over.
-    func length(of problem: ProblemName) -> RunLength {
+    func length(of problem: BuiltInProblem) -> RunLength {
         steps.map { .steps($0) } ?? .epochs(epochs ?? problem.epochs)
     }
 
-    /// Deals out the training examples, in batches that a generator draws.
-    func sampler(of source: ProblemSource, generator: RandomGenerator) -> BatchSampler {
-        sampler(of: source.name, trainingCount: source.trainingCount, generator: generator)
-    }
-
-    /// Deals out so many training examples.
-    func sampler(of problem: ProblemName, trainingCount: Int, generator: RandomGenerator) -> BatchSampler {
+    /// Deals out so many training examples, in batches that a generator draws.
+    func sampler(of problem: BuiltInProblem, trainingCount: Int, generator: RandomGenerator) -> BatchSampler {
         let first = batchSize ?? problem.batchSize
         return BatchSampler(
             count: trainingCount,

@@ -3,7 +3,7 @@ import Foundation
 /// The options of a run as they are stored: what they mean does not depend on the folder that a command is started in.
 enum StoredArguments {
     /// The options whose values are paths.
-    private static let paths = ["--data", "--initial-weights", "--output"]
+    static let paths = ["--data", "--initial-weights", "--output"]
 
     /// The options with absolute paths.
     static func absolute(_ arguments: [String]) -> [String] {

@@ -51,9 +51,16 @@ extension Train {
 
     /// All that decides on what a run does, but for its length and its data.
     var chosen: [ChosenOption] {
+        let defaults = defaults
+        return DeclaredOption.all(of: self).filter { !Self.unchanging.contains($0.name) }
+            .map { ChosenOption($0, default: defaults[$0.property]) }
+    }
+
+    /// What holds where nothing is given, by the options' properties; nothing of those that do nothing then.
+    var defaults: [String: Any] {
         let problem = problemOptions.problem
-        return problemOptions.chosen + optimizerOptions.chosen(on: problem) + runOptions.chosen(on: problem)
-            + [ChosenOption("--device", machineOptions.device)]
+        return optimizerOptions.defaults(on: problem).merging(runOptions.defaults(on: problem)) { $1 }
+            .merging(ProblemOptions.defaults) { $1 }
     }
 
     /// A command line without some options and their values.

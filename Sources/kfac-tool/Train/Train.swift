@@ -11,11 +11,7 @@ struct Train: ParsableCommand {
         abstract: "Train a network on one of the built-in problems.",
         discussion: """
             The problems:
-              fashion-mnist-cnn          three 3x3 convolutions and a linear layer classify the images
-              fashion-mnist-autoencoder  784-1000-500-250-30 and back: Martens & Grosse 2015
-              fashion-mnist-rows         a recurrent network of 128 tanh units reads an image row by row
-              resnet20                   a residual network of 20 layers on CIFAR-10, or on synthetic images
-              poisson                    a network solves Poisson's equation on the unit square, in float64
+            \(BuiltInProblem.table)
 
             The model is tested after each epoch. All batches and all random numbers follow from the seed: the same \
             command, with the same number of threads, gives the same numbers.
@@ -48,6 +44,13 @@ struct Train: ParsableCommand {
 
     /// The exit status of a run that was stopped and can be resumed: EX_TEMPFAIL of sysexits.h.
     static let resumableStatus: Int32 = 75
+
+    /// The options that change no run, or only its length, or whose content is compared; all others are stored, and a
+    /// resumed run has the same.
+    static let unchanging: Set<String> = Set(
+        RunOptions.lengthOptions + CheckpointOptions.options + [
+            "--data", "--output", "--quiet", "--resume", "--no-checkpoints", "--threads",
+        ])
 
     func validate() throws {
         // Options given with --resume join the run's own options first.
@@ -85,23 +88,24 @@ struct Train: ParsableCommand {
             if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
             return (source, problem)
         }
-        let sampler = runOptions.sampler(of: source, generator: generators.batches)
-        let length = runOptions.length(of: source.name)
+        let builtIn = problemOptions.problem
+        let sampler = runOptions.sampler(
+            of: builtIn, trainingCount: problem.trainingCount, generator: generators.batches)
+        let length = runOptions.length(of: builtIn)
         let steps = length.steps(of: sampler)
-        try optimizerOptions.check(on: source.name, steps: steps)
+        try optimizerOptions.check(on: builtIn, steps: steps)
         let setup = optimizerOptions.setup(
-            steps: steps, problem: source.name, layers: problem.layerChoices)
-        var settings = Settings(
-            arguments: arguments, source: source, options: problemOptions, optimizer: setup, run: runOptions)
-        // Those of a resumed run are compared as they were stored.
-        if point == nil { settings.initialWeights = runOptions.initialWeights.map { StoredArguments.absolute($0) } }
+            steps: steps, problem: builtIn, layers: problem.layerChoices)
+        let settings = RunSettings(
+            self, arguments: arguments, isNew: point == nil, optimizer: setup, dataset: source.dataset,
+            normalization: source.normalization, trainingExamples: problem.trainingCount)
 
         // From here on there is something to lose.
         Interruption.watch()
-        let name = optimizerOptions.optimizer.rawValue
+        let name = optimizerOptions.optimizer.name
         let place =
             try point?.place ?? runOptions.output.map { try OwnedFolder(path: $0) }
-            ?? OwnedFolder.unused(problem: source.name.rawValue, optimizer: name)
+            ?? OwnedFolder.unused(problem: builtIn.name, optimizer: name)
         let path = place.path
         let checkpoint = point?.checkpoint
         let plan = checkpointOptions.plan(
@@ -148,7 +152,7 @@ struct Train: ParsableCommand {
 
     /// Begins the run in a folder, or continues the one that is there.
     private func runFolder(
-        in place: OwnedFolder, _ settings: Settings, from point: ResumePoint?, _ plan: CheckpointPlan?
+        in place: OwnedFolder, _ settings: RunSettings, from point: ResumePoint?, _ plan: CheckpointPlan?
     ) throws -> RunFolder {
         guard let point else { return try RunFolder(place, settings: settings) }
         // Metrics are not dropped before they can be written again.
@@ -163,7 +167,7 @@ struct Train: ParsableCommand {
             }
         }
         return try RunFolder(
-            resuming: place, keptByteCount: point.checkpoint?.manifest.progress.metricsByteCount ?? 0,
+            resuming: place, keepsMetrics: point.checkpoint != nil,
             settings: point.isConfigurationLost || point.arguments != settings.arguments ? settings : nil)
     }
 
@@ -185,67 +189,5 @@ struct Train: ParsableCommand {
                 "the checkpoint was written with libtorch \(manifest.libtorch), this is \(Runtime.version): results "
                     + "may differ in their last bits")
         }
-    }
-}
-
-/// The content of `config.json`.
-private struct Settings: Encodable {
-    var version = KFACTool.version
-    let arguments: [String]
-    let problem: ProblemName
-    let dataset: String?
-    let trainingExamples: Int
-    let normalization: Normalization?
-    let augment: Bool?
-    let initialization: InitializationName?
-    let optimizer: OptimizerSetup
-    let epochs: Int?
-    let steps: Int?
-    let batchSize: Int
-    let batchGrowth: Int?
-    let testPeriod: Int?
-    let testLimit: Int?
-    let average: Double?
-    var initialWeights: String?
-    let seed: UInt64
-    let device: String
-    let threads: Int
-    let libtorch: String
-
-    init(
-        arguments: [String], source: ProblemSource, options: ProblemOptions, optimizer: OptimizerSetup, run: RunOptions
-    ) {
-        self.arguments = arguments
-        problem = source.name
-        dataset = source.dataset
-        trainingExamples = source.trainingCount
-        normalization = source.normalization
-        augment = source.name == .residual ? options.augment : nil
-        initialization = source.name == .autoencoder ? options.initialization ?? .xavier : nil
-        self.optimizer = optimizer
-        epochs = run.steps == nil ? run.epochs ?? source.name.epochs : nil
-        steps = run.steps
-        batchSize = run.batchSize ?? source.name.batchSize
-        batchGrowth = run.batchGrowth
-        testPeriod = run.testPeriod
-        testLimit = run.testLimit
-        average = run.average
-        initialWeights = run.initialWeights
-        seed = run.seed
-        device = "\(source.device)"
-        threads = Runtime.threadCount
-        libtorch = Runtime.version
-    }
-
-    /// The settings that may differ between a run and its resumption: the machine, and the length with the schedules
-    /// over it.
-    func changeable() throws -> Set<String> {
-        let schedules = try compared().keys.filter { $0.hasPrefix("optimizer.") && $0.hasSuffix(".steps") }
-        return Set(["version", "threads", "libtorch", "epochs", "steps"] + schedules)
-    }
-
-    /// The settings by which a checkpoint is compared.
-    func compared() throws -> [String: String] {
-        try CheckpointSettings.flattened(self).filter { !$0.key.hasPrefix("arguments") }
     }
 }

@@ -1,0 +1,91 @@
+import ArgumentParser
+import KFAC
+
+/// How a preconditioned gradient becomes a step.
+enum StepRuleName: String, CaseIterable, ExpressibleByArgument {
+    case fixed
+    case gradientMomentum = "gradient-momentum"
+    case quadraticModel = "quadratic-model"
+}
+
+/// How the damping changes.
+enum DampingRuleName: String, CaseIterable, ExpressibleByArgument {
+    case fixed
+    case adaptive
+}
+
+/// How factors share the damping.
+enum DampingSplitName: String, CaseIterable, ExpressibleByArgument {
+    case traceRatio = "trace-ratio"
+    case even
+    case exact
+
+    var split: DampingSplit {
+        switch self {
+        case .traceRatio: .traceRatio
+        case .even: .even
+        case .exact: .exact
+        }
+    }
+}
+
+/// How the curvature is estimated.
+enum EstimationName: String, CaseIterable, ExpressibleByArgument {
+    case sampled
+    case empirical
+    case exact
+    case curvaturePropagation = "curvature-propagation"
+
+    var estimation: Estimation {
+        switch self {
+        case .sampled: .sampled()
+        case .empirical: .empirical
+        case .exact: .exact
+        case .curvaturePropagation: .curvaturePropagation()
+        }
+    }
+}
+
+/// When inverses are computed.
+enum InverseScheduleName: String, CaseIterable, ExpressibleByArgument {
+    case together
+    case roundRobin = "round-robin"
+    case background
+    case whenStale = "when-stale"
+}
+
+/// K-FAC's choices and numbers for a problem, by the names of the properties of ``KFACOptions``.
+struct KFACDefaults {
+    var stepRule = StepRuleName.fixed
+    var damping = 0.1
+    var dampingRule = DampingRuleName.fixed
+    var dampingInterval = 5
+    var dampingDecay = 0.95
+    var minimumDamping = 1e-8
+    var dampingSplit = DampingSplitName.traceRatio
+    var normConstraint = 0.003
+    var estimation = EstimationName.sampled
+    var statisticsPeriod = 1
+    var statisticsFraction = 1.0
+    var modelFraction = 1.0
+    var inverseSchedule = InverseScheduleName.together
+    var staleness = 0.25
+    var burnIn = 0
+    var dimensionLimit = FactorSettings().dimensionLimit
+    var l2 = 0.0
+
+    /// Those that serve most problems, with changes.
+    init(_ change: (inout KFACDefaults) -> Void = { _ in }) { change(&self) }
+
+    /// All of them by the names of the properties.
+    var all: [String: Any] {
+        Dictionary(uniqueKeysWithValues: Mirror(reflecting: self).children.map { ($0.label!, $0.value) })
+    }
+
+    /// The default of each problem that differs from the others', for the help.
+    static func forHelp<Value: Equatable>(_ value: (KFACDefaults) -> Value) -> String {
+        let values = BuiltInProblem.all.map { ($0.name, value($0.kfac)) }
+        let others = values.filter { $0.1 != values[0].1 }.map { ", \($0.0) \(DeclaredOption.text($0.1))" }
+        return "(default: \(DeclaredOption.text(values[0].1))\(others.joined()))"
+    }
+}

@@ -1,0 +1,27 @@
+import Comparisons
+import KFAC
+
+extension OptimizationMethod {
+    /// K-FAC.
+    ///
+    /// Where its steps are those of a quadratic model, there is no learning rate to search or to let fall.
+    static let kfac: OptimizationMethod = .init(
+        name: "kfac", learningRate: 0.1, inversePeriod: 10,
+        ownOptions: DeclaredOption.names(in: KFACOptions.self),
+        search: { problem in
+            guard problem.kfac.stepRule == .quadraticModel else {
+                return [
+                    .init("learning-rate", .logUniform(from: 0.01, to: 1)),
+                    .init("damping", .logUniform(from: 0.001, to: 1)),
+                ]
+            }
+            return [
+                .init("damping", .logUniform(from: 0.1, to: 10)),
+                .init("minimum-damping", .logUniform(from: 0.001, to: 0.1)),
+                .init("learning-rate-schedule", .values([LearningRateDecay.constant.rawValue])),
+            ]
+        },
+        setup: { settings in
+            OptimizerSetup(settings.options.optimizer, settings.options.kfac.configuration(settings))
+        })
+}

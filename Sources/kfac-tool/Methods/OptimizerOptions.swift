@@ -1,0 +1,114 @@
+import ArgumentParser
+import KFAC
+import Training
+
+/// How to learn.
+struct OptimizerOptions: ParsableArguments {
+    @Option(help: "The method.")
+    var optimizer: OptimizationMethod = .kfac
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The initial learning rate. \(OptimizationMethod.byMethod(\.learningRate))", valueName: "rate"),
+        transform: SettingBounds.learningRate.withoutLowerBound.number)
+    var learningRate: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Whether the learning rate stays or falls to zero over the run, in a straight line or half a cosine wave. "
+                + OptimizationMethod.byMethod { _ in OptimizationMethod.learningRateSchedule.rawValue },
+            valueName: "schedule"))
+    var learningRateSchedule: LearningRateDecay?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The momentum; for adam, adamw and soap, the decay of the mean. \(OptimizationMethod.byMethod(\.momentum))"),
+        transform: SettingBounds.momentum.number)
+    var momentum: Double?
+
+    @Flag(help: "For sgd: take the gradient ahead of the velocity.")
+    var nesterov = false
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The share of the parameters, times the learning rate, that is subtracted at each step; for sgd, part of "
+                + "the gradient. \(OptimizationMethod.byMethod(\.weightDecay))", valueName: "share"),
+        transform: SettingBounds.weightDecay.number)
+    var weightDecay: Double?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The number of steps between updates of kfac's inverses, shampoo's roots or soap's eigenbases. "
+                + OptimizationMethod.byMethod(\.inversePeriod), valueName: "steps"),
+        transform: SettingBounds.period.count)
+    var inversePeriod: Int?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Whether steps, statistics and inverses that are not finite are left out or replaced, and reported.")
+    var guards = true
+
+    @OptionGroup(title: "K-FAC") var kfac: KFACOptions
+
+    /// The options whose effect or bounds depend on others, or that others' depend on.
+    static let dependent: Set<String> = [
+        "momentum", "nesterov", "step-rule", "damping-rule", "damping-interval", "damping-decay", "minimum-damping",
+        "norm-constraint", "model-fraction", "inverse-schedule", "staleness", "burn-in",
+    ]
+
+    /// The options that have no effect beside the others on a problem.
+    func misplaced(on problem: BuiltInProblem) -> [MisplacedOption] {
+        let others = Set(OptimizationMethod.all.flatMap(\.options)).subtracting(optimizer.options)
+        var list = DeclaredOption.all(of: self).filter { $0.isGiven && others.contains($0.name) }.map { option in
+            let names = OptimizationMethod.all.filter { $0.options.contains(option.name) }.map(\.name)
+            let texts = [names.dropLast().joined(separator: ", ")].filter { !$0.isEmpty } + names.suffix(1)
+            return MisplacedOption(
+                option.name,
+                "\(option.name) is for --optimizer \(texts.joined(separator: " or ")) only; the optimizer is "
+                    + "\(optimizer).")
+        }
+        if optimizer.options.contains("--nesterov"), nesterov, momentum == 0 {
+            list.append(MisplacedOption("--nesterov", "--nesterov has no effect with --momentum 0."))
+        }
+        return optimizer.hasCurvature ? list + kfac.misplaced(problem.kfac) : list
+    }
+
+    /// Checks that the options fit each other in a run on a problem.
+    ///
+    /// - Parameter steps: The number of steps of the run; nil while it is not known.
+    func check(on problem: BuiltInProblem, steps: Int?) throws {
+        guard optimizer.hasCurvature else { return }
+        try kfac.requireOrder(problem.kfac)
+        if let steps, let burnIn = kfac.burnIn, burnIn >= steps {
+            throw ValidationError(
+                "--burn-in must be less than the number of steps, \(steps); \(burnIn) was given.")
+        }
+    }
+
+    /// What holds on a problem where nothing is given, by the options' properties.
+    ///
+    /// An option that does nothing then has no entry.
+    func defaults(on problem: BuiltInProblem) -> [String: Any] {
+        var defaults = problem.kfac.all
+        defaults["learningRate"] = problem.learningRate(of: optimizer)
+        defaults["learningRateSchedule"] = OptimizationMethod.learningRateSchedule
+        defaults["momentum"] = optimizer.momentum
+        defaults["weightDecay"] = optimizer.weightDecay ?? 0
+        defaults["inversePeriod"] = problem.inversePeriod(of: optimizer) ?? 1
+        if optimizer.hasCurvature, (kfac.stepRule ?? problem.kfac.stepRule) == .quadraticModel {
+            // The model's step is taken as it is, with the best momentum.
+            defaults["learningRate"] = 1.0
+            defaults["momentum"] = nil
+        }
+        return defaults
+    }
+
+    /// The optimiser's settings for a run of a number of steps on a problem.
+    func setup(steps: Int, problem: BuiltInProblem, layers: LayerChoices = LayerChoices()) -> OptimizerSetup {
+        optimizer.setup(MethodSettings(options: self, problem: problem, steps: steps, layers: layers))
+    }
+}
