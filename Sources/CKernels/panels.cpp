@@ -76,8 +76,8 @@ __attribute__((target("avx2,fma"))) void transpose_narrow(const T *from, int64_t
     transpose<T, 32>(from, from_step, to, to_step);
 }
 
-/// Of a positive-definite matrix [width, width], of which the upper triangle is read and overwritten: the upper triangle
-/// U with U^T U = matrix, and its inverse; both are zero below their diagonals.
+/// Of a positive-definite matrix [width, width], of which the upper triangle is read and overwritten: the upper
+/// triangle U with U^T U = matrix, and its inverse; both are zero below their diagonals.
 ///
 /// Gives the order of the first leading minor that is not positive, or 0.
 template <class T, int Bytes>

@@ -1,5 +1,3 @@
-import Torch
-
 /// How the curvature of a layer's parameters is approximated.
 ///
 /// Each case says which ``LayerKind`` it fits; a choice that does not fit is an error of the first step. The
