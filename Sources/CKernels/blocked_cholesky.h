@@ -7,8 +7,8 @@
 
 namespace ck {
 
-/// A matrix A + damping * I = L L^T, [n, n], cut into blocks of `width` rows and columns, the last of which are filled up with those
-/// of the identity.
+/// A matrix A + damping * I = L L^T, [n, n], cut into blocks of `width` rows and columns; the last ones are filled up
+/// with those of the identity.
 ///
 /// Blocks are stored transposed: a row of blocks of L is one panel [depth, width], which products take as it is. So
 /// every product is as quick as the kernel. What is divided by blocks on the diagonal is multiplied by their inverses.

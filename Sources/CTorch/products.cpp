@@ -1,8 +1,8 @@
 // Matrix products on the CPU: by libtorch's library, or by the kernels where these are faster.
 //
 // On processors of other makers than its own, the library that libtorch's builds for x86 contain leaves half of the
-// wide registers idle, and rows whose lengths are no multiple of theirs cost it more still. The kernels take the place of
-// libtorch's operators themselves, so that all products gain: of models, of their derivatives, of the curvature.
+// wide registers idle, and rows whose lengths are no multiple of theirs cost it more still. The kernels take the place
+// of libtorch's operators themselves, so that all products gain: of models, of their derivatives, of the curvature.
 #include "aten_products.h"
 #include "include/ct_runtime.h"
 #include "kernels.h"
