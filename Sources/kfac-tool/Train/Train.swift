@@ -134,7 +134,8 @@ struct Train: ParsableCommand {
         }
         guard case .interrupted(let signal) = summary.outcome else { return }
         guard plan != nil else { throw ExitCode(128 + (signal ?? 0)) }
-        print("resume with: kfac train --resume \(path)")
+        // Where nobody can read it, the status still says that the run can be resumed.
+        Terminal.standardOutput().write("resume with: kfac train --resume \(path)\n")
         throw ExitCode(Self.resumableStatus)
     }
 
