@@ -53,7 +53,11 @@ struct Compare: ParsableCommand {
 
     private func compare() throws {
         try machineOptions.prepareRuntime()
-        let source = try checkingMemory { try ProblemSource(problemOptions, device: machineOptions.device) }
+        let begun = runOptions.output.flatMap { ComparisonFolder.plan(in: $0) }
+        let source = try checkingMemory {
+            try ProblemSource(
+                problemOptions, device: machineOptions.device, known: .init(begun, of: problemOptions.problem))
+        }
         let plan = try plan(of: source)
         let memory = MemoryLines()
         let comparison = Comparison(plan: plan, device: source.device) { generator in

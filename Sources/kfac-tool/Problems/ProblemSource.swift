@@ -19,11 +19,18 @@ struct ProblemSource {
         case points(count: Int)
     }
 
+    /// The data of a run or a comparison that goes on: they keep their name where their folder has another one by now.
+    struct Known {
+        /// The name.
+        let name: String
+        /// The identity, as ``Problem/dataFingerprint``.
+        let fingerprint: [String: String]
+    }
+
     /// Reads the data that the options name, and makes sure that it fits.
     ///
-    /// - Parameter checkpoint: Of the run that goes on, whose data keep their name where their folder has another one
-    ///   by now.
-    init(_ options: ProblemOptions, device: Device, resuming checkpoint: CheckpointManifest? = nil) throws {
+    /// - Parameter known: The data of what goes on.
+    init(_ options: ProblemOptions, device: Device, known: Known? = nil) throws {
         name = options.problem
         self.device = device
         augments = options.augment
@@ -31,9 +38,9 @@ struct ProblemSource {
         switch name.dataKind {
         case .mnist, .cifar:
             var task = try options.imageTask()
-            if let name = checkpoint?.settings["dataset"], checkpoint?.data == task.fingerprint {
+            if let known, known.fingerprint == task.fingerprint {
                 task = ImageTask(
-                    name: name, training: task.training, test: task.test, fingerprint: task.fingerprint)
+                    name: known.name, training: task.training, test: task.test, fingerprint: task.fingerprint)
             }
             try name.check(task)
             // Pixels are probabilities for the autoencoder.
@@ -80,7 +87,7 @@ struct ProblemSource {
     ) -> any Problem {
         let shape = task.training.imageShape
         let classes = task.training.classes
-        let title = "\(name.rawValue) on \(task.name)"
+        let title = name.title + task.name
         func classification(_ model: any Module, _ layerChoices: LayerChoices = LayerChoices()) -> any Problem {
             let augmentation: (Augmentation, UInt64)? =
                 augments ? (Augmentation(), UInt64(generator.integers([1], in: 0..<Int.max).scalar)) : nil
@@ -136,4 +143,24 @@ extension ProblemName {
     }
 
     private static let largestSide = 128
+}
+
+extension ProblemName {
+    /// The first words of the title of a problem with images, before the name of their data.
+    fileprivate var title: String { "\(rawValue) on " }
+}
+
+extension ProblemSource.Known {
+    /// Those of the run of a checkpoint; nil if it tells nothing of them.
+    init?(_ manifest: CheckpointManifest?) {
+        guard let name = manifest?.settings["dataset"], let fingerprint = manifest?.data else { return nil }
+        self.init(name: name, fingerprint: fingerprint)
+    }
+
+    /// Those of a comparison; nil if it tells nothing of them, or is of another problem.
+    init?(_ plan: ComparisonPlan?, of problem: ProblemName) {
+        guard let subject = plan?.subject, let fingerprint = subject.data, subject.problem.hasPrefix(problem.title)
+        else { return nil }
+        self.init(name: String(subject.problem.dropFirst(problem.title.count)), fingerprint: fingerprint)
+    }
 }

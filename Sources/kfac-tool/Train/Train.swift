@@ -79,7 +79,7 @@ struct Train: ParsableCommand {
         var generators = RunGenerators(seed: runOptions.seed, device: machineOptions.device)
         let (source, problem) = try checkingMemory {
             let source = try ProblemSource(
-                problemOptions, device: machineOptions.device, resuming: point?.checkpoint?.manifest)
+                problemOptions, device: machineOptions.device, known: .init(point?.checkpoint?.manifest))
             let problem = source.problem(using: &generators.parameters)
             // A checkpoint has weights of its own.
             if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
