@@ -281,6 +281,7 @@ public final class KFACOptimizer: Optimizer {
         let norm = abs(move.scale) * inner(move.direction, move.direction).squareRoot()
         report.updateNorm = norm
         try requireFinite(norm, of: move, report)
+        try requireFiniteDecay(at: move.learningRate, report)
         report.time(.update) {
             withoutGradients {
                 for (index, parameter) in parameters.enumerated() {
