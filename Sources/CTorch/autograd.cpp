@@ -25,6 +25,8 @@ static bool is_view(const torch::autograd::Node &node) {
 
 bool kt_requires_grad(kt_tensor tensor) { return borrow_real(tensor).requires_grad(); }
 
+bool kt_is_leaf(kt_tensor tensor) { return borrow_real(tensor).is_leaf(); }
+
 kt_status kt_set_requires_grad(kt_tensor tensor, bool requires_grad) {
     return guarded([&] { borrow_real(tensor).requires_grad_(requires_grad); });
 }

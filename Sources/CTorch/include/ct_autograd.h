@@ -6,6 +6,8 @@
 KT_BEGIN
 
 bool kt_requires_grad(kt_tensor tensor);
+/// Whether no recorded operation produced the tensor.
+bool kt_is_leaf(kt_tensor tensor);
 kt_status kt_set_requires_grad(kt_tensor tensor, bool requires_grad);
 kt_status kt_detach(kt_tensor tensor, kt_tensor *out);
 
