@@ -130,7 +130,7 @@ public final class ModelCurvature {
         try MemoryFault.check()
         (self.layers, self.generator) = (layers, generator)
         withoutGradients { for (block, batch) in statistics { block.updateStatistics(batch) } }
-        updateCount += 1
+        updateCount.countOn()
         try synchronize?(statistics.map(\.block))
         return mean
     }

@@ -228,7 +228,7 @@ public final class KFACOptimizer: Optimizer {
         } catch let rejection as StepRejection {
             report = try watch.reject(rejection, configuration.guards)
         }
-        stepCount += 1
+        stepCount.countOn()
         return report
     }
 

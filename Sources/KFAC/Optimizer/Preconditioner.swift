@@ -122,7 +122,8 @@ struct Preconditioner {
                 return try unwrap(task, block: blocks[index], step: step)
             }
             pending = Pending(
-                update: InverseUpdate(tasks), blocks: due, step: step, useAt: step + delay, dampings: dampings)
+                update: InverseUpdate(tasks), blocks: due, step: step,
+                useAt: min(step + delay, SnapshotReader.counts.upperBound), dampings: dampings)
         } else {
             pending = nil
             let applications = applications ?? schedule.applications(atStep: step)
@@ -334,7 +335,9 @@ extension Preconditioner {
                 dampings.append(damping)
             }
             if let step = reader.integer("step"), let useAt = reader.integer("useAt") {
-                if !SettingBounds.period.contains(useAt - step) {
+                // Where counting ends, there is no later step.
+                let isLast = useAt == step && step == SnapshotReader.counts.upperBound
+                if !isLast, !SettingBounds.period.contains(useAt - step) {
                     reader.fault("the inverses of step \(step) are to be used at step \(useAt)")
                 }
                 restored.pending = Pending(

@@ -36,7 +36,7 @@ extension KFACOptimizer {
         } catch let rejection as StepRejection {
             report = try watch.reject(rejection, configuration.guards)
         }
-        stepCount += 1
+        stepCount.countOn()
         return (report, gradients)
     }
 }
