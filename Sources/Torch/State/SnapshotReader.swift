@@ -114,7 +114,7 @@ public final class SnapshotReader {
         return number
     }
 
-    /// The whole numbers that a state may hold; see ``Swift/Int/countOn()``.
+    /// The whole numbers that a state may hold; see `Int.countOn(by:)`.
     package static let counts = 0...1 << 53
 
     /// Stored bytes; nil, and a fault, where there are none.
@@ -231,10 +231,12 @@ public final class SnapshotReader {
 }
 
 extension Int {
-    /// Adds one, up to the greatest number that a state may hold: what was loaded can always be stored again.
+    /// Adds a number, up to the greatest one that a state may hold: what was loaded can always be stored again.
     ///
     /// Nobody comes as far by counting.
-    package mutating func countOn() { self = Swift.min(self + 1, SnapshotReader.counts.upperBound) }
+    package mutating func countOn(by number: Int = 1) {
+        self = Swift.min(self + number, SnapshotReader.counts.upperBound)
+    }
 }
 
 /// Why a snapshot does not belong to what it is put back into.
