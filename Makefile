@@ -27,7 +27,8 @@ demo: ## Set up, then train a convolutional network with K-FAC on Fashion-MNIST
 test: setup ## Set up, then run all tests
 	@# Side by side: the one's tests leave all cores but one idle, and the other compiles.
 	@$(MAKE) --no-print-directory --jobs=2 test-setup test-examples
-	swift test --disable-xctest
+	@# Tests run side by side: libtorch's threads are not to keep the cores busy while they wait for one another.
+	OMP_WAIT_POLICY=passive swift test --disable-xctest
 
 test-setup: ## Test the set-up itself, without a network
 	@$(PYTHON) -B -m unittest discover --start-directory Tests/SetupTests

@@ -25,6 +25,8 @@ static bool is_view(const torch::autograd::Node &node) {
 
 bool ct_requires_grad(ct_tensor tensor) { return borrow_real(tensor).requires_grad(); }
 
+bool ct_is_leaf(ct_tensor tensor) { return borrow_real(tensor).is_leaf(); }
+
 ct_status ct_set_requires_grad(ct_tensor tensor, bool requires_grad) {
     return guarded([&] { borrow_real(tensor).requires_grad_(requires_grad); });
 }

@@ -27,6 +27,7 @@ final class AdamRule: RememberingRule {
             updateCount = reader.integer("updateCount") ?? 0
             reader.tensor("mean", into: mean)
             reader.tensor("square", into: square)
+            reader.requireSquares("square")
         }
     }
 
@@ -52,7 +53,7 @@ final class AdamRule: RememberingRule {
         report.time(.update) {
             memory.begin(gradients)
             for (index, gradient) in gradients.reached {
-                memory[index].updateCount += 1
+                memory[index].updateCount.countOn()
                 let (theta, own) = (memory.parameters[index].tensor, memory[index])
                 let meanBias = 1 - pow(beta1, Double(own.updateCount))
                 // Both corrections go into numbers: √(v / c) + ε is (√v + ε √c) / √c.

@@ -111,7 +111,7 @@ public class FirstOrderOptimizer: Optimizer {
             self.roles = roles
             throw error
         }
-        stepCount += 1
+        stepCount.countOn()
         return report
     }
 

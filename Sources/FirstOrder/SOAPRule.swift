@@ -90,7 +90,7 @@ final class SOAPRule: RememberingRule {
                 for (index, gradient) in known { fold(gradient, into: memory[index]) }
             }
         }
-        for (index, _) in gradients { memory[index].updateCount += 1 }
+        for (index, _) in gradients { memory[index].updateCount.countOn() }
         self.memory = memory
     }
 
@@ -176,8 +176,10 @@ extension SOAPRule.Memory {
         updateCount = reader.integer("updateCount") ?? 0
         mean = reader.tensor("mean", like: mean) ?? mean
         square = reader.tensor("square", like: square) ?? square
+        reader.requireSquares("square")
         for (axis, moment) in moments.enumerated() {
             guard let moment else { continue }
+            reader.requireSquares("moment\(axis)", ofMatrices: true)
             moments[axis] = reader.tensor("moment\(axis)", like: moment) ?? moment
             bases[axis] = reader.tensor("basis\(axis)", like: moment)
         }

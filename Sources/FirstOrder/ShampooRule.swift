@@ -92,7 +92,7 @@ final class ShampooRule: RememberingRule {
                 }
             }
         }
-        for (index, _) in gradients { memory[index].updateCount += 1 }
+        for (index, _) in gradients { memory[index].updateCount.countOn() }
         self.memory = memory
         let directions = report.time(.preconditioning) {
             gradients.map { (index: $0.index, direction: direction(memory[$0.index], $0.gradient)) }
@@ -208,7 +208,9 @@ extension ShampooRule.Memory {
         updateCount = reader.integer("updateCount") ?? 0
         reader.tensor("velocity", into: velocity)
         reader.tensor("square", into: square)
+        reader.requireSquares("square")
         for axis in moments.indices {
+            reader.requireSquares("moment\(axis)", ofMatrices: moments[axis].rank == 2)
             moments[axis] = reader.tensor("moment\(axis)", like: moments[axis]) ?? moments[axis]
             // Until the first roots, directions stay as they are.
             guard reader.contains("root\(axis)"), let root = reader.tensor("root\(axis)", like: moments[axis]) else {

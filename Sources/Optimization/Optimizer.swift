@@ -16,7 +16,8 @@ public protocol Optimizer: AnyObject {
     ///
     /// - Parameter loss: Runs the model on the batch, with gradients recorded; called once by methods that need the
     ///   gradient only, and again in the same step by those that look at the loss after it.
-    /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before.
+    /// - Throws: What `loss` throws, and ``OptimizerError``; the parameters are then as before, and so are running
+    ///   statistics of normalisations.
     @discardableResult
     func step(_ loss: () throws -> Loss) throws -> StepReport
 

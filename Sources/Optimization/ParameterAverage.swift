@@ -48,7 +48,7 @@ public final class ParameterAverage {
     /// Takes in the parameters as they are now: to be called after each step.
     public func update() {
         guard !averagesAreIn else { fatalError("ParameterAverage.update: called inside of withAverages") }
-        updateCount += 1
+        updateCount.countOn()
         // An average that moves towards each value by its own fraction of all weights so far needs no correction.
         let weight: Double =
             switch rule {

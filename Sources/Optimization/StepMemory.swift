@@ -2,6 +2,8 @@ import Torch
 
 /// Runs a step so that an operation for which there is not enough memory is an error of the step.
 ///
+/// Where the step throws, whatever it is, running statistics of normalisations are as before.
+///
 /// - Parameters:
 ///   - step: The number of the step.
 ///   - remedies: What makes the step need less memory.
@@ -9,7 +11,7 @@ import Torch
 package func checkingMemory<Result>(
     ofStep step: Int, remedies: [MemoryRemedy], restore: () -> Void, _ body: () throws -> Result
 ) throws -> Result {
-    do { return try checkingMemory(body) } catch let fault as MemoryFault {
+    do { return try restoringRunningStatistics { try checkingMemory(body) } } catch let fault as MemoryFault {
         restore()
         throw OptimizerError.memoryRanOut(step: step, fault: fault, remedies: remedies)
     }

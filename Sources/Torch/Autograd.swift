@@ -4,6 +4,9 @@ extension Tensor {
     /// Whether operations on this tensor are recorded for differentiation.
     public var requiresGradient: Bool { read { ct_requires_grad($0) } }
 
+    /// Whether an operation that was recorded for differentiation produced this tensor.
+    package var isRecordedResult: Bool { read { !ct_is_leaf($0) } }
+
     /// Makes this tensor, which no operation produced, one that can be differentiated with respect to (or no longer).
     ///
     /// - Returns: The tensor itself.

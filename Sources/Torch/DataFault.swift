@@ -85,12 +85,16 @@ public struct DataFault: Error, Sendable, Hashable, CustomStringConvertible {
 /// let predictions = try checkingData { model(tokens) }
 /// ```
 ///
-/// Only operations on the calling thread are looked at. An inner call keeps its faults for itself.
+/// Only operations on the calling thread are looked at. An inner call keeps its faults for itself. Where this throws,
+/// running statistics that ``batchNormalization(_:runningMean:runningVariance:training:momentum:epsilon:)`` has moved
+/// are as before.
 ///
 /// - Throws: The first ``DataFault``, even if `body` throws after it; otherwise what `body` throws.
 public func checkingData<Result>(_ body: () throws -> Result) throws -> Result {
-    let recorder = DataFault.Recorder()
-    let outcome = Swift.Result { try DataFault.Recorder.$current.withValue(recorder, operation: body) }
-    if let fault = recorder.first { throw fault }
-    return try outcome.get()
+    try restoringRunningStatistics {
+        let recorder = DataFault.Recorder()
+        let outcome = Swift.Result { try DataFault.Recorder.$current.withValue(recorder, operation: body) }
+        if let fault = recorder.first { throw fault }
+        return try outcome.get()
+    }
 }

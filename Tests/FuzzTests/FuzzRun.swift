@@ -1,5 +1,6 @@
 import Foundation
 import FuzzTargets
+import Torch
 
 /// A bounded run of one parser: its corpus as it is, then damaged in ways that follow from a seed.
 struct FuzzRun {
@@ -26,6 +27,8 @@ struct FuzzRun {
     }
 
     func run() throws {
+        // More would wait for one another at each of the small operations.
+        Runtime.threadCount = 1
         var accepted = 0
         var mutator = Mutator(target, corpus: inputs, seed: 1)
         // A first good input takes what is taken once: libraries, threads.

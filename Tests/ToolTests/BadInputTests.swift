@@ -82,7 +82,7 @@ import Torch
         ),
         (
             ["--weight-decay=-1"],
-            "The value '-1' is invalid for '--weight-decay <share>': it must be at least 0 and finite."
+            "The value '-1' is invalid for '--weight-decay <share>': it must be at least 0 and at most 1000000."
         ),
         (
             ["--optimizer", "adam", "--weight-decay", "0.1"],

@@ -108,6 +108,32 @@ import Testing
         )
     }
 
+    /// The content decides which data they are, not the name of their folder.
+    @Test func dataInARenamedFolderAreTheSame() throws {
+        try FileManager.default.createDirectory(atPath: folder("before"), withIntermediateDirectories: false)
+        for name in folder.names where name.hasSuffix("ubyte") {
+            try FileManager.default.moveItem(atPath: folder(name), toPath: folder("before/\(name)"))
+        }
+        #expect(try compare(["--data", "before"]).status == 0)
+        let plan = try text("out/plan.json")
+        try FileManager.default.moveItem(atPath: folder("before"), toPath: folder("after"))
+        try FileManager.default.removeItem(atPath: folder("out/runs/sgd/seed-2.csv"))
+        let result = try compare(["--data", "after"])
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.lines.contains { $0.hasPrefix("continued: ") })
+        #expect(try text("out/plan.json") == plan)
+        #expect(files() == Self.allFiles)
+
+        // Other labels.
+        let file = "after/train-labels-idx1-ubyte"
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: folder(file)))
+        bytes[8] = bytes[8] == 0 ? 1 : 0
+        try folder.write(bytes, to: file)
+        let other = try compare(["--data", "after"])
+        #expect(other.status == 1)
+        #expect(other.errors.hasPrefix("Error: the data of fashion-mnist-cnn on after are not"), "\(other.errors)")
+    }
+
     @Test func aFolderOfATrainedModelIsRefused() throws {
         try FileManager.default.createDirectory(atPath: folder("out"), withIntermediateDirectories: false)
         try folder.write([], to: "out/config.json")

@@ -24,7 +24,7 @@ import Testing
             ], in: folder, whileRunning: whileRunning)
     }
 
-    @Test(arguments: [SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2])
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPWR])
     func aSignalEndsTheRunWithItsSummary(signal: Int32) throws {
         try folder.writeImages(training: 40, test: 10)
         let result = try train { running in

@@ -47,8 +47,8 @@ import Testing
         let most = try peak(arguments + ["--output", "all"])
         #expect(most > base)
         var fitting = 0
-        for number in 0..<14 {
-            let limit = base - base / 20 + (most + most / 10 - base) * number / 13
+        for number in 0..<8 {
+            let limit = base - base / 20 + (most + most / 10 - base) * number / 7
             // With less than libtorch needs to be loaded, the program does not begin.
             guard try run(["--version"], kilobytes: limit).status == 0 else { continue }
             // Close to that, allocations of Swift's own library fail, which end any program.

@@ -7,13 +7,6 @@ import Testing
 
 /// Every option that takes a number, with numbers that it cannot be: one sentence, or a run that ends, never a trap.
 @Suite struct NumericOptionTests {
-    /// An option of `kfac train` at the ends of its bounds, and what it needs beside it.
-    struct End: Sendable {
-        let name: String
-        let values: [String]
-        var with: [String] = []
-    }
-
     /// The options that take numbers, by command and group.
     static let groups: [(command: String, group: any ParsableArguments.Type, names: [String])] = [
         ("train", ProblemOptions.self, ["train-limit"]),
@@ -43,29 +36,21 @@ import Testing
 
     static let train = groups.filter { $0.command == "train" }.flatMap(\.names)
 
-    /// The ends of all bounds of `kfac train`, but for lengths, which would take long.
-    static let ends: [End] = [
-        End(name: "learning-rate", values: ["1e308", "1e-308"]), End(name: "momentum", values: ["0", "0.9999999"]),
-        End(name: "weight-decay", values: ["0", "1e308"], with: ["--optimizer", "adamw"]),
-        End(name: "inverse-period", values: ["1000000"]), End(name: "damping", values: ["1e308", "1e-308"]),
-        End(name: "damping-interval", values: ["1", "1000000"], with: ["--damping-rule", "adaptive"]),
-        End(
-            name: "damping-decay", values: ["1e-308"], with: ["--damping-rule", "adaptive", "--damping-interval", "1"]),
-        End(name: "minimum-damping", values: ["1e308"], with: ["--damping-rule", "adaptive", "--damping", "1e308"]),
-        End(name: "norm-constraint", values: ["1e308", "1e-308"]), End(name: "statistics-period", values: ["1000000"]),
-        End(name: "statistics-fraction", values: ["1e-308"]),
-        End(name: "model-fraction", values: ["1e-308"], with: ["--step-rule", "quadratic-model"]),
-        End(name: "staleness", values: ["0", "1e308"], with: ["--inverse-schedule", "when-stale"]),
-        End(name: "inverse-period", values: ["1000000"], with: ["--inverse-schedule", "round-robin"]),
-        End(name: "inverse-period", values: ["1000000"], with: ["--inverse-schedule", "background"]),
-        End(name: "burn-in", values: ["0", "1"]), End(name: "dimension-limit", values: ["1", "\(Int.max)"]),
-        End(name: "l2", values: ["1e308"]),
-        End(name: "batch-size", values: ["1000000000"]), End(name: "batch-growth", values: ["1000000"]),
-        End(name: "test-period", values: ["1000000000"]), End(name: "test-limit", values: ["1000000000"]),
-        End(name: "average", values: ["0", "0.9999999"]), End(name: "seed", values: ["\(UInt64.max)"]),
-        End(name: "checkpoint-interval", values: ["1e-308", "1000000"]),
-        End(name: "checkpoint-period", values: ["1000000000"]), End(name: "keep-checkpoints", values: ["1000000"]),
-    ]
+    /// Options of `kfac train` at the ends of their bounds, several in a run where they do not get in each other's way.
+    static let ends = [
+        "--learning-rate=1e308", "--learning-rate=1e-308 --momentum=0.9999999 --average=0", "--damping=1e308",
+        "--damping=1e-308 --momentum=0", "--norm-constraint=1e308 --seed=\(UInt64.max)",
+        "--norm-constraint=1e-308 --burn-in=0 --checkpoint-interval=1e-308", "--burn-in=1 --inverse-period=1000000",
+        "--optimizer=adamw --weight-decay=0 --test-period=1000000000 --checkpoint-period=1000000000",
+        "--optimizer=adamw --weight-decay=1000000 --average=0.9999999 --keep-checkpoints=1000000",
+        "--damping-rule=adaptive --damping-interval=1 --damping-decay=1e-308",
+        "--damping-rule=adaptive --damping-interval=1000000 --minimum-damping=1e308 --damping=1e308",
+        "--statistics-fraction=1e-308 --checkpoint-interval=1000000", "--statistics-period=1000000",
+        "--step-rule=quadratic-model --model-fraction=1e-308", "--inverse-schedule=when-stale --staleness=0",
+        "--inverse-schedule=when-stale --staleness=1e308", "--inverse-schedule=round-robin --inverse-period=1000000",
+        "--inverse-schedule=background --inverse-period=1000000", "--dimension-limit=1 --batch-growth=1000000",
+        "--dimension-limit=\(Int.max) --batch-size=1000000000", "--l2=1000000 --test-limit=1000000000",
+    ].map { $0.split(separator: " ").map(String.init) }
 
     /// Options that take no number.
     static let others: [String: Set<String>] = [
@@ -155,6 +140,12 @@ import Testing
         }
     }
 
+    /// All but lengths, which would take long, and threads.
+    @Test func eachOptionIsTriedAtItsEnds() {
+        let names = Set(Self.ends.joined().map { String($0.dropFirst(2).prefix { $0 != "=" }) })
+        #expect(Set(Self.train).subtracting(names) == ["train-limit", "epochs", "steps", "threads"])
+    }
+
     /// What is understood is also carried out, at the ends of the bounds: in another process, which must not trap.
     @Test func whatIsUnderstoodEndsWell() async {
         await #expect(processExitsWith: .success) {
@@ -163,17 +154,12 @@ import Testing
                 "--problem", "poisson", "--train-limit", "6", "--batch-size", "3", "--test-limit", "3", "--steps", "2",
                 "--quiet", "--output",
             ]
-            for (number, end) in Self.ends.enumerated() {
-                for value in end.values {
-                    // Steps may all be rejected; that is an error in words.
-                    do {
-                        try Train.parse(base + [folder("\(number)-\(value)")] + end.with + ["--\(end.name)=\(value)"])
-                            .train(arguments: [])
-                    } catch {
-                        let message = KFACTool.message(for: error)
-                        precondition(message.count > 10 && !message.contains("\n"), "\(end.name): \(message)")
-                        precondition(!message.contains("must be"), "\(end.name): \(message)")
-                    }
+            for (number, options) in Self.ends.enumerated() {
+                // Steps may all be rejected; that is an error in words.
+                do { try Train.parse(base + [folder("\(number)")] + options).train(arguments: []) } catch {
+                    let message = KFACTool.message(for: error)
+                    precondition(message.count > 10 && !message.contains("\n"), "\(options): \(message)")
+                    precondition(!message.contains("must be"), "\(options): \(message)")
                 }
             }
         }

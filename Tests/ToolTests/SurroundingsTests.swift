@@ -70,6 +70,22 @@ import Training
         #expect(folder.names == [])
     }
 
+    /// Help that is cut off is no success, whatever cuts it off.
+    @Test(arguments: [
+        "--help", "--version", "train --help", "help compare", "bench --list",
+        "bench --case inverse/6 --repeats 1 --threads 1",
+    ])
+    func outputThatIsLost(arguments: String) throws {
+        // The message and the status go through a pipe, which the limit of files does not hold for.
+        let script = "{ ( ulimit -f 0; exec \"$0\" \(arguments) > out ) 2>&1; echo \"status $?\"; } | cat"
+        let result = try Tool.run(["-c", script, Tool.path], in: folder, program: "/bin/sh")
+        #expect(
+            result.output
+                == "Error: the standard output could not be written: File too large: make room, or send it elsewhere\n"
+                + "status 1\n")
+        #expect(result.errors == "")
+    }
+
     @Test func oneFileForTwoReports() throws {
         let result = try Tool.run(["bench", "--scaling", "--csv", "a", "--page", "./a"], in: folder)
         #expect(result.status == 64)

@@ -82,6 +82,40 @@ import TorchNN
         expectClose(double.parameters[0], single.parameters[0], tolerance: 0)
     }
 
+    /// They would become infinite; those that are infinite already are what was saved.
+    @Test(arguments: [1e39, -1e300]) func elementsThatBecomeInfiniteAreRefused(value: Double) throws {
+        let model = Self.model(seed: 1)
+        let double = Self.model(seed: 2, dtype: .float64)
+        var state = double.state()
+        state["0.bias"] = Tensor.full(state["0.bias"]!.shape, .infinity, dtype: .float64)
+        try Self.model(seed: 1).load(state: state)
+        state["0.weight"]![0, 0] = Tensor(value)
+        let error = #expect(throws: ModuleStateError.self) { try model.load(state: state) }
+        #expect(error?.overflowing == ["0.weight"])
+        #expect(
+            error?.description
+                == "the state does not fit the model Sequential: elements too large for the model's type are in '0.weight'; "
+                + "use a model in float64")
+        #expect(model.hasSameState(as: Self.model(seed: 1)))
+        try double.load(state: state)
+    }
+
+    /// Its root would be taken.
+    @Test func negativeVariancesAreRefused() throws {
+        let model = Sequential(BatchNormalization(3))
+        let before = model.state()
+        var state = before
+        let name = try #require(state.keys.first { $0.hasSuffix("runningVariance") })
+        state[name] = Tensor([1, -0.5, 1] as [Float])
+        let error = #expect(throws: ModuleStateError.self) { try model.load(state: state) }
+        #expect(
+            error?.description
+                == "the state does not fit the model Sequential: negative variances are in '\(name)'; get the file that it "
+                + "is from anew")
+        #expect(throws: ModuleStateError.self) { try model.load(pyTorchWeights: state) }
+        for (name, tensor) in model.state() { expectClose(tensor, before[name]!, tolerance: 0) }
+    }
+
     @Test func generatorsMayBeAbsent() throws {
         let model = Self.model(seed: 1)
         let before = model.state()["2.generator"]!

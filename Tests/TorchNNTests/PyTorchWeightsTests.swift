@@ -78,6 +78,23 @@ import Torch
             other.pyTorchWeights()["fc.bias"]!.array(of: Float.self) == weights["linear.bias"]!.array(of: Float.self))
     }
 
+    /// Which of them counts would be a matter of chance.
+    @Test func twoNamesForOneTensorAreRefused() throws {
+        let model = Model.resnet.make()
+        let before = model.state()
+        var weights = try Model.resnet.golden()
+        weights["linear.bias"] = weights["fc.bias"]! + 1
+        weights["classifier.bias"] = weights["fc.bias"]! + 2
+        weights["convolution.weight"] = weights["conv1.weight"]
+        let error = #expect(throws: ModuleStateError.self) { try model.load(pyTorchWeights: weights) }
+        #expect(
+            error?.description
+                == "the state does not fit the model ResNet: more than one entry is for 'classifier.bias' "
+                + "('classifier.bias' and 'fc.bias' and 'linear.bias'), 'convolution.weight' ('conv1.weight' and "
+                + "'convolution.weight'); leave one of them out")
+        for (name, tensor) in model.state() { #expect((tensor .== before[name]!).all()) }
+    }
+
     /// Sequence numbers of convolutions in a VGG, poolings counted: 0, 2, 5, 7, 10, 12.
     @Test func sequencesCountWhatHasNoParameters() {
         var generator = RandomGenerator(seed: 1)

@@ -10,11 +10,11 @@ extension FuzzTarget {
     /// The files of a checkpoint, each in the place of a good one; the hashes are right, but for those that are the
     /// input.
     static let checkpoints: [FuzzTarget] = [
-        checkpoint("checkpoint-manifest", file: "manifest.json", of: [.adam], executions: 300),
+        checkpoint("checkpoint-manifest", file: "manifest.json", of: [.adam], executions: 150),
         checkpoint("checkpoint-sums", file: "SHA256SUMS", of: [.adam], executions: 100),
-        checkpoint("checkpoint-model", file: "model.safetensors", of: [.adam], executions: 150),
-        checkpoint("checkpoint-baselines", file: "state.safetensors", of: FuzzMethod.baselines, executions: 200),
-        checkpoint("checkpoint-kfac", file: "state.safetensors", of: FuzzMethod.kfac, executions: 300),
+        checkpoint("checkpoint-model", file: "model.safetensors", of: [.adam], executions: 100),
+        checkpoint("checkpoint-baselines", file: "state.safetensors", of: FuzzMethod.baselines, executions: 100),
+        checkpoint("checkpoint-kfac", file: "state.safetensors", of: FuzzMethod.kfac, executions: 120),
     ]
 
     private static func checkpoint(
@@ -82,9 +82,6 @@ private struct FuzzCheckpoint {
         let again = try written.readLatest().checkpoint
         try require(again.manifest.progress.summary.steps == summary.steps, "other steps are written than were done")
         do { try train(steps: Self.steps + 4, from: again, in: written) } catch let error as OptimizerError {
-            throw error
-        } catch let error as SnapshotError where "\(error)".contains("a number from 0 to") {
-            // What stood at the end of all counts has passed it.
             throw error
         } catch { throw FuzzFault("what was written is refused: \(error)") }
     }

@@ -6,6 +6,8 @@
 CT_BEGIN
 
 bool ct_requires_grad(ct_tensor tensor);
+/// Whether no recorded operation produced the tensor.
+bool ct_is_leaf(ct_tensor tensor);
 ct_status ct_set_requires_grad(ct_tensor tensor, bool requires_grad);
 ct_status ct_detach(ct_tensor tensor, ct_tensor *out);
 

@@ -60,6 +60,9 @@ public final class ComparisonFolder {
         }
     }
 
+    /// The plan of the comparison in a folder; nil where there is none that can be read.
+    public static func plan(in path: String) -> ComparisonPlan? { try? stored(in: path) }
+
     /// The plan that is there; nil where the folder is free for one.
     private static func stored(in path: String) throws -> ComparisonPlan? {
         let file = "\(path)/plan.json"

@@ -201,6 +201,7 @@ struct LocationCount {
     }
 
     func restore(from reader: SnapshotReader, _ assign: @escaping (LocationCount) -> Void) {
+        for name in ["value", "totalWeight"] { reader.requireSquares(name) }
         guard let value = reader.number("value"), let weight = reader.number("totalWeight") else { return }
         var restored = self
         (restored.mean, restored.totalWeight) = (value, weight)

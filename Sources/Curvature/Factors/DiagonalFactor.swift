@@ -45,7 +45,7 @@ public class DiagonalFactor: RegisteredInverses {
     public func save(to snapshot: inout Snapshot) { movingAverage.save(to: &snapshot) }
 
     public func restore(from reader: SnapshotReader) {
-        movingAverage.restore(from: reader) { self.movingAverage = $0 }
+        movingAverage.restore(from: reader, of: .squares) { self.movingAverage = $0 }
     }
 
     public func restart() { movingAverage.restart() }

@@ -98,7 +98,7 @@ public final class FullyConnectedMultiKroneckerFactor: InverseProvidingFactor {
 
     public override func restore(from reader: SnapshotReader) {
         super.restore(from: reader)
-        lagAverage.restore(from: reader.under("lag")) { self.lagAverage = $0 }
+        lagAverage.restore(from: reader.under("lag"), of: .others) { self.lagAverage = $0 }
     }
 
     public override func restart() {

@@ -45,7 +45,7 @@ public final class ScaleAndShiftUnitwiseFactor: RegisteredInverses {
     public func save(to snapshot: inout Snapshot) { movingAverage.save(to: &snapshot) }
 
     public func restore(from reader: SnapshotReader) {
-        movingAverage.restore(from: reader) { self.movingAverage = $0 }
+        movingAverage.restore(from: reader, of: .others) { self.movingAverage = $0 }
     }
 
     /// Moves the average by a batch; the parameters are those of

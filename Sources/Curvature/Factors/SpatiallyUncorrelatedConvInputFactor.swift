@@ -117,7 +117,7 @@ public final class SpatiallyUncorrelatedConvInputFactor: RegisteredInverses {
 
     public func restore(from reader: SnapshotReader) {
         covarianceAverage.restore(from: reader.under("covariance")) { self.covarianceAverage = $0 }
-        meanAverage.restore(from: reader.under("mean")) { self.meanAverage = $0 }
+        meanAverage.restore(from: reader.under("mean"), of: .others) { self.meanAverage = $0 }
     }
 
     public func restart() {

@@ -2,7 +2,8 @@ import Torch
 
 extension [NamedParameter] {
     /// Stops the program if two of the parameters have one name, are one tensor, or have elements in common, if
-    /// elements of one share an address, or if a state could not be stored under a name.
+    /// elements of one share an address, if one is the result of an operation, or if a state could not be stored under
+    /// a name.
     ///
     /// Parameters may be views of one piece of memory if they do not overlap.
     package func requireDistinct(by owner: String) {
@@ -21,6 +22,11 @@ extension [NamedParameter] {
                 fatalError(
                     "\(owner): the parameter's name \(name.debugDescription) cannot be stored in a state; give it one that is not "
                         + "empty, has one line and does not end in '@' and numbers")
+            }
+            if parameter.tensor.isRecordedResult {
+                fatalError(
+                    "\(owner): the parameter '\(name)' is the result of an operation; give what it was computed from, or "
+                        + "detached().copy().requiringGradient()")
             }
             if zip(parameter.tensor.shape, parameter.tensor.strides).contains(where: { $0 > 1 && $1 == 0 }) {
                 fatalError(

@@ -36,7 +36,7 @@ extension ModelCurvature {
             try MemoryFault.check()
             block.updateStatistics(batch)
         }
-        updateCount += 1
+        updateCount.countOn()
         try synchronize?(statistics.blocks.map(\.block))
     }
 

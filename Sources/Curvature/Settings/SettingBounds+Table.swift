@@ -9,11 +9,15 @@ extension SettingBounds {
     /// The momentum, and the decays of running means of gradients and of their squares.
     package static let momentum = from(0, below: 1)
     /// The weight of half the squared norm of the parameters.
-    package static let l2 = from(0)
+    package static let l2 = from(0, to: 1e6)
     /// The fraction of the parameters that decays at each step, times the learning rate.
-    package static let weightDecay = from(0)
+    package static let weightDecay = from(0, to: 1e6)
     /// The bound on a step's length.
     package static let clipping = positive()
+    /// The bound on the entries of a direction; single precision has it.
+    package static let clippedValue = positive(upTo: 1e30)
+    /// The factor of a group's part of the preconditioned gradient.
+    package static let learningRateScale = from(0, to: 1e6)
 
     // MARK: Damping
 
@@ -37,7 +41,7 @@ extension SettingBounds {
     /// The greatest relative error of an inverse in use.
     package static let staleness = from(0)
     /// The least eigenvalue.
-    package static let eigenvalueFloor = from(0)
+    package static let eigenvalueFloor = from(0, to: 1e30)
     /// The number of inverses from which on one eigendecomposition serves them all.
     package static let eigenThreshold = whole(0...1_000_000)
 
@@ -58,7 +62,7 @@ extension SettingBounds {
     // MARK: First-order methods
 
     /// The number that is added to a root, so that nothing is divided by zero.
-    package static let epsilon = from(0)
+    package static let epsilon = from(0, to: 1e30)
     /// The power of a second moment.
     package static let exponent = positive(upTo: 10)
     /// The largest extent of an axis that has a matrix.

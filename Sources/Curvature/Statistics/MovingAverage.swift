@@ -63,7 +63,7 @@ public struct MovingAverage: Sendable {
             add = weight / totalWeight
         }
         withoutGradients { form(value, 1 - add, add) }
-        updateCount += 1
+        updateCount.countOn()
         // If there was no memory to form the moment, the batch does not count.
         if MemoryFault.hasOccurred { self = before }
     }
@@ -78,9 +78,23 @@ public struct MovingAverage: Sendable {
         snapshot.set("updateCount", updateCount)
     }
 
+    /// The kinds of averages, by where means of squares are in them, which are never negative.
+    enum Content {
+        /// Everywhere.
+        case squares
+        /// On the diagonals of matrices.
+        case matrices
+        /// Not only there.
+        case others
+    }
+
     /// Reads the average into its own memory, and gives the average with its weights.
-    func restore(from reader: SnapshotReader, _ assign: @escaping (MovingAverage) -> Void) {
+    func restore(
+        from reader: SnapshotReader, of content: Content = .matrices, _ assign: @escaping (MovingAverage) -> Void
+    ) {
         reader.tensor("value", into: value)
+        if content != .others { reader.requireSquares("value", ofMatrices: content == .matrices) }
+        reader.requireSquares("totalWeight")
         guard let weight = reader.number("totalWeight"), let count = reader.integer("updateCount") else { return }
         var restored = self
         restored.totalWeight = weight

@@ -110,7 +110,7 @@ public struct BatchSampler: Sendable {
         step = next.step
         dealt = next.dealt
         if dealt == 0 {
-            epoch += 1
+            epoch = min(epoch + 1, Self.mostSteps)
             order = nil
             epochState = generator.state
         }
@@ -127,7 +127,7 @@ public struct BatchSampler: Sendable {
 
     /// The place after the next batch, at the beginning of the next epoch where this one is over.
     private func after(_ place: Place) -> Place {
-        var next = Place(step: place.step + 1, dealt: place.dealt + size(at: place))
+        var next = Place(step: min(place.step + 1, Self.mostSteps), dealt: place.dealt + size(at: place))
         let left = count - next.dealt
         if left == 0 || partialBatch == .drop && left < batchSize(next.step, of: count) { next.dealt = 0 }
         return next

@@ -8,7 +8,7 @@ public enum BatchSize: Sendable, Hashable, Codable, ExpressibleByIntegerLiteral 
     /// on.
     ///
     /// The step k, from 1, takes m₁ exp((k − 1) / b) examples, where b makes that the number of all examples at
-    /// k = `steps` (Martens & Grosse 2015, section 13, where it is 500).
+    /// k = `steps` (Martens & Grosse 2015, section 13, where it is 500); from 1 to 1,000,000 are possible.
     case growing(from: Int, steps: Int)
 
     /// Creates a size that is the same number at every step.
@@ -31,11 +31,14 @@ public enum BatchSize: Sendable, Hashable, Codable, ExpressibleByIntegerLiteral 
     /// Whether the number is the same at every step.
     public var isConstant: Bool { if case .constant = self { true } else { false } }
 
-    /// Whether all numbers are positive.
+    /// The numbers of steps that growth may take: the batches of growing epochs are counted one by one.
+    package static let growthSteps = 1...1_000_000
+
+    /// Whether all numbers are positive, and growth comes to an end.
     var isValid: Bool {
         switch self {
         case .constant(let size): size > 0
-        case .growing(let first, let steps): first > 0 && steps > 0
+        case .growing(let first, let steps): first > 0 && Self.growthSteps.contains(steps)
         }
     }
 }

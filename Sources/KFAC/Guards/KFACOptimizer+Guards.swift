@@ -18,7 +18,7 @@ extension KFACOptimizer {
         } catch let rejection as StepRejection {
             report = try watch.reject(rejection)
         }
-        stepCount += 1
+        stepCount.countOn()
         return report
     }
 
@@ -60,6 +60,20 @@ extension KFACOptimizer {
             watch: &watch)
         let names = guilty.isEmpty ? blocks.map(\.name) : guilty.map { blocks[$0].name }
         throw StepRejection(reason: .updateNotFinite(layers: names), report: report)
+    }
+
+    /// Ends the step where weight decay would make parameters not finite or too large to be squared: times a large
+    /// learning rate, it overshoots zero.
+    func requireFiniteDecay(at rate: Double, _ report: StepReport) throws {
+        guard watch.guards.isOn else { return }
+        let names = parameters.filter { parameter in
+            let factor = abs(1 - rate * regularization(of: parameter).weightDecay)
+            guard factor > 1 else { return factor.isNaN }
+            let theta = parameter.tensor.detached()
+            return factor > theta.dtype.greatestRoot
+                || !isUsable(square: factor * factor * inner([theta], [theta]), of: [theta])
+        }.map(\.name)
+        guard names.isEmpty else { throw StepRejection(reason: .updateNotFinite(layers: names), report: report) }
     }
 
     /// Turns errors of the numbers, from here on, into the rejection of the step, where there are guards.

@@ -92,7 +92,7 @@ extension GuardState {
         let isExcessive = max(inputChange, outputChange) > guards.plausibleChange
         let isImplausible = isExcessive || inputChange * guards.plausibleChange < 1
         if isImplausible {
-            scale.outliers += 1
+            scale.outliers.countOn()
             scales[layer] = scale
             if scale.outliers <= Guards.patience { return .rejected(.implausible, isExcessive: isExcessive) }
         }

@@ -22,8 +22,9 @@ extension Clipping: CheckedSettings {
     package var defect: String? {
         switch self {
         case .none: nil
-        case .norm(let bound), .klClip(let bound), .value(let bound):
+        case .norm(let bound), .klClip(let bound):
             SettingBounds.clipping.defect("the bound of the clipping", bound)
+        case .value(let bound): SettingBounds.clippedValue.defect("the bound of the clipping", bound)
         }
     }
 }

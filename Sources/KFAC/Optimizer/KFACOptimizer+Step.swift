@@ -55,6 +55,7 @@ extension KFACOptimizer {
         let norm = abs(proposal.scale) * inner(proposal.direction, proposal.direction).squareRoot()
         report.updateNorm = norm
         try requireFinite(norm, of: proposal, report)
+        try requireFiniteDecay(at: proposal.learningRate, report)
         report.time(.update) {
             withoutGradients {
                 for (index, parameter) in parameters.enumerated() {

@@ -48,7 +48,7 @@ extension Regularization: CheckedSettings {
 
 extension ParameterGroup: CheckedSettings {
     package var defect: String? {
-        let defect = SettingBounds.learningRate.defect("the scale of the learning rate", learningRateScale)
+        let defect = SettingBounds.learningRateScale.defect("the scale of the learning rate", learningRateScale)
         return (defect ?? regularization?.defect).map { "the group of \(names.joined(separator: ", ")): \($0)" }
     }
 }

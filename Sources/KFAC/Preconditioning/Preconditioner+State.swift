@@ -70,7 +70,9 @@ extension Preconditioner {
             }
         }
         guard let step = reader.integer("step"), let useAt = reader.integer("useAt") else { return nil }
-        if !SettingBounds.period.contains(useAt - step) {
+        // Where counting ends, there is no later step.
+        let isLast = useAt == step && step == SnapshotReader.counts.upperBound
+        if !isLast, !SettingBounds.period.contains(useAt - step) {
             reader.fault("the inverses of step \(step) are to be used at step \(useAt)")
         }
         return PendingInverses(

@@ -53,7 +53,8 @@ struct Preconditioner {
             guard pending == nil else { return didWork }
             let tasks = try zip(due, dampings).map { try watch.inverseTask(of: $0, damping: $1, step: step) }
             pending = PendingInverses(
-                update: InverseUpdate(tasks), blocks: due, dampings: dampings, step: step, useAt: step + delay)
+                update: InverseUpdate(tasks), blocks: due, dampings: dampings, step: step,
+                useAt: min(step + delay, SnapshotReader.counts.upperBound))
             return true
         }
         pending = nil

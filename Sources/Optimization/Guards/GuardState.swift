@@ -1,4 +1,5 @@
 import Curvature
+import Torch
 
 /// The guards' memory from one step to the next.
 package struct GuardState: Sendable, Hashable, Codable {
@@ -86,7 +87,7 @@ package struct GuardWatch {
             guard state.consecutiveRejections < guards.maximumRejections else {
                 throw .stepsRejected(count: state.consecutiveRejections + 1, step: report.step, reason: reason)
             }
-            state.consecutiveRejections += 1
+            state.consecutiveRejections.countOn()
         } else if guards.isOn {
             state.consecutiveRejections = 0
         }

@@ -43,6 +43,7 @@ public func batchNormalization(
     let result = normalized(mean, variance)
     for (running, new) in [(runningMean, mean), (runningVariance, variance)] {
         guard let running, let new else { continue }
+        MovedStatistics.ofThisThread?.keep(running)
         running.assign(Tensor.select(new.isFinite(), new, running))
     }
     return result

@@ -114,7 +114,7 @@ public final class SnapshotReader {
         return number
     }
 
-    /// The whole numbers that a state may hold.
+    /// The whole numbers that a state may hold; see `Int.countOn(by:)`.
     package static let counts = 0...1 << 53
 
     /// Stored bytes; nil, and a fault, if there are none.
@@ -157,6 +157,19 @@ public final class SnapshotReader {
         }
     }
 
+    /// Notes a tensor of means of squares with elements that are negative; of matrices, which have such means on their
+    /// diagonals, by more than rounding makes of zero.
+    package func requireSquares(_ name: String, ofMatrices: Bool = false) {
+        guard let (tensor, order) = all.tensors[path(name)], tensor.dtype.isFloatingPoint else { return }
+        let own = Self.inOrder(tensor, order)
+        // One of another shape does not fit anyway.
+        guard !ofMatrices || own.rank >= 2 && own.shape[own.rank - 1] == own.shape[own.rank - 2] else { return }
+        let squares = ofMatrices ? own.diagonal() : own
+        guard squares.count > 0 else { return }
+        let least = ofMatrices ? -1e-3 * squares.abs().max().scalar : 0
+        if (squares .< least).any() { fault("'\(path(name))' has negative elements where means of squares belong") }
+    }
+
     /// Ignores what is stored under names that begin with `name`.
     public func skip(_ name: String) {
         let path = path(name)
@@ -183,8 +196,12 @@ public final class SnapshotReader {
             return nil
         }
         all.used.insert(path)
+        return Self.inOrder(tensor, order)
+    }
+
+    /// A tensor that is stored with its axes in the order of its memory.
+    private static func inOrder(_ tensor: Tensor, _ order: [Int]?) -> Tensor {
         guard let order else { return tensor }
-        // Back from the order of memory.
         var inverse = order
         for (position, axis) in order.enumerated() { inverse[axis] = position }
         return tensor.permuted(inverse)
@@ -210,5 +227,14 @@ public final class SnapshotReader {
 
     private func note(_ name: String, expected: String, found: Tensor) {
         all.faults.mismatched.append("'\(path(name))' (expected \(expected), found \(found.dtype)\(found.shape))")
+    }
+}
+
+extension Int {
+    /// Adds a number, up to the greatest one that a state may hold: what was loaded can always be stored again.
+    ///
+    /// Nobody comes as far by counting.
+    package mutating func countOn(by number: Int = 1) {
+        self = Swift.min(self + number, SnapshotReader.counts.upperBound)
     }
 }

@@ -85,6 +85,8 @@ extension Tensor {
     public func array<Scalar: TensorScalar>(of type: Scalar.Type = Scalar.self) -> [Scalar] {
         let source = to(Scalar.dtype)
         let count = source.count
+        // All empty arrays are one object, into which an initialiser writes its count.
+        guard count > 0 else { return [] }
         return [Scalar](unsafeUninitializedCapacity: count) { buffer, initialized in
             let bytes = UnsafeMutableRawBufferPointer(buffer)
             source.perform("array") { ct_to_bytes($0, bytes.baseAddress, bytes.count) }

@@ -18,7 +18,10 @@ extension Module {
     /// module itself is read before anything is written. Everything is compared first: if an error is thrown,
     /// nothing was written. Without the entry of a generator, that generator stays as it is.
     ///
-    /// - Throws: ``ModuleStateError`` if an entry is missing, unexpected, damaged, or does not fit in shape or type.
+    /// Elements that are NaN or infinite are taken as they are.
+    ///
+    /// - Throws: ``ModuleStateError`` if an entry is missing, unexpected, damaged, does not fit in shape or type,
+    ///   has finite elements that the module's type cannot hold, or is a running variance with negative elements.
     public func load(state: [String: Tensor]) throws(ModuleStateError) {
         let tensors = namedTensors
         let generators = namedStochasticModules
@@ -31,6 +34,11 @@ extension Module {
             }
             let fits = source.shape == tensor.shape && source.dtype.isFloatingPoint == tensor.dtype.isFloatingPoint
             if !fits { error.add(mismatch: name, expected: tensor, found: source) }
+            if fits, source.overflows(tensor.dtype) { error.overflowing.append(name) }
+        }
+        for (name, module) in namedModules where module is BatchNormalization {
+            let variance = name.dotted("runningVariance")
+            if let source = state[variance], (source .< 0).any() { error.negative.append(variance) }
         }
         var restored: [(module: any StochasticModule, generator: RandomGenerator)] = []
         for (name, module) in generators {
@@ -63,5 +71,12 @@ extension Module {
         namedModules.compactMap { name, module in
             (module as? any StochasticModule).map { (name.dotted("generator"), $0) }
         }
+    }
+}
+
+extension Tensor {
+    /// Whether finite elements are infinite in another floating-point type.
+    fileprivate func overflows(_ type: DType) -> Bool {
+        dtype == .float64 && type == .float32 && (to(type).isFinite() .!= isFinite()).any()
     }
 }

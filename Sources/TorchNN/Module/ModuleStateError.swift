@@ -12,6 +12,14 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
         public let found: String
     }
 
+    /// Entries that are for one tensor of the module, by different names.
+    public struct Ambiguity: Sendable, Hashable {
+        /// The module's own name of the tensor.
+        public let name: String
+        /// The names of the entries, in order.
+        public let entries: [String]
+    }
+
     /// The type of the module.
     public let module: String
     /// The names that the module has and the state lacks.
@@ -24,11 +32,18 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
     public internal(set) var damaged: [String] = []
     /// The names of weights with elements that are NaN or infinite.
     public internal(set) var notFinite: [String] = []
+    /// The names of entries with finite elements that are infinite in the module's type.
+    public internal(set) var overflowing: [String] = []
+    /// The names of variances with elements that are negative.
+    public internal(set) var negative: [String] = []
+    /// The tensors that have more than one entry.
+    public internal(set) var ambiguous: [Ambiguity] = []
 
     init(module: String) { self.module = module }
 
     var isEmpty: Bool {
         missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty && damaged.isEmpty && notFinite.isEmpty
+            && overflowing.isEmpty && negative.isEmpty && ambiguous.isEmpty
     }
 
     mutating func add(mismatch name: String, expected: Tensor, found: Tensor) {
@@ -51,11 +66,26 @@ public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
             mismatched.map { "'\($0.name)' (expected \($0.expected), found \($0.found))" })
         note("no state of a random generator is", damaged.map { "'\($0)'" })
         note("NaN or infinite elements are in", notFinite.map { "'\($0)'" })
+        note("elements too large for the model's type are in", overflowing.map { "'\($0)'" })
+        note("negative variances are in", negative.map { "'\($0)'" })
+        note(
+            "more than one entry is for",
+            ambiguous.map { own in
+                "'\(own.name)' (\(own.entries.map { "'\($0)'" }.joined(separator: " and ")))"
+            })
         let fits = missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty
         let advice =
-            !fits
-            ? "build the model with the settings that it was saved with"
-            : damaged.isEmpty ? "use finite weights" : "get the file that it is from anew"
+            if !fits {
+                "build the model with the settings that it was saved with"
+            } else if !damaged.isEmpty || !negative.isEmpty {
+                "get the file that it is from anew"
+            } else if !ambiguous.isEmpty {
+                "leave one of them out"
+            } else if !notFinite.isEmpty {
+                "use finite weights"
+            } else {
+                "use a model in float64"
+            }
         return "the state does not fit the model \(module): \(faults.joined(separator: "; ")); \(advice)"
     }
 }

@@ -55,13 +55,14 @@ extension Module {
     /// Random generators stay as they are; `num_batches_tracked` is not needed. Elements are converted to the model's
     /// types and moved to its devices.
     ///
-    /// - Throws: ``ModuleStateError`` if an entry is missing, unexpected, does not fit in shape or type, or has NaN
-    ///   or infinite elements in the model's type; nothing was written then.
+    /// - Throws: ``ModuleStateError`` if an entry is missing, unexpected, does not fit in shape or type, has NaN or
+    ///   infinite elements in the model's type, or is not the only one for its tensor; nothing was written then.
     public func load(pyTorchWeights weights: [String: Tensor]) throws(ModuleStateError) {
         let names = pyTorchNames
         let own = Dictionary(names.map { ($0.value, $0.key) }) { first, _ in first }
         let aliases = (self as? any PyTorchNamed)?.pyTorchAliases ?? [:]
         var state: [String: Tensor] = [:]
+        var entries: [String: [String]] = [:]
         var types: [String: DType] = [:]
         for (name, tensor) in namedParameters.map({ ($0.name, $0.tensor) }) + namedBuffers.map({ ($0.name, $0.buffer) })
         {
@@ -72,11 +73,14 @@ extension Module {
             let alias = aliases.first { name.hasPrefix($0.key) }.map { $0.value + name.dropFirst($0.key.count) }
             let known = names[name] != nil ? name : own[name] ?? alias.flatMap { own[$0] }
             state[known ?? name] = tensor
+            entries[known ?? name, default: []].append(name)
             guard let type = types[known ?? name], type.isFloatingPoint, tensor.dtype.isFloatingPoint else { continue }
             // Elements may be finite in the file's type only.
             if !tensor.to(type).isFinite().all() { error.notFinite.append(name) }
         }
         error.notFinite.sort()
+        error.ambiguous = entries.filter { $1.count > 1 }.sorted { $0.key < $1.key }
+            .map { ModuleStateError.Ambiguity(name: $0, entries: $1.sorted()) }
         guard error.isEmpty else { throw error }
         try load(state: state)
     }

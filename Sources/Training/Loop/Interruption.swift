@@ -8,17 +8,25 @@ import Synchronization
 /// | INT, TERM | Ctrl-C, a system, a scheduler | the run ends after the step in progress; as a second signal, at once |
 /// | HUP | a terminal that is closed | the run ends after the step in progress |
 /// | XCPU, USR1, USR2 | a scheduler, before it kills | the run ends after the step in progress |
+/// | ALRM, VTALRM, PROF | a timer, of the process or of who started it | the run ends after the step in progress |
+/// | PWR (Linux) | a power supply that fails | the run ends after the step in progress |
 /// | PIPE, XFSZ | the system, at a write | nothing: the write fails, and the run tells why or does without |
 ///
 /// Signals of the middle rows may come again: a terminal may send HUP twice, and the system sends XCPU each second.
-/// A signal that was ignored when the process started (under `nohup`, or in a shell's background job) stays ignored.
+/// A signal that was ignored when the process started (under `nohup`, or in a shell's background job) stays ignored,
+/// and one that something else handles already, such as a profiler, stays with it.
 ///
 /// Signals belong to the process, and so does this.
 public enum Interruption {
     /// The signals that end a run, and at once where one came before.
     private static let demands = [SIGINT, SIGTERM]
     /// The signals that end a run, and may come again meanwhile.
-    private static let warnings = [SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2]
+    private static let warnings = [SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF] + powerFailures
+    #if os(Linux)
+        private static let powerFailures = [SIGPWR]
+    #else
+        private static let powerFailures: [Int32] = []
+    #endif
     /// The signals of failing writes, which have an error, too.
     private static let writeFailures = [SIGPIPE, SIGXFSZ]
 
@@ -57,8 +65,8 @@ public enum Interruption {
     private static func handle(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
         let earlier = signal(number, handler)
         // Functions of C cannot be compared, but their addresses can.
-        let isIgnored = unsafeBitCast(earlier, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
-        if isIgnored { _ = signal(number, SIG_IGN) }
+        let isFree = unsafeBitCast(earlier, to: Int.self) == unsafeBitCast(SIG_DFL, to: Int.self)
+        if !isFree { _ = signal(number, earlier) }
     }
 
     private static func signal(_ number: Int32, _ handler: sig_t?) -> sig_t? { Foundation.signal(number, handler) }

@@ -1,4 +1,5 @@
 import KFAC
+import Torch
 
 /// The result of a run.
 public struct RunSummary: Sendable, Hashable, Codable {
@@ -48,7 +49,9 @@ public struct RunSummary: Sendable, Hashable, Codable {
 
     /// Counts what the guards did.
     mutating func count(_ events: [GuardEvent]) {
-        for event in events { guards = (guards ?? [:]).merging([event.kind.rawValue: 1], uniquingKeysWith: +) }
+        var counts = guards ?? [:]
+        for event in events { counts[event.kind.rawValue, default: 0].countOn() }
+        guards = counts.isEmpty ? nil : counts
     }
 
     /// Adds to the time of a part of the steps.

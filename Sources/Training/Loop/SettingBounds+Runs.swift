@@ -1,3 +1,4 @@
+import Datasets
 package import KFAC
 
 // The bounds of what a run, a comparison or a benchmark is told, for the library and the options of the command line.
@@ -12,7 +13,7 @@ extension SettingBounds {
     /// The number of examples of a step.
     package static let batchSize = whole(1...1_000_000_000)
     /// The number of steps until batches that grow have all examples.
-    package static let batchGrowth = whole(1...1_000_000)
+    package static let batchGrowth = whole(BatchSize.growthSteps)
     /// The number of steps between tests.
     package static let testPeriod = whole(1...1_000_000_000)
     /// The number of examples that the model is tested on.

@@ -113,7 +113,7 @@ struct TrainingRun<P: Problem> {
     }
 
     private mutating func openEpoch(of start: TrainingEvent.RunStart) throws {
-        progress.epoch += 1
+        progress.epoch.countOn()
         progress.epochSteps = min(sampler.batchesLeft(), start.steps - summary.steps)
         (progress.epochStepsDone, progress.epochExamples) = (0, 0)
         (progress.epochLoss, progress.epochSeconds) = (0, 0)
@@ -140,7 +140,7 @@ struct TrainingRun<P: Problem> {
         if let outcome = trainer.cancellation.outcome { return outcome }
         // Only the run is over; where it is made longer, this epoch goes on.
         guard sampler.dealt == 0 else { return nil }
-        summary.epochs += 1
+        summary.epochs.countOn()
         try send(
             .epochEnd(
                 TrainingEvent.EpochResult(
@@ -179,16 +179,16 @@ struct TrainingRun<P: Problem> {
         let loss = report.loss
         let seconds = start.duration(to: clock.now) / .seconds(1)
 
-        summary.steps += 1
-        summary.examples += indices.count
+        summary.steps.countOn()
+        summary.examples.countOn(by: indices.count)
         summary.lastLoss = loss
         summary.trainingSeconds += seconds
         summary.count(report.guards)
         summary.add(dataSeconds, to: "data")
         for (phase, seconds) in report.phases { summary.add(seconds, to: phase.rawValue) }
-        progress.epochStepsDone += 1
+        progress.epochStepsDone.countOn()
         if loss.isFinite {
-            progress.epochExamples += indices.count
+            progress.epochExamples.countOn(by: indices.count)
             progress.epochLoss += loss * Double(indices.count)
         }
         progress.epochSeconds += seconds

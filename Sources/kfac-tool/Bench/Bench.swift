@@ -104,7 +104,7 @@ struct Bench: ParsableCommand {
         let files = try contents.compactMap { path, content in
             try path.map { (file: try ReportFile(path: $0), content: content) }
         }
-        let progress = BenchmarkProgress(to: .standardOutput(), status: .standardError())
+        let progress = BenchmarkProgress(to: StandardStreams.result(), status: .standardError())
         let benchmark = Benchmark(cases: cases, repeats: repeats ?? Self.defaultRepeats, isQuick: quick)
         try benchmark.run { event in
             progress.receive(event)

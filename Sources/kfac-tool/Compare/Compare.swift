@@ -54,8 +54,12 @@ struct Compare: ParsableCommand {
 
     private func compare() throws {
         try machineOptions.prepareRuntime()
-        let source = try checkingMemory { try ProblemSource(problemOptions, device: machineOptions.device) }
         let builtIn = problemOptions.problem
+        let begun = runOptions.output.flatMap { ComparisonFolder.plan(in: $0) }
+        let source = try checkingMemory {
+            try ProblemSource(
+                problemOptions, device: machineOptions.device, known: .init(begun, of: builtIn))
+        }
         let plan = try plan(of: source)
         let memory = MemoryLines()
         let comparison = Comparison(plan: plan, device: source.device) { generator in

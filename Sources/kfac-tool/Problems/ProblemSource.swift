@@ -1,3 +1,4 @@
+import Comparisons
 import Datasets
 import KFAC
 import Torch
@@ -15,11 +16,18 @@ struct ProblemSource {
     /// The normalisation of pixels; nil if there are none.
     let normalization: Normalization?
 
+    /// The data of a run or a comparison that goes on: they keep their name where their folder has another one by now.
+    struct Known {
+        /// The name.
+        let name: String
+        /// The identity, as ``Problem/dataFingerprint``.
+        let fingerprint: [String: String]
+    }
+
     /// Reads the data that the options name, and makes sure that it fits.
     ///
-    /// - Parameter checkpoint: Of the run that goes on, whose data keep their name where their folder has another one
-    ///   by now.
-    init(_ options: ProblemOptions, device: Device, resuming checkpoint: CheckpointManifest? = nil) throws {
+    /// - Parameter known: The data of what goes on, which keep their name if their folder has another one by now.
+    init(_ options: ProblemOptions, device: Device, known: Known? = nil) throws {
         self.options = options
         self.device = device
         guard let source = options.problem.images else {
@@ -28,8 +36,9 @@ struct ProblemSource {
         }
         var task = try source.read(options.data)
         if let limit = options.trainLimit { task = task.limited(toTraining: limit) }
-        if let name = checkpoint?.settings["dataset"], checkpoint?.data == task.fingerprint {
-            task = ImageTask(name: name, training: task.training, test: task.test, fingerprint: task.fingerprint)
+        if let known, known.fingerprint == task.fingerprint {
+            task = ImageTask(
+                name: known.name, training: task.training, test: task.test, fingerprint: task.fingerprint)
         }
         try source.check(task)
         normalization = source.isNormalized ? Normalization(of: task.training) : Normalization()
@@ -69,5 +78,22 @@ extension ProblemSource {
         return ImageClassification(
             name: title, model: model, task: images!, normalization: normalization!, augmentation: augmentation,
             layerChoices: layerChoices)
+    }
+}
+
+extension ProblemSource.Known {
+    /// Those of the run of a checkpoint; nil if it tells nothing of them.
+    init?(_ manifest: CheckpointManifest?) {
+        guard let name = manifest?.settings["dataset"], let fingerprint = manifest?.data else { return nil }
+        self.init(name: name, fingerprint: fingerprint)
+    }
+
+    /// Those of a comparison; nil if it tells nothing of them, or is of another problem.
+    init?(_ plan: ComparisonPlan?, of problem: BuiltInProblem) {
+        let start = "\(problem.name) on "
+        guard let subject = plan?.subject, let fingerprint = subject.data, subject.problem.hasPrefix(start) else {
+            return nil
+        }
+        self.init(name: String(subject.problem.dropFirst(start.count)), fingerprint: fingerprint)
     }
 }

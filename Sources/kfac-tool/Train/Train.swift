@@ -82,7 +82,7 @@ struct Train: ParsableCommand {
         var generators = RunGenerators(seed: runOptions.seed, device: machineOptions.device)
         let (source, problem) = try checkingMemory {
             let source = try ProblemSource(
-                problemOptions, device: machineOptions.device, resuming: point?.checkpoint?.manifest)
+                problemOptions, device: machineOptions.device, known: .init(point?.checkpoint?.manifest))
             let problem = source.problem(using: &generators.parameters)
             // A checkpoint has weights of its own.
             if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
@@ -138,7 +138,8 @@ struct Train: ParsableCommand {
         }
         guard case .interrupted(let signal) = summary.outcome else { return }
         guard plan != nil else { throw ExitCode(128 + (signal ?? 0)) }
-        print("resume with: kfac train --resume \(path)")
+        // Where nobody can read it, the status still says that the run can be resumed.
+        Terminal.standardOutput().write("resume with: kfac train --resume \(path)\n")
         throw ExitCode(Self.resumableStatus)
     }
 

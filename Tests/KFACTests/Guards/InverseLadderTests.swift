@@ -32,7 +32,12 @@ import Torch
     }
 
     @Test(arguments: GuardCase.allCases, Array(1..<8)) func eachRung(kind: GuardCase, failing: Int) throws {
-        for (dtype, hasLast) in [(DType.float32, false), (.float32, true), (.float64, false), (.float64, true)] {
+        // Whether there is an inverse of before matters to the last rungs only.
+        let isLast = failing >= 6
+        let cases =
+            [(DType.float32, failing % 2 == 0), (.float64, failing % 2 == 1)]
+            + (isLast ? [(.float32, failing % 2 == 1), (.float64, failing % 2 == 0)] : [])
+        for (dtype, hasLast) in cases {
             let network = kind.network(dtype)
             let optimizer = network.optimizer(inverses: .together(every: 2, initially: 0))
             let first = hasLast ? 2 : 0

@@ -223,9 +223,43 @@ import TorchNN
         #expect(error?.description.contains("Positive: the time -1.0 of example 2 is negative") == true)
     }
 
+    /// Parts and shares that were good by themselves have moved running statistics by the time that the step fails.
+    @Test func runningStatisticsStayAsTheyWere() throws {
+        struct Stop: Error {}
+        let network = Network()
+        let optimizer = KFACOptimizer(network.parameters, configuration: .init(statisticsFraction: 0.5))
+        func expectNoChange(_ step: () throws -> Void) {
+            let before = bits(network, nil)
+            #expect(throws: (any Error).self) { try step() }
+            #expect(bits(network, nil) == before)
+        }
+        expectNoChange { try optimizer.step(parts: 3) { network.loss($0 == 2 ? .labelTooLarge : nil) } }
+        expectNoChange {
+            try optimizer.step(examples: 4) { network.loss($0.count < 4 ? nil : .labelTooLarge) }
+        }
+        expectNoChange {
+            try optimizer.step {
+                _ = network.loss(nil)
+                throw Stop()
+            }
+        }
+        // An inner check that finds nothing leaves it to the outer one.
+        expectNoChange {
+            try checkingData {
+                _ = try checkingData { network.loss(nil) }
+                _ = network.loss(.targetNaN)
+            }
+        }
+        let before = bits(network, nil)
+        try optimizer.step { network.loss(nil) }
+        #expect(bits(network, nil)["mean"] != before["mean"] && bits(network, nil)["variance"] != before["variance"])
+    }
+
     /// Everything that the steps to come depend on.
-    private func bits(_ network: Network, _ optimizer: any Optimizer) -> [String: [UInt64]] {
-        var tensors = optimizer.state().tensors
+    private func bits(_ network: Network, _ optimizer: (any Optimizer)?) -> [String: [UInt64]] {
+        var tensors = optimizer?.state().tensors ?? [:]
+        tensors["mean"] = network.normalization.runningMean
+        tensors["variance"] = network.normalization.runningVariance
         for parameter in network.parameters { tensors["parameters.\(parameter.name)"] = parameter.tensor.detached() }
         return tensors.mapValues { $0.to(.float64).array(of: Double.self).map(\.bitPattern) }
     }

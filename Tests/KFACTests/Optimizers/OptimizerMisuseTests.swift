@@ -57,6 +57,14 @@ import Torch
             }, "elements of the parameter 'a' [2, 3] share an address"
         ),
         (
+            { [NamedParameter("a", parameter([2], seed: 1)), NamedParameter("b", 2 * parameter([2], seed: 2))] },
+            "the parameter 'b' is the result of an operation; give what it was computed from, or "
+        ),
+        (
+            { [NamedParameter("a", parameter([4, 3], seed: 1)[1..<3])] },
+            "the parameter 'a' is the result of an operation"
+        ),
+        (
             // Columns whose ranges of addresses meet.
             {
                 let fused = randomTensor([4, 3], seed: 1)

@@ -44,10 +44,63 @@ import Torch
             text.contains("'stepCount' is 9223372036854775807, a number from 0 to 9007199254740992 was expected"))
     }
 
+    /// What can be loaded can be stored again, at the end of all counts, too.
+    @Test(arguments: averaging.indices) func theGreatestCountsAreStoredAgain(index: Int) throws {
+        let most = Tensor([1 << 53])
+        let make = Self.averaging[index]
+        let good = try state(of: make, replacing: [:])
+        let counts = good.tensors.keys.filter { $0.hasSuffix("stepCount") || $0.hasSuffix("updateCount") }
+        #expect(!counts.isEmpty)
+        let subject = ResumeNetwork.perceptron.make()
+        let optimizer = make(subject)
+        try optimizer.load(
+            Snapshot(tensors: good.tensors.merging(counts.map { ($0, most) }) { $1 }))
+        for step in 4..<6 { try optimizer.step { subject.loss(step) } }
+        try make(ResumeNetwork.perceptron.make()).load(optimizer.state())
+        #expect(optimizer.stepCount == 1 << 53)
+    }
+
+    @Test func inversesInTheBackgroundAreStoredAgain() throws {
+        func make(_ subject: ResumeSubject) -> KFACOptimizer {
+            kfac(subject, .background(every: 4, after: 3, initially: 1))
+        }
+        let good = try state(of: make, replacing: ["stepCount": Tensor([1 << 53])])
+        let kept = good.tensors.filter { !$0.key.hasPrefix("inverses.pending") }
+        let subject = ResumeNetwork.perceptron.make()
+        let optimizer = make(subject)
+        try optimizer.load(Snapshot(tensors: kept))
+        for step in 4..<9 {
+            try optimizer.step { subject.loss(step) }
+            try make(ResumeNetwork.perceptron.make()).load(optimizer.state())
+        }
+    }
+
     @Test(arguments: [Int.max, -1]) func guardsCountNothingThatCannotBe(rejections: Int) throws {
         let guards = #"{"consecutiveRejections":\#(rejections),"lasting":[],"restarts":[],"scales":{}}"#
         let text = try refusal({ kfac($0) }, ["guards": Tensor(Array(guards.utf8))])
         #expect(text.contains("'guards' does not tell the state of guards"))
+    }
+
+    /// Means of squares of all methods; their roots are divided by.
+    private static let averaging: [@Sendable (ResumeSubject) -> any Optimizer] =
+        Method.all().map { method in { FirstOrderOptimizer($0.parameters, rule: method.rule) } }
+        + [{ KFACOptimizer($0.parameters) }]
+
+    @Test(arguments: averaging.indices) func negativeSquaresAreRefused(index: Int) throws {
+        let good = try state(of: Self.averaging[index], replacing: [:])
+        try Self.averaging[index](ResumeNetwork.perceptron.make()).load(good)
+        let squares = good.tensors.keys.filter { name in
+            let last = name.split(separator: ".").last!
+            return ["square", "totalWeight"].contains(last) || last.hasPrefix("moment")
+                || last == "value" && (name.contains(".input.") || name.contains(".output."))
+        }
+        #expect(squares.isEmpty == Method.all().prefix(2).indices.contains(index))
+        for name in squares {
+            let damaged = good.tensors[name]!.copy()
+            damaged.flattened()[0..<1].fill(-1)
+            let text = try refusal(Self.averaging[index], [name: damaged])
+            #expect(text.contains("'\(name)' has negative elements where means of squares belong"), "\(text)")
+        }
     }
 
     /// They would be waited for, and no others computed meanwhile.

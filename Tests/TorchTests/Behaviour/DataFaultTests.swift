@@ -77,9 +77,12 @@ import Torch
         final class Answer: @unchecked Sendable { var value = true }
         let answer = Answer()
         try checkingData {
-            let thread = Thread { answer.value = DataFault.areCollected }
-            thread.start()
-            while !thread.isFinished { usleep(1000) }
+            let isDone = DispatchSemaphore(value: 0)
+            Thread {
+                answer.value = DataFault.areCollected
+                isDone.signal()
+            }.start()
+            isDone.wait()
         }
         #expect(!answer.value)
     }

@@ -96,6 +96,24 @@ import Training
         #expect("\(error!)".contains("it counts what cannot be"))
     }
 
+    /// What can be read can be written again, at the end of all counts, too.
+    @Test func theGreatestCountsAreWrittenAgain() throws {
+        let run = SmallRun(folder: folder)
+        try run.run()
+        var checkpoint = try CheckpointFolder.read(try #require(run.checkpoints.paths.first))
+        let most = 1 << 53
+        checkpoint.manifest.progress.summary.guards = ["stepRejected": most]
+        checkpoint.manifest.progress.summary.examples = most
+        checkpoint.manifest.progress.summary.epochs = most
+        checkpoint.manifest.progress.epoch = most
+        checkpoint.manifest.progress.epochExamples = most
+        checkpoint.manifest.progress.samplerStep = most
+        checkpoint.manifest.progress.samplerEpoch = most
+        let summary = try run.run(from: checkpoint).summary
+        #expect(summary.examples == most && summary.epochs == most)
+        try run.run(from: run.checkpoints.readLatest().checkpoint)
+    }
+
     /// Written by a version that knew of neither data nor arguments.
     @Test func olderManifestsCanBeRead() throws {
         let run = SmallRun(folder: folder)
