@@ -19,8 +19,8 @@ public enum MatrixProducts: String, Sendable, Hashable, Codable, CaseIterable {
         ct_preferred_product_source() == CT_PRODUCTS_OF_KERNELS ? .kernels : .library
     }
 
-    /// Whether this processor has the registers that kernels need.
-    package static var hasKernels: Bool { ct_has_kernel_products() }
+    /// Whether this processor can do it: kernels need registers of 64 bytes.
+    public var isAvailable: Bool { self == .library || ct_has_kernel_products() }
 
     /// Runs `body` with this source for the calling thread alone.
     package func run<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {

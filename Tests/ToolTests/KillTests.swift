@@ -37,11 +37,14 @@ import Training
         while kills < Self.kills {
             rounds += 1
             let name = "run\(rounds)"
+            // Longer with each kill: on a machine that has become busy, a run would otherwise never come to its end.
+            var longest = max(0.05, undisturbed / .seconds(1))
             while true {
                 // Killed before there was a run to go on with: it begins anew.
                 let hasRun = FileManager.default.fileExists(atPath: folder("\(name)/config.json"))
                 let arguments = hasRun ? ["train", "--resume", name] : Self.arguments + ["--output", name]
-                let seconds = Double.random(in: 0.02...max(0.05, undisturbed / .seconds(1)), using: &generator)
+                let seconds = Double.random(in: 0.02...longest, using: &generator)
+                longest *= 1.2
                 let result = try Tool.run(arguments, in: folder) { running in
                     let end = clock.now + .seconds(seconds)
                     while running.isRunning, clock.now < end { Thread.sleep(forTimeInterval: 0.002) }

@@ -57,11 +57,11 @@ import Testing
         "train": [
             "problem", "data", "augment", "initialization", "optimizer", "learning-rate-schedule", "nesterov", "guards",
             "no-guards", "step-rule", "damping-rule", "damping-split", "estimation", "inverse-schedule",
-            "initial-weights", "output", "quiet", "resume", "no-checkpoints", "device", "version", "help",
+            "initial-weights", "output", "quiet", "resume", "no-checkpoints", "device", "products", "version", "help",
         ],
         "compare": [
             "problem", "data", "augment", "initialization", "method", "search", "learning-rate-schedule", "metric",
-            "output", "quiet", "device", "version", "help",
+            "output", "quiet", "device", "products", "version", "help",
         ],
         "bench": ["case", "quick", "list", "scaling", "json", "csv", "page", "version", "help"],
     ]

@@ -44,7 +44,7 @@ import Testing
     /// Options that change no run, or a run's length only, or whose content counts.
     static let unchanging: Set<String> = [
         "data", "epochs", "steps", "output", "quiet", "resume", "checkpoint-interval", "checkpoint-period",
-        "keep-checkpoints", "no-checkpoints", "threads", "version", "help", "guards",
+        "keep-checkpoints", "no-checkpoints", "threads", "products", "version", "help", "guards",
     ]
 
     private static func command(_ line: String) throws -> Train {
@@ -89,7 +89,7 @@ import Testing
             "--steps 3 --batch-growth 3 --test-period 3 --test-limit 3 --average 0.5 --initial-weights w --optimizer sgd"
         let common: Set = [
             "version", "problem", "trainingExamples", "batchSize", "batchGrowth", "testPeriod", "testLimit", "average",
-            "initialWeights", "seed", "device", "threads", "libtorch", "steps",
+            "initialWeights", "seed", "device", "threads", "products", "libtorch", "steps",
         ]
         for (problem, own) in [
             ("poisson", []), ("resnet20", ["augment"]), ("fashion-mnist-autoencoder", ["initialization"]),

@@ -43,6 +43,31 @@ import Training
         }
     }
 
+    /// A resumed run multiplies as the run before, unless it is told not to.
+    @Test func productsAreThoseOfTheRunBefore() throws {
+        let short = Self.arguments.map { $0 == "24" ? "2" : $0 }
+        #expect(try run(short + ["--products", "library"], output: "run").status == 0)
+        #expect(try Self.products(of: folder("run")) == .library)
+        let resumed = try Tool.run(["train", "--resume", "run", "--steps", "3"], in: folder)
+        #expect(resumed.status == 0 && !resumed.errors.contains("products"), "\(resumed.errors)")
+        #expect(try Self.products(of: folder("run")) == .library)
+        guard MatrixProducts.kernels.isAvailable else { return }
+        let other = try Tool.run(["train", "--resume", "run", "--steps", "4", "--products", "kernels"], in: folder)
+        #expect(other.status == 0)
+        #expect(
+            other.errors.contains(
+                "the checkpoint was written with products by the library, this is run with those by the kernels: "
+                    + "results may differ in their last bits"), "\(other.errors)")
+        #expect(try Self.products(of: folder("run")) == .kernels)
+        let wrong = try run(short + ["--products", "mkl"], output: "wrong")
+        #expect(wrong.status == 64 && wrong.errors.contains("are called kernels and library"), "\(wrong.errors)")
+    }
+
+    private static func products(of run: String) throws -> MatrixProducts? {
+        let path = try #require(CheckpointFolder(path: "\(run)/checkpoints").paths.last)
+        return try CheckpointFolder.read(path).manifest.products
+    }
+
     static let methods: [[String]] = [
         ["--optimizer", "sgd", "--learning-rate", "0.001"], ["--optimizer", "adam"], ["--optimizer", "adamw"],
         ["--optimizer", "shampoo"], ["--optimizer", "soap"], ["--optimizer", "muon"], ["--optimizer", "kfac"],

@@ -6,7 +6,7 @@ import Testing
 /// The kernels' products against sums in double precision, for operands that lie in memory in any way.
 @Suite struct MatrixProductTests {
     private static let needed: ConditionTrait = .enabled(
-        if: MatrixProducts.hasKernels, "needs a processor with registers of 64 bytes")
+        if: MatrixProducts.kernels.isAvailable, "needs a processor with registers of 64 bytes")
 
     private func normal(_ shape: [Int], _ dtype: DType, isTransposed: Bool, seed: UInt64) -> Tensor {
         var generator = RandomGenerator(seed: seed)

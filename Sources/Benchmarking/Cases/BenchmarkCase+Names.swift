@@ -37,6 +37,7 @@ extension BenchmarkCase: LosslessStringConvertible {
         switch (family, sizes.count) {
         case ("output-factor", 4): self = .outputFactor(sizes)
         case ("dense-factor", 2): self = .denseFactor(rows: sizes[0], features: sizes[1])
+        case ("product", 3): self = .product(rows: sizes[0], depth: sizes[1], columns: sizes[2])
         case ("inverse", 1): self = .inverse(dimension: sizes[0])
         case ("precondition", 2): self = .preconditioning(outputs: sizes[0], inputs: sizes[1])
         default:
@@ -51,6 +52,7 @@ extension BenchmarkCase: LosslessStringConvertible {
             switch self {
             case .inputFactor(let kernel, let shape): shape + kernel.geometry.kernel
             case .outputFactor(let shape): shape
+            case .product(let rows, let depth, let columns): [max(rows, columns), max(depth, columns)]
             default: []
             }
         return sizes.reduce(1.0) { $0 * Double($1) } <= 0x1p34
@@ -63,6 +65,7 @@ extension BenchmarkCase: LosslessStringConvertible {
         case .inputFactor(let kernel, let shape): "\(kernel.rawValue)/\(joined(shape))"
         case .outputFactor(let shape): "output-factor/\(joined(shape))"
         case .denseFactor(let rows, let features): "dense-factor/\(joined([rows, features]))"
+        case .product(let rows, let depth, let columns): "product/\(joined([rows, depth, columns]))"
         case .inverse(let dimension): "inverse/\(dimension)"
         case .preconditioning(let outputs, let inputs): "precondition/\(joined([outputs, inputs]))"
         case .step(let network, let batchSize):
@@ -73,7 +76,7 @@ extension BenchmarkCase: LosslessStringConvertible {
     /// How the names of each family look, for messages.
     public static let forms = [
         "input-factor/NxCxHxW", "input-factor-strided/NxCxHxW", "input-factor-5x5/NxCxHxW", "output-factor/NxCxHxW",
-        "dense-factor/BxN", "inverse/N", "precondition/MxN", "step/NETWORK/BATCH",
+        "dense-factor/BxN", "product/MxKxN", "inverse/N", "precondition/MxN", "step/NETWORK/BATCH",
     ]
 }
 

@@ -8,6 +8,8 @@ public enum BenchmarkCase: Sendable, Hashable {
     case outputFactor([Int])
     /// The second moment of a dense layer's inputs or output gradients, [rows, features].
     case denseFactor(rows: Int, features: Int)
+    /// A product of matrices [rows, depth] and [depth, columns], compared with the linked library's.
+    case product(rows: Int, depth: Int, columns: Int)
     /// The inverse of a damped factor.
     case inverse(dimension: Int)
     /// The inverses of both factors applied to a gradient [outputs, inputs].
@@ -45,6 +47,8 @@ public enum BenchmarkCase: Sendable, Hashable {
             .outputFactor([256, 64, 28, 28]), .outputFactor([64, 256, 14, 14]), .outputFactor([32, 512, 7, 7]),
             .denseFactor(rows: 1000, features: 1000), .denseFactor(rows: 1000, features: 784),
             .denseFactor(rows: 128, features: 4096),
+            .product(rows: 1024, depth: 1024, columns: 1024), .product(rows: 1153, depth: 1153, columns: 1153),
+            .product(rows: 1000, depth: 785, columns: 1000),
         ] + [577, 1153, 2305, 4609].map { .inverse(dimension: $0) }
         + [
             .preconditioning(outputs: 512, inputs: 4609), .preconditioning(outputs: 64, inputs: 577),

@@ -1,3 +1,4 @@
+import Foundation
 import KFAC
 import Torch
 
@@ -30,6 +31,9 @@ extension BenchmarkCase {
                 let factor = FullyConnectedKroneckerFactor(features: features, settings: settings)
                 return { factor.update(vectors, decay: 0.95) }
             }
+        case .product(let rows, let depth, let columns):
+            return try product(
+                generator.normal([rows, depth]), generator.normal([depth, columns]), turns)
         case .inverse(let dimension):
             return try inverse(dimension, turns, isQuick: isQuick, using: &generator)
         case .preconditioning(let outputs, let inputs):
@@ -50,6 +54,25 @@ extension BenchmarkCase {
         let samples = try turns.samples(
             of: [StatisticsForm.automatic, .plain].map { update(FactorSettings(statistics: $0)) })
         return CaseMeasurement(work: work, samples: samples[0], plain: samples[1])
+    }
+
+    /// Times a product by the source in use and by the linked library, and measures the errors of both.
+    private func product(_ left: Tensor, _ right: Tensor, _ turns: Turns) throws -> CaseMeasurement {
+        let samples = try turns.samples(of: [
+            { _ = left.matmul(right) }, { MatrixProducts.library.run { _ = left.matmul(right) } },
+        ])
+        let exact = left.to(.float64).matmul(right.to(.float64))
+        func error(_ product: Tensor) -> String {
+            let difference = product.to(.float64) - exact
+            return String(format: "%.1e", (difference.squared().sum() / exact.squared().sum()).scalar.squareRoot())
+        }
+        var measurement = CaseMeasurement(
+            work: .product(rows: left.shape[0], depth: left.shape[1], columns: right.shape[1]), samples: samples[0],
+            plain: samples[1])
+        measurement.reason =
+            "by the \(Runtime.matrixProducts.rawValue): relative error \(error(left.matmul(right))), "
+            + "the library's \(error(MatrixProducts.library.run { left.matmul(right) }))"
+        return measurement
     }
 
     /// Times the damped inverse and the eigendecomposition of a covariance of half rank, as it is of layers with more

@@ -3,7 +3,7 @@ import Torch
 
 /// How fast a machine is at the moment at the two things that bound all others.
 public struct MachineSpeed: Sendable, Hashable {
-    /// Flops in a second of a product of large matrices in single precision.
+    /// Flops in a second of products in single precision: the best rate that the linked library or a kernel reaches.
     public var peak: Double
     /// Bytes read and written in a second by a copy much larger than the caches.
     public var copyBandwidth: Double
@@ -25,7 +25,6 @@ struct MachineProbe {
     private static let size = 1024
 
     private let factors: (Tensor, Tensor)
-    private let product = Tensor.zeros([size, size])
     private let source: Tensor
     private let target: Tensor
 
@@ -42,10 +41,15 @@ struct MachineProbe {
     /// Measures both with all threads.
     func speed() -> MachineSpeed { MachineSpeed(peak: peak(), copyBandwidth: copyBandwidth()) }
 
-    /// Flops in a second of products of 1024×1024 matrices: the best of some.
+    /// Flops in a second of products of 1024×1024 matrices, by the linked library and by the kernels, and of the
+    /// kernels within their caches: the best of some.
     func peak() -> Double {
-        let cube = Double(Self.size * Self.size * Self.size)
-        return 2 * cube / leastSeconds { product.formSum(withProductOf: factors.0, factors.1, beta: 0) }
+        let flops = 2 * Double(Self.size * Self.size * Self.size)
+        let whole = MatrixProducts.allCases.filter(\.isAvailable).map { source in
+            flops / leastSeconds { source.run { _ = factors.0.matmul(factors.1) } }
+        }
+        guard LineProducts.canRun(on: .cpu) else { return whole.max()! }
+        return (whole + [LineProducts.rate(rows: 96, columns: 96) * Double(Runtime.threadCount)]).max()!
     }
 
     /// ``peak()`` on one thread.

@@ -17,7 +17,7 @@ struct BenchmarkTable {
     static let legend = [
         "ms: wall clock, the median of the rounds; CPU ms: all threads; GFLOP: the least that are needed;",
         "bound: the share of max(flops/peak, bytes/bandwidth) that is reached; plain/: the time of patches and a general",
-        "product by this one; eigh/: that of an eigendecomposition; /SGD: this time by that of an SGD step",
+        "product, or of the linked library's product, by this one; eigh/: that of an eigendecomposition; /SGD: this time by that of an SGD step",
     ]
 
     /// The machine, in a line.

@@ -30,6 +30,12 @@ public struct Work: Sendable, Hashable {
     /// The least time on a machine, in seconds: max(flops / peak, bytes / bandwidth).
     public func bound(at speed: MachineSpeed) -> Double { max(flops / speed.peak, bytes / speed.copyBandwidth) }
 
+    /// A product of matrices [m, k] and [k, n]: 2 m n k flops; both are read, and the product is written.
+    public static func product(rows m: Int, depth k: Int, columns n: Int) -> Work {
+        let (m, k, n) = (Double(m), Double(k), Double(n))
+        return Work(flops: 2 * m * n * k, bytes: 4 * (m * k + k * n + m * n))
+    }
+
     /// The second moment Σ x xᵀ of vectors, added to a running average.
     ///
     /// n² flops for each vector, half of a general product as the result is symmetric. The vectors are read; of the

@@ -37,6 +37,10 @@ public struct CheckpointManifest: Sendable, Hashable, Codable {
     public var device: String
     /// The number of threads; with another one, results differ in their last bits.
     public var threads: Int
+    /// The source of products of matrices; with another one, results differ in their last bits.
+    ///
+    /// Nil if an earlier version wrote the checkpoint.
+    public var products: MatrixProducts?
     /// The version of libtorch; with another one, results may differ in their last bits.
     public var libtorch: String
     /// The settings of the run, by paths such as "optimizer.damping"; see ``CheckpointSettings``.

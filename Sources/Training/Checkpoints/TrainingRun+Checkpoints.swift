@@ -53,7 +53,8 @@ extension TrainingRun {
         let device = problem.parameters.first?.tensor.device ?? .cpu
         let manifest = CheckpointManifest(
             problem: problem.name, optimizer: trainer.optimizerName, device: "\(device)", threads: Runtime.threadCount,
-            libtorch: Runtime.version, settings: plan.settings, arguments: plan.arguments,
+            products: Runtime.matrixProducts, libtorch: Runtime.version, settings: plan.settings,
+            arguments: plan.arguments,
             data: problem.dataFingerprint, progress: progress)
         return Checkpoint(manifest: manifest, model: problem.state(), state: state)
     }

@@ -33,7 +33,8 @@ struct RunSettings: Encodable {
             ("version", KFACTool.version), ("arguments", arguments), ("dataset", dataset),
             ("trainingExamples", trainingExamples), ("normalization", normalization), ("optimizer", optimizer),
             ("epochs", run.steps == nil ? run.epochs ?? problem.epochs : nil), ("steps", run.steps),
-            ("threads", Runtime.threadCount), ("libtorch", Runtime.version),
+            ("threads", Runtime.threadCount), ("products", Runtime.matrixProducts.rawValue),
+            ("libtorch", Runtime.version),
         ]
         let defaults = command.defaults
         let groups: [any ParsableArguments] = [command.problemOptions, run, command.machineOptions]
@@ -57,7 +58,7 @@ struct RunSettings: Encodable {
     /// over it.
     func changeable() throws -> Set<String> {
         let schedules = try compared().keys.filter { $0.hasPrefix("optimizer.") && $0.hasSuffix(".steps") }
-        return Set(["version", "threads", "libtorch", "epochs", "steps"] + schedules)
+        return Set(["version", "threads", "products", "libtorch", "epochs", "steps"] + schedules)
     }
 
     /// The settings by which a checkpoint is compared.

@@ -49,7 +49,7 @@ struct Train: ParsableCommand {
     /// resumed run has the same.
     static let unchanging: Set<String> = Set(
         RunOptions.lengthOptions + CheckpointOptions.options + [
-            "--data", "--output", "--quiet", "--resume", "--no-checkpoints", "--threads",
+            "--data", "--output", "--quiet", "--resume", "--no-checkpoints", "--threads", "--products",
         ])
 
     func validate() throws {
@@ -79,6 +79,9 @@ struct Train: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         try machineOptions.prepareRuntime()
+        if machineOptions.products == nil, let products = point?.checkpoint?.manifest.products, products.isAvailable {
+            Runtime.matrixProducts = products
+        }
         var generators = RunGenerators(seed: runOptions.seed, device: machineOptions.device)
         let (source, problem) = try checkingMemory {
             let source = try ProblemSource(
@@ -184,6 +187,11 @@ struct Train: ParsableCommand {
             StandardStreams.note(
                 "the checkpoint was written with \(threads), this is run with \(Runtime.threadCount): results may differ in "
                     + "their last bits")
+        }
+        if let products = manifest.products, products != Runtime.matrixProducts {
+            StandardStreams.note(
+                "the checkpoint was written with products by the \(products.rawValue), this is run with those by the "
+                    + "\(Runtime.matrixProducts.rawValue): results may differ in their last bits")
         }
         if manifest.libtorch != Runtime.version {
             StandardStreams.note(
