@@ -40,7 +40,7 @@ test-examples: ## Build and run the examples, a package that depends on this one
 	swift build --package-path Examples --scratch-path .build/examples --disable-index-store -debug-info-format none
 	@for example in $$(ls Examples/Sources); do echo "$$example:"; .build/examples/debug/$$example || exit 1; done
 
-docs: ## Build the documentation of all modules as a site in .build/docs
+docs: setup ## Build the documentation of all modules as a site in .build/docs
 	@$(PYTHON) -B Scripts/docs
 
 fuzz: setup ## Fuzz the parsers of files and texts, guided by coverage; FUZZ_SECONDS for each

@@ -38,8 +38,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
         case .lossNotFinite(let step):
             "the loss is not finite at step \(step): lower the learning rate or raise the damping"
         case .invalidBatch(let step, let part, let fault):
-            "the batch of step \(step)\(part.map { ", in part \($0)," } ?? "") cannot be used: \(fault); mend its data or "
-                + "leave it out"
+            "the batch of step \(step)\(part.map { ", in part \($0)," } ?? "") cannot be used: \(fault); fix its data or "
+                + "skip this batch"
         case .nothingToMove([]): "the optimizer was given no parameters: there is nothing to move"
         case .nothingToMove(let names):
             "none of \(names.joined(separator: ", ")) requires a gradient: there is nothing to move; call "
@@ -50,8 +50,8 @@ public enum OptimizerError: Error, CustomStringConvertible {
             "only terms without curvature depend on \(names.joined(separator: ", ")): name what they belong to in "
                 + "LayerChoices.firstOrder, so that the first-order rule moves it"
         case .unknownNames(let names):
-            "no parameter has a name that is or begins with \(names.joined(separator: ", ")): choices for layers need "
-                + "names of the model's parameters or of what contains them"
+            "no parameter or module is named \(names.map { "'\($0)'" }.joined(separator: ", ")): use the name of a "
+                + "parameter, or of a module that contains it"
         case .memoryRanOut(let step, let fault, let remedies):
             "there is not enough memory for step \(step): \(fault)"
                 + (fault.hasWritten ? ", after some parameters had been moved: go on from a checkpoint, and " : "; ")

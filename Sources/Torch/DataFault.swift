@@ -44,7 +44,7 @@ public struct DataFault: Error, Sendable, Hashable, CustomStringConvertible {
     ///   - range: What is allowed.
     ///   - place: What needs the values.
     ///   - name: What a value is called, such as "the label".
-    ///   - complaint: What is said of a value outside, such as "is none of the 10 classes".
+    ///   - complaint: What is said of a value outside, such as "is not one of the 10 classes".
     public static func outside(
         _ range: ClosedRange<Double>, in values: Tensor, place: String, _ name: String, _ complaint: String
     ) -> DataFault? {

@@ -70,7 +70,7 @@ extension BenchmarkCase {
             work: .product(rows: left.shape[0], depth: left.shape[1], columns: right.shape[1]), samples: samples[0],
             plain: samples[1])
         measurement.reason =
-            "by the \(Runtime.matrixProducts.rawValue): relative error \(error(left.matmul(right))), "
+            "products by the \(Runtime.matrixProducts.rawValue), relative error \(error(left.matmul(right))), "
             + "the library's \(error(MatrixProducts.library.run { left.matmul(right) }))"
         return measurement
     }

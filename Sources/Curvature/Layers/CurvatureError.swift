@@ -28,8 +28,8 @@ public enum CurvatureError: Error, CustomStringConvertible {
         case .unreachedParameters(let names):
             "the loss does not depend on \(names.joined(separator: ", ")): use them in the model or leave them out"
         case .unknownNames(let names):
-            "no parameter has a name that is or begins with \(names.joined(separator: ", ")): choices for layers need "
-                + "names of the model's parameters or of what contains them"
+            "no parameter or module is named \(names.map { "'\($0)'" }.joined(separator: ", ")): use the name of a "
+                + "parameter, or of a module that contains it"
         case .approximationNotPossible(let layer, let kind, let approximation):
             "\(layer), of the kind \(kind), cannot be approximated by \(approximation): choose another approximation"
         case .examplesNotFound(let layer, let approximation):

@@ -60,7 +60,8 @@ public struct Categorical: PredictiveDistribution {
         }
         let classes = logits.shape.last!
         return .outside(
-            0...Double(classes - 1), in: targets, place: "Categorical", "the label", "is none of the \(classes) classes"
+            0...Double(classes - 1), in: targets, place: "Categorical", "the label",
+            "is not one of the \(classes) classes"
         )
     }
 

@@ -39,7 +39,7 @@ extension Loss {
             }
             if let fault = DataFault.outside(
                 0...Double.greatestFiniteMagnitude, in: weights, place: "Loss", "the weight",
-                "is not a finite number that is not negative")
+                "must be finite and at least 0")
             {
                 throw fault
             }

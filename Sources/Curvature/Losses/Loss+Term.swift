@@ -34,9 +34,14 @@ extension Loss {
                 let selection = try Loss.Selection(mask: mask, weights: weights, of: distribution, targets)
                 let targets = try selection.checked(targets, of: distribution)
                 let isPlain = selection.mask == nil && !needsPositions
+                let perExample = isPlain ? distribution.negativeLogLikelihood(of: targets) : nil
+                if let shape = perExample?.shape, shape != [distribution.batchSize] {
+                    fatalError(
+                        "Loss: \(type(of: distribution)).negativeLogLikelihood(of:) gives \(shape) for a batch of "
+                            + "\(distribution.batchSize) examples: it must be one number for each, summed over outputs")
+                }
                 self = try Term(
-                    distribution, targets: targets, selection: selection,
-                    perExample: isPlain ? distribution.negativeLogLikelihood(of: targets) : nil,
+                    distribution, targets: targets, selection: selection, perExample: perExample,
                     positions: isPlain ? nil : distribution.negativeLogLikelihoodPerPosition(of: targets))
             } catch {
                 error.report()
@@ -134,8 +139,8 @@ extension Loss.Term {
         case .ggn:
             guard let rank = distribution.hessianRank else {
                 fatalError(
-                    "Loss: the Gauss–Newton matrix of \(type(of: distribution)) has no factor, as −log p is not convex "
-                        + "in its parameters: use the Fisher matrix")
+                    "Loss: the Gauss–Newton matrix of \(type(of: distribution)) has no factor: −log p is not convex in "
+                        + "its parameters, or hessianRank is not given; implement it, or use the Fisher matrix")
             }
             return rank
         }

@@ -164,7 +164,7 @@ public struct Loss: Sendable {
     /// The loss with all weights multiplied by a number that is not negative.
     public static func * (weight: Double, loss: Loss) -> Loss {
         guard weight >= 0, weight.isFinite else {
-            fatalError("Loss: the weight \(weight) is not a finite number that is not negative")
+            fatalError("Loss: the weight \(weight) must be finite and at least 0")
         }
         return loss.weighted(by: weight)
     }

@@ -45,7 +45,7 @@ public struct Normal: PredictiveDistribution {
     /// Targets of another shape, and those that are NaN.
     public func fault(in targets: Tensor) -> DataFault? {
         shapeFault(of: targets)
-            ?? .outside(-.infinity ... .infinity, in: targets, place: "Normal", "the target", "is no number")
+            ?? .outside(-.infinity ... .infinity, in: targets, place: "Normal", "the target", "is not a number")
     }
 
     private func shapeFault(of targets: Tensor) -> DataFault? {

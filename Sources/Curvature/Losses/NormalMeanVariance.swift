@@ -52,7 +52,7 @@ public struct NormalMeanVariance: PredictiveDistribution {
     public func fault(in targets: Tensor) -> DataFault? {
         shapeFault(of: targets)
             ?? .outside(
-                -.infinity ... .infinity, in: targets, place: "NormalMeanVariance", "the target", "is no number")
+                -.infinity ... .infinity, in: targets, place: "NormalMeanVariance", "the target", "is not a number")
     }
 
     private func shapeFault(of targets: Tensor) -> DataFault? {

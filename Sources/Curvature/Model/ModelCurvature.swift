@@ -152,7 +152,8 @@ public final class ModelCurvature {
     ///   itself.
     /// - Throws: ``CurvatureError/noStatistics`` before the first update.
     public func matrix(damping: Double = 0) throws(CurvatureError) -> ModelOperator {
-        try operation { block throws(LinearAlgebraError) in try block.curvature(damping: damping) }
+        require(damping, in: "matrix")
+        return try operation { block throws(LinearAlgebraError) in try block.curvature(damping: damping) }
     }
 
     /// The inverse of the damped curvature.
@@ -163,7 +164,14 @@ public final class ModelCurvature {
     /// - Throws: ``CurvatureError/inversionFailed(layer:_:)``, ``CurvatureError/memoryRanOut(_:)`` and
     ///   ``CurvatureError/noStatistics``.
     public func inverse(damping: Double) throws(CurvatureError) -> ModelOperator {
-        try operation { block throws(LinearAlgebraError) in try block.inverseCurvature(damping: damping) }
+        require(damping, in: "inverse")
+        return try operation { block throws(LinearAlgebraError) in try block.inverseCurvature(damping: damping) }
+    }
+
+    private func require(_ damping: Double, in operation: String) {
+        if let defect = SettingBounds.damping.defect("the damping", damping) {
+            fatalError("ModelCurvature.\(operation): \(defect)")
+        }
     }
 
     private func operation(

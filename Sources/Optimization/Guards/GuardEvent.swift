@@ -78,7 +78,7 @@ extension GuardEvent: CustomStringConvertible {
         case .statisticsRestarted(let layer): "the statistics of \(layer) begin anew"
         case .inverseRepaired(let layer, let rung): "the curvature of \(layer) could not be inverted: \(rung)"
         case .dampingRaised(let layer, let from, let to):
-            "rounding makes the damping of \(layer) \(to) instead of \(from)"
+            "the damping of \(layer) is raised from \(from) to \(to), the least that rounding allows"
         case .deadLayer(let layer): "\(layer) has no curvature: its inputs or output gradients are zero"
         case .gradientDescent(let layer):
             "the damping exceeds all curvature of \(layer), which in effect has plain gradient descent"

@@ -75,14 +75,14 @@ public func embedding(_ indices: Tensor, weight: Tensor, paddingIndex: Int? = ni
         guard !rows.isEmpty else { Tensor.trap("embedding", [weight, indices], "the weight has no rows") }
         if let paddingIndex, !rows.contains(paddingIndex) {
             Tensor.trap(
-                "embedding", [weight, indices], "the padding index \(paddingIndex) is none of the weight's rows")
+                "embedding", [weight, indices], "the padding index \(paddingIndex) is not one of the weight's rows")
         }
     }
     var indices = indices
     if DataFault.areCollected, !indices.dtype.isFloatingPoint, weight.rank == 2,
         let fault = DataFault.outside(
             0...Double(weight.shape[0] - 1), in: indices, place: "embedding", "the index",
-            "is none of the weight's \(weight.shape[0]) rows")
+            "is not one of the weight's \(weight.shape[0]) rows")
     {
         fault.report()
         indices = Tensor.zeros(like: indices)

@@ -64,6 +64,6 @@ public func layerNormalization(_ input: Tensor, over shape: [Int], epsilon: Doub
 
 private func requireEpsilon(_ epsilon: Double, _ operation: StaticString, _ input: Tensor) {
     guard epsilon >= 0, epsilon.isFinite else {
-        Tensor.trap(operation, [input], "epsilon, \(epsilon), is not a finite number that is not negative")
+        Tensor.trap(operation, [input], "epsilon, \(epsilon), must be finite and at least 0")
     }
 }

@@ -12,6 +12,8 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
     case otherSettings(String, difference: String)
     /// The checkpoint is of a run on other data.
     case otherData(String, problem: String, difference: String)
+    /// A new run would write its checkpoints among those of another one.
+    case occupied(String)
     /// The system refuses to write something.
     case notWritable(String, reason: String)
     /// The system refuses to write the first checkpoint of a run.
@@ -34,6 +36,8 @@ public enum CheckpointError: Error, Hashable, CustomStringConvertible {
         case .otherData(let path, let problem, let difference):
             "the data of \(problem) are not those of the checkpoint \(path): \(difference): resume with the original "
                 + "data, or start a new run"
+        case .occupied(let path):
+            "\(path) already holds checkpoints: give another folder, or resume from them (Trainer.run(_:with:from:))"
         case .notWritable(let path, let reason):
             "the checkpoint \(path) cannot be written: \(reason): the last one stands; make room or make it "
                 + "writable, then resume from it"

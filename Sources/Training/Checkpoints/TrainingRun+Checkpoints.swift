@@ -64,7 +64,11 @@ extension TrainingRun {
         var run = self
         try during(.resumption) { try run.restore(checkpoint) }
         // Nothing is dropped from files before it can be written again.
-        try trainer.checkpoints?.folder.prepare()
+        if let folder = trainer.checkpoints?.folder {
+            try folder.prepare()
+            // Else, newer ones of another continuation would be kept instead of those of this one.
+            _ = try folder.setAside(after: "", of: checkpoint.manifest.progress.summary.steps)
+        }
         for sink in sinks { if let state = run.progress.sinkStates[sink.name] { try sink.restore(state) } }
         self = run
     }

@@ -96,7 +96,11 @@ public struct Trainer {
             fatalError("Trainer: a sampler of \(sampler.count) for \(problem.trainingCount) training examples")
         }
         var run = TrainingRun(trainer: self, problem: problem, optimizer: optimizer)
-        if let checkpoint { try run.resume(from: checkpoint) }
+        if let checkpoint {
+            try run.resume(from: checkpoint)
+        } else if let folder = checkpoints?.folder, !folder.paths.isEmpty {
+            throw CheckpointError.occupied(folder.path)
+        }
         do {
             run.progress.summary.outcome = try run.run()
         } catch {

@@ -71,7 +71,7 @@ struct ComparisonRunOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Test a running average of the parameters with this decay, 0.95 for one, in their place, of all methods.",
+            "With all methods, test a running average of the parameters with this decay (for example 0.95) instead of them.",
             valueName: "decay"),
         transform: SettingBounds.momentum.number)
     var average: Double?

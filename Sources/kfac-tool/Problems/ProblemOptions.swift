@@ -32,7 +32,7 @@ struct ProblemOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "For \(BuiltInProblem.names(having: "--initialization")): weights after Glorot & Bengio 2010 (xavier), or "
-                + "15 normal ones into each unit after Martens 2010 (sparse), which take far longer to train. "
+                + "15 normally distributed ones per unit (sparse, Martens 2010), which take far longer to train. "
                 + "(default: \(Self.defaultInitialization.rawValue))",
             valueName: "weights"))
     var initialization: InitializationName?

@@ -50,7 +50,7 @@ struct RunOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Test a running average of the parameters with this decay, 0.99 for one, in their place.",
+            "Test a running average of the parameters with this decay (for example 0.99) instead of the parameters.",
             valueName: "decay"),
         transform: SettingBounds.momentum.number)
     var average: Double?

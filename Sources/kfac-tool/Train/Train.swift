@@ -16,13 +16,13 @@ struct Train: ParsableCommand {
             The model is tested after each epoch. All batches and all random numbers follow from the seed: the same \
             command, with the same number of threads, gives the same numbers.
 
-            A run leaves a folder with its settings (config.json), all that happened, one JSON object a line \
+            A run leaves a folder with its settings (config.json), a log with one JSON object per line \
             (metrics.jsonl), checkpoints, and the weights under PyTorch's names (weights.safetensors). Ctrl-C, \
             SIGTERM, a closed terminal or a scheduler's warning (SIGXCPU, SIGUSR1, SIGUSR2) ends it after the step in \
-            progress, with a checkpoint and the exit status 75; a second Ctrl-C or SIGTERM at once. A resumed run \
+            progress, with a checkpoint and the exit status 75; a second one ends it at once. A resumed run \
             ends in the same bits as one that was never stopped.
 
-            With --resume, --epochs or --steps make a run longer, a finished one too, or shorter. Its learning rate \
+            With --resume, --epochs or --steps lengthen or shorten a run, even a finished one. Its learning rate \
             continues as in a run of that length: a constant one stays, one that falls to zero over the run does so \
             over the new length.
 

@@ -74,7 +74,7 @@ import Torch
         #expect(try kinds(1e-300) == [.dampingRaised, .dampingRaised])
         #expect(
             GuardEvent.dampingRaised(layer: "a", from: 0, to: 1e-9).description
-                == "rounding makes the damping of a 1e-09 instead of 0.0")
+                == "the damping of a is raised from 0.0 to 1e-09, the least that rounding allows")
     }
 
     /// Where the damping exceeds all curvature, the direction is that of the gradient, and this is told.

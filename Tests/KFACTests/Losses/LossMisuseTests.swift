@@ -32,6 +32,39 @@ import Torch
         expectMessage(second, "index -1 is out of bounds for dimension 1 with size 3")
     }
 
+    /// A distribution of one's own that forgets to sum over its outputs, or sums over the examples, too.
+    private struct Careless: PredictiveDistribution {
+        let normal: Normal
+        let sums: Bool
+
+        var parameters: [Tensor] { normal.parameters }
+        var hasNaturalParameters: Bool { true }
+        var fisherRank: Int { normal.fisherRank }
+        func negativeLogLikelihood(of targets: Tensor) -> Tensor {
+            let squares = (targets - normal.mean).squared()
+            return sums ? squares.sum() : squares
+        }
+        func sample(using generator: inout RandomGenerator) -> Tensor { normal.sample(using: &generator) }
+        func fisherProduct(_ vectors: [Tensor]) -> [Tensor] { normal.fisherProduct(vectors) }
+        func fisherFactorProduct(_ vector: Tensor) -> [Tensor] { normal.fisherFactorProduct(vector) }
+        func fisherFactorTransposedProduct(_ vectors: [Tensor]) -> Tensor {
+            normal.fisherFactorTransposedProduct(vectors)
+        }
+    }
+
+    @Test func likelihoodsOfOtherShapes() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let normal = Normal(mean: Tensor.zeros([2, 3]))
+            _ = Loss(Careless(normal: normal, sums: false), targets: Tensor.zeros([2, 3])).mean
+        }
+        expectMessage(result, "Loss: Careless.negativeLogLikelihood(of:) gives [2, 3] for a batch of 2 examples")
+        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let normal = Normal(mean: Tensor.zeros([2, 3]))
+            _ = Loss(Careless(normal: normal, sums: true), targets: Tensor.zeros([2, 3])).mean
+        }
+        expectMessage(second, "Loss: Careless.negativeLogLikelihood(of:) gives [] for a batch of 2 examples")
+    }
+
     @Test func sumsAndWeights() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             let losses = [2, 3].map { Loss(Normal(mean: Tensor.zeros([$0, 1])), targets: Tensor.zeros([$0, 1])) }
@@ -41,7 +74,7 @@ import Torch
         let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = -1 * Loss(Normal(mean: Tensor.zeros([2, 1])), targets: Tensor.zeros([2, 1]))
         }
-        expectMessage(second, "Loss: the weight -1.0 is not a finite number that is not negative")
+        expectMessage(second, "Loss: the weight -1.0 must be finite and at least 0")
     }
 
     @Test func masks() async {
@@ -68,7 +101,7 @@ import Torch
             let weights = Tensor([1, -2] as [Double])
             _ = Loss(Normal(mean: Tensor.zeros([2, 1])), targets: Tensor.zeros([2, 1]), weights: weights)
         }
-        expectMessage(result, "Loss: the weight -2.0 of example 1 is not a finite number that is not negative")
+        expectMessage(result, "Loss: the weight -2.0 of example 1 must be finite and at least 0")
         let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             let weights = Tensor.ones([3])
             _ = Loss(Normal(mean: Tensor.zeros([2, 1])), targets: Tensor.zeros([2, 1]), weights: weights)

@@ -101,6 +101,16 @@ import Torch
         #expect(optimizer.curvature.configuration.estimation == .exact)
     }
 
+    @Test func dampingsOutOfBoundsAreMisuse() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let setting = Setting()
+            let curvature = ModelCurvature(of: setting.parameters)
+            try curvature.update { setting.loss(0) }
+            _ = try curvature.inverse(damping: -0.1)
+        }
+        expectMessage(result, "ModelCurvature.inverse: the damping must be at least 0")
+    }
+
     @Test func aPlanKnowsTheBlocksBeforeAnyStatistics() throws {
         let setting = Setting()
         let curvature = ModelCurvature(of: setting.parameters)

@@ -19,23 +19,23 @@ import TorchNN
         /// What the error says, and of which example.
         var expected: (words: String, example: Int?) {
             switch self {
-            case .labelTooLarge: ("Categorical: the label 3 of example 1 is none of the 3 classes", 1)
-            case .labelNegative: ("Categorical: the label -1 of example 2 is none of the 3 classes", 2)
-            case .labelOfClassWeights: ("Categorical: the label 5 of example 3 is none of the 3 classes", 3)
-            case .ignoredAndNegative: ("Categorical: the label -1 of example 2 is none of the 3 classes", 2)
-            case .tokenOutOfVocabulary: ("embedding: the index 6 of example 0 is none of the weight's 6 rows", 0)
+            case .labelTooLarge: ("Categorical: the label 3 of example 1 is not one of the 3 classes", 1)
+            case .labelNegative: ("Categorical: the label -1 of example 2 is not one of the 3 classes", 2)
+            case .labelOfClassWeights: ("Categorical: the label 5 of example 3 is not one of the 3 classes", 3)
+            case .ignoredAndNegative: ("Categorical: the label -1 of example 2 is not one of the 3 classes", 2)
+            case .tokenOutOfVocabulary: ("embedding: the index 6 of example 0 is not one of the weight's 6 rows", 0)
             case .batchOfOne: ("batchNormalization: training needs at least two elements", nil)
             case .targetsOfAnotherShape: ("Normal: targets of shape [4] for means of shape [4, 3]", nil)
             case .targetsOfAnotherType: ("Categorical: targets float64[4] for logits of shape [4, 3]", nil)
             case .probabilityAboveOne: ("Bernoulli: the target 1.5 of example 3 is not a probability", 3)
             case .probabilityNaN: ("Bernoulli: the target nan of example 0 is not a probability", 0)
-            case .targetNaN: ("Normal: the target nan of example 1 is no number", 1)
+            case .targetNaN: ("Normal: the target nan of example 1 is not a number", 1)
             case .softTargetNaN: ("Categorical: the target nan of example 2 is not a probability from 0 to 1", 2)
             case .emptyBatch: ("Loss: the batch is empty", nil)
             case .maskOfAnotherShape: ("Loss: the mask bool[3] must be of type bool", nil)
             case .maskOfAnotherType: ("Loss: the mask float64[4] must be of type bool", nil)
             case .weightsOfAnotherShape: ("Loss: weights of shape [5] must have the first axes", nil)
-            case .weightNegative: ("Loss: the weight -0.5 of example 1 is not a finite number", 1)
+            case .weightNegative: ("Loss: the weight -0.5 of example 1 must be finite and at least 0", 1)
             }
         }
     }

@@ -185,7 +185,7 @@ import Torch
                 Loss(Categorical(logits: Tensor.zeros([1, 3])), targets: Tensor([3]))
             }
         }
-        #expect(error?.description.contains("the label 3 of example 0 is none of the 3 classes") == true)
+        #expect(error?.description.contains("the label 3 of example 0 is not one of the 3 classes") == true)
         #expect(curvature.updateCount == 2)
     }
 

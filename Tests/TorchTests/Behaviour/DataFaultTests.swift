@@ -18,7 +18,7 @@ import Torch
             fault
                 == DataFault(
                     place: "embedding",
-                    reason: "the index \(culprit) of example \(example) is none of the weight's 4 rows",
+                    reason: "the index \(culprit) of example \(example) is not one of the weight's 4 rows",
                     example: example))
         #expect(fault?.description.hasPrefix("embedding: the index \(culprit) of example") == true)
     }

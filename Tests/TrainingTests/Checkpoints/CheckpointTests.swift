@@ -48,6 +48,35 @@ import Training
         #expect(rest.summary.epochs == whole.summary.epochs)
     }
 
+    /// A new run in the folder of another one would lose its own checkpoints to the greater numbers of the old ones.
+    @Test func aNewRunNeedsAFolderOfItsOwn() throws {
+        let run = SmallRun(folder: folder)
+        try run.run()
+        let (paths, path) = (run.checkpoints.paths, run.checkpoints.path)
+        let error = #expect(throws: CheckpointError.occupied(path)) { try run.run() }
+        #expect(
+            error?.localizedDescription
+                == "\(path) already holds checkpoints: give another folder, or resume from them "
+                + "(Trainer.run(_:with:from:))")
+        #expect(run.checkpoints.paths == paths)
+    }
+
+    /// Newer checkpoints, of another continuation, neither take the place of this one's nor get lost.
+    @Test func newerCheckpointsAreSetAside() throws {
+        let run = SmallRun(folder: folder)
+        try run.run()
+        let paths = run.checkpoints.paths
+        let first = try CheckpointFolder.read(paths[0])
+        let cancellation = Cancellation()
+        let recorder = Recorder()
+        recorder.onEvent = { if case .step = $0 { cancellation.request() } }
+        _ = try run.run(from: first, sinks: [recorder], cancellation: cancellation)
+        let latest = try run.checkpoints.readLatest().checkpoint
+        #expect(latest.manifest.progress.summary.steps == first.manifest.progress.summary.steps + 1)
+        let names = try FileManager.default.contentsOfDirectory(atPath: run.checkpoints.path)
+        #expect(names.count { $0.contains("set-aside") } == paths.count - 1)
+    }
+
     @Test func aCheckpointOfAnotherRunIsRefused() throws {
         var run = SmallRun(folder: folder)
         try run.run()
