@@ -15,7 +15,7 @@ export PYTHON FUZZ_SECONDS
 .PHONY: help setup demo test test-setup test-examples docs fuzz sanitize format lint clean distclean
 
 help: ## List these targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 setup: ## Put libtorch and Fashion-MNIST into .deps, where they are not there yet
 	@Scripts/setup

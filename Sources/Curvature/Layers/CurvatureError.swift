@@ -4,6 +4,8 @@ public import Torch
 public enum CurvatureError: Error, CustomStringConvertible {
     /// The loss depends on none of the parameters, by name.
     case unreachedParameters([String])
+    /// None of the parameters, by name, requires a gradient.
+    case nothingToDifferentiate([String])
     /// Choices for layers name what is not there.
     case unknownNames([String])
     /// An approximation was chosen for a layer that cannot have it.
@@ -27,6 +29,9 @@ public enum CurvatureError: Error, CustomStringConvertible {
         switch self {
         case .unreachedParameters(let names):
             "the loss does not depend on \(names.joined(separator: ", ")): use them in the model or leave them out"
+        case .nothingToDifferentiate(let names):
+            "none of \(names.joined(separator: ", ")) requires a gradient: there is nothing to find the curvature of; call "
+                + "requiringGradient() on the parameters"
         case .unknownNames(let names):
             "no parameter or module is named \(names.map { "'\($0)'" }.joined(separator: ", ")): use the name of a "
                 + "parameter, or of a module that contains it"

@@ -150,7 +150,9 @@ package struct LayerCollection {
         let graph = ParameterGraph(parameters, uses: uses, outputs: outputs)
         // A batch may use only what the first-order rule moves.
         guard graph.isActive.contains(true) || allNames.contains(where: choices.isFirstOrder) else {
-            throw CurvatureError.unreachedParameters(parameters.map(\.name))
+            let names = parameters.map(\.name)
+            throw parameters.contains { $0.tensor.requiresGradient }
+                ? CurvatureError.unreachedParameters(names) : .nothingToDifferentiate(names)
         }
         try requireKnownNames()
         let axes = ExampleAxes(loss, uses: uses)

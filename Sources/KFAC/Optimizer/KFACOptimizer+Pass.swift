@@ -42,6 +42,7 @@ extension KFACOptimizer {
         guard !movable.isEmpty else {
             throw OptimizerError.nothingToMove((layers.parameters + namedFirstOrder).map(\.name))
         }
+        if !layers.isPlanned { try requireKnownGroups() }
         var sum = try runPart(
             0, of: movable, estimates: isStatisticsStep && !takesShare, keepsGraph: keepsGraph(batch),
             thins: thinsGradients(of: batch)
@@ -79,7 +80,27 @@ extension KFACOptimizer {
             try updateAverages(with: statistics, &sum.report)
         }
         if isStatisticsStep, !takesShare, !sum.gradients.isEmpty { try requireCurvature(sum, of: movable) }
+        if !layers.isPlanned, !batch.canRunShares { sum.report.messages += unusedFractions }
         return assemble(sum, of: movable)
+    }
+
+    /// Ends the first step if a group names what is not there.
+    private func requireKnownGroups() throws {
+        let unknown = configuration.groups.flatMap(\.names).filter { name in
+            !curvature.layers.allNames.contains { LayerChoices.name(name, contains: $0) }
+        }
+        guard unknown.isEmpty else { throw OptimizerError.unknownNames(unknown) }
+    }
+
+    /// A message for each share of the batch that is chosen, for steps that cannot run one.
+    private var unusedFractions: [String] {
+        var names = configuration.statisticsFraction < 1 ? ["statisticsFraction"] : []
+        if case .quadraticModel(let rule) = configuration.rule, rule.fraction < 1 {
+            names.append("the fraction of the quadratic model")
+        }
+        return names.map {
+            "\($0) has no effect in this step, which cannot run a share of the batch: call step(examples:_:)"
+        }
     }
 
     /// Ends the step where the objective depends on parameters by terms without curvature only, which nothing would

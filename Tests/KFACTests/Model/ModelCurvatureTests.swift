@@ -101,6 +101,34 @@ import Torch
         #expect(optimizer.curvature.configuration.estimation == .exact)
     }
 
+    @Test func frozenModelsAreTold() throws {
+        let setting = Setting()
+        for parameter in setting.parameters { _ = parameter.tensor.requiringGradient(false) }
+        let curvature = ModelCurvature(of: setting.parameters)
+        let error = #expect(throws: CurvatureError.self) { try curvature.update { setting.loss(0) } }
+        #expect(
+            error?.description.hasPrefix(
+                "none of layers.0.weight, layers.0.bias, layers.1.weight, layers.1.bias requires a gradient") == true)
+    }
+
+    /// What is chosen and has no effect is told by name.
+    @Test func choicesWithoutEffectAreTold() throws {
+        let setting = Setting()
+        var configuration = KFACOptimizer.Configuration(rule: .quadraticModel(QuadraticModelRule(fraction: 0.5)))
+        configuration.statisticsFraction = 0.25
+        configuration.groups = [ParameterGroup(["layers.2"], learningRateScale: 0)]
+        let optimizer = KFACOptimizer(setting.parameters, configuration: configuration)
+        let error = #expect(throws: OptimizerError.self) { try optimizer.step { setting.loss(0) } }
+        #expect(
+            error?.description
+                == "no parameter or module is named 'layers.2': use the name of a parameter, or of a module that "
+                + "contains it")
+        optimizer.configuration.groups[0].names = ["layers.1"]
+        let messages = try optimizer.step { setting.loss(0) }.messages
+        #expect(messages.count { $0.contains("has no effect in this step") } == 2, "\(messages)")
+        #expect(try optimizer.step { setting.loss(1) }.messages == [])
+    }
+
     @Test func dampingsOutOfBoundsAreMisuse() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             let setting = Setting()
