@@ -17,7 +17,8 @@ public:
     /// Reads the upper triangle of a symmetric matrix, whose rows touch.
     BlockedCholesky(
         const Resources &resources, const PanelKernel<T> &kernel, const T *matrix, T damping, int64_t n)
-        : resources(resources), kernel(kernel), n(n), damping(damping), width(kernel.width()), area(width * width), count(quotient_up(n, width)),
+        : resources(resources), kernel(kernel), n(n), damping(damping), width(kernel.width()), area(width * width),
+          count(quotient_up(n, width)),
           lower(resources, area * count * (count + 1) / 2 + reading_margin),
           inverses(resources, area * count + reading_margin) {
         factorize(matrix);
@@ -96,12 +97,7 @@ private:
 
     /// out += left[depth, width]^T right[depth, width], of which the first rows and columns are of use.
     void add(int64_t depth, const T *left, int64_t rows, const T *right, int64_t columns, T *out) const {
-        auto product = kernel.add[quotient_up(columns, kernel.lanes) - 1];
-        for (int64_t first = 0; first < depth; first += depth_at_a_time) {
-            auto here = std::min(depth_at_a_time, depth - first);
-            for (int64_t i = 0; i < rows; i += kernel.rows)
-                product(here, left + first * width + i, width, right + first * width, width, out + i * width, width);
-        }
+        add_products(&kernel, rows, columns, depth, left, width, right, width, out, width);
     }
 
     void transpose_block(const T *from, T *to) const { transpose(kernel, from, width, width, width, to, width); }

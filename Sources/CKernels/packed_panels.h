@@ -9,9 +9,6 @@
 
 namespace ck {
 
-/// The vectors of a panel that products take at a time: these, and the panel's sums, stay in the cache.
-constexpr int64_t depth_at_a_time = 256;
-
 /// Vectors with any steps: [batch, n, locations].
 template <class T> struct Vectors {
     const T *start;

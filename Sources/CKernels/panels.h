@@ -53,6 +53,9 @@ template <class T> int64_t padded_columns(const PanelKernel<T> *kernel, int64_t 
     return kernel ? quotient_up(columns, kernel->lanes) * kernel->lanes : columns;
 }
 
+/// The rows of a panel that products take at a time: these, and the panel's sums, stay in the cache.
+constexpr int64_t depth_at_a_time = 256;
+
 /// out[rows, columns] += left[depth, rows]^T right[depth, columns], on this thread: by the kernel, or by the linked
 /// library if there is none.
 ///
@@ -65,8 +68,6 @@ void add_products(
         add_outer_products<T>(rows, columns, depth, 1, left, left_step, right, right_step, 1, out, out_step);
         return;
     }
-    // As much of a panel as stays in the cache while all rows are multiplied with it.
-    constexpr int64_t depth_at_a_time = 256;
     auto registers = quotient_up(columns, kernel->lanes), panels = quotient_up(registers, PanelKernel<T>::most);
     for (int64_t first = 0; first < depth; first += depth_at_a_time) {
         auto here = std::min(depth_at_a_time, depth - first);

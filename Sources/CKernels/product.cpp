@@ -22,16 +22,6 @@ template <class T> int64_t depth_in_cache(const Operand<T> &left, const Operand<
     return std::max(depth, depth_at_a_time);
 }
 
-/// out[panel, panel] += left^T right.
-template <class T>
-void add(
-    const Panels<T> &rows, const Panels<T> &columns, int64_t row, int64_t column, int64_t depth, const T *left,
-    const T *right, T *out, int64_t step) {
-    auto registers = quotient_up(columns.columns(column), columns.kernel.lanes);
-    for (int64_t i = 0; i < rows.columns(row); i += rows.kernel.rows)
-        columns.kernel.add[registers - 1](depth, left + i, rows.width, right, columns.width, out + i * step, step);
-}
-
 template <class T>
 void multiply(
     const Resources &resources, const Operand<T> &left, const Operand<T> &right, int64_t depth, const T *bias, T *out,
@@ -59,8 +49,10 @@ void multiply(
                 auto here = std::min(depth_at_a_time, size - first);
                 for (auto j = column; j < column_end; ++j)
                     for (auto i = row; i < row_end; ++i)
-                        add(rows, columns, i, j, here, left_start + (i * size + first) * rows.width,
-                            right_start + (j * size + first) * columns.width,
+                        add_products(
+                            &rows.kernel, rows.columns(i), columns.columns(j), here,
+                            left_start + (i * size + first) * rows.width, rows.width,
+                            right_start + (j * size + first) * columns.width, columns.width,
                             sums.get() + (i - row) * rows.width * step + (j - column) * columns.width, step);
             }
             auto first_column = column * columns.width;
