@@ -43,9 +43,7 @@ final class MuonRule: RememberingRule {
         others = parameters.indices.filter { !matrices.contains($0) }
         memory = RuleMemory(matrices.map { parameters[$0] }) { Memory(mean: Tensor.zeros(like: $0)) }
         adam = AdamRule(others.map { parameters[$0] }, configuration.adam)
-        unknownNames = configuration.adamNames.filter { name in
-            !parameters.contains { LayerChoices.name(name, contains: $0.name) }
-        }
+        unknownNames = LayerChoices.unknown(configuration.adamNames, among: parameters.map(\.name))
     }
 
     var learningRate: Schedule { configuration.learningRate }

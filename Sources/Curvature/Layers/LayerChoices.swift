@@ -98,4 +98,9 @@ public struct LayerChoices: Sendable, Hashable, Codable {
     package static func name(_ name: String, contains parameter: String) -> Bool {
         parameter == name || parameter.hasPrefix(name + ".")
     }
+
+    /// The names that are of none of the parameters, nor of anything around one.
+    package static func unknown(_ names: some Collection<String>, among parameters: [String]) -> [String] {
+        names.filter { name in !parameters.contains { Self.name(name, contains: $0) } }
+    }
 }

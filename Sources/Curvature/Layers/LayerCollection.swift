@@ -252,9 +252,7 @@ package struct LayerCollection {
     }
 
     private func requireKnownNames() throws {
-        let unknown = choices.allNames.filter { name in
-            !allNames.contains { LayerChoices.name(name, contains: $0) }
-        }
+        let unknown = LayerChoices.unknown(choices.allNames, among: allNames)
         guard unknown.isEmpty else { throw CurvatureError.unknownNames(unknown) }
     }
 }

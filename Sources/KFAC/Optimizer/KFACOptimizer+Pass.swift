@@ -86,9 +86,7 @@ extension KFACOptimizer {
 
     /// Ends the first step if a group names what is not there.
     private func requireKnownGroups() throws {
-        let unknown = configuration.groups.flatMap(\.names).filter { name in
-            !curvature.layers.allNames.contains { LayerChoices.name(name, contains: $0) }
-        }
+        let unknown = LayerChoices.unknown(configuration.groups.flatMap(\.names), among: curvature.layers.allNames)
         guard unknown.isEmpty else { throw OptimizerError.unknownNames(unknown) }
     }
 
