@@ -2,6 +2,7 @@
 #include "aten_math.h"
 #include "kernels.h"
 #include "memory.h"
+#include "precision.h"
 #include "support.h"
 
 #include <limits>
@@ -231,6 +232,11 @@ ct_status ct_inner_product(ct_tensor a, ct_tensor b, ct_tensor *out) {
 ct_status ct_matmul(ct_tensor a, ct_tensor b, ct_tensor *out) {
     return guarded([&] {
         auto x = borrow(a), y = borrow(b);
+        // Inner products are sums of numbers that somebody looks at, not layers.
+        if (x.dim() > 1 && y.dim() > 1) {
+            x = lowered(std::move(x));
+            y = lowered(std::move(y));
+        }
         // Libtorch does not know the shape of an inner product.
         bool is_inner = imagines() && x.dim() == 1 && y.dim() == 1;
         *out = give(is_inner ? imagined({}, x.scalar_type(), {x, y}) : at::matmul(x, y));
@@ -259,5 +265,9 @@ ct_status ct_addmm_in_place(ct_tensor target, ct_tensor a, ct_tensor b, double b
 }
 
 ct_status ct_einsum(const char *equation, const ct_tensor *operands, size_t count, ct_tensor *out) {
-    return guarded([&] { *out = give(at::einsum(equation, borrow_all(operands, count))); });
+    return guarded([&] {
+        auto tensors = borrow_all(operands, count);
+        for (auto &tensor : tensors) tensor = lowered(std::move(tensor));
+        *out = give(at::einsum(equation, tensors));
+    });
 }

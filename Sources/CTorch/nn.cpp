@@ -1,12 +1,18 @@
 #include "include/ct_nn.h"
 #include "aten_nn.h"
 #include "memory.h"
+#include "precision.h"
 #include "support.h"
 
 using namespace ct;
 
+bool ct_mixed_precision(void) { return mixes_precision; }
+void ct_set_mixed_precision(bool enabled) { mixes_precision = enabled; }
+
 ct_status ct_linear(ct_tensor input, ct_tensor weight, ct_tensor bias, ct_tensor *out) {
-    return guarded([&] { *out = give(at::linear(borrow(input), borrow(weight), borrow_optional(bias))); });
+    return guarded([&] {
+        *out = give(at::linear(lowered(borrow(input)), lowered(borrow(weight)), lowered(borrow_optional(bias))));
+    });
 }
 
 /// The positions along an axis that a window of a kernel's extent takes.
@@ -19,7 +25,7 @@ ct_status ct_convolution(
     const int64_t *padding, const int64_t *dilation, bool transposed, const int64_t *output_padding, int64_t groups,
     ct_tensor *out) {
     return guarded([&] {
-        auto x = borrow(input), w = borrow(weight);
+        auto x = lowered(borrow(input)), w = lowered(borrow(weight));
         if (imagines()) {
             std::vector<int64_t> shape{x.size(0), transposed ? w.size(1) * groups : w.size(0)};
             for (size_t i = 0; i < spatial_rank; ++i) {
@@ -33,7 +39,7 @@ ct_status ct_convolution(
             return;
         }
         *out = give(at::convolution(
-            x, w, borrow_optional(bias), list(stride, spatial_rank),
+            x, w, lowered(borrow_optional(bias)), list(stride, spatial_rank),
             list(padding, spatial_rank), list(dilation, spatial_rank), transposed, list(output_padding, spatial_rank),
             groups));
     });

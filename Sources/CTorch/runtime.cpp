@@ -26,6 +26,14 @@ bool ct_retain_freed_memory(void) {
 #endif
 }
 
+bool ct_has_fast_bfloat16(void) {
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
 bool ct_cuda_is_available(void) { return at::hasCUDA(); }
 
 int32_t ct_cuda_device_count(void) { return at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0; }

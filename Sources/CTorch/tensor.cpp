@@ -28,6 +28,7 @@ at::ScalarType scalar_type(ct_dtype dtype) {
     case CT_INT32: return at::kInt;
     case CT_UINT8: return at::kByte;
     case CT_BOOL: return at::kBool;
+    case CT_BFLOAT16: return at::kBFloat16;
     case CT_OTHER: break;
     }
     TORCH_CHECK(false, "unknown element type");
@@ -108,6 +109,7 @@ ct_dtype ct_get_dtype(ct_tensor tensor) {
     case at::kInt: return CT_INT32;
     case at::kByte: return CT_UINT8;
     case at::kBool: return CT_BOOL;
+    case at::kBFloat16: return CT_BFLOAT16;
     default: return CT_OTHER;
     }
 }
@@ -158,6 +160,7 @@ static void write_ones(const at::Tensor &tensor, void *bytes, size_t capacity) {
     switch (tensor.scalar_type()) {
     case at::kFloat: return fill(1.0f);
     case at::kDouble: return fill(1.0);
+    case at::kBFloat16: return fill(c10::BFloat16(1.0f));
     // Positions and counts: the first of any.
     case at::kLong: return fill(int64_t(0));
     case at::kInt: return fill(int32_t(0));

@@ -7,6 +7,11 @@ CT_BEGIN
 
 // Biases and running statistics may be null.
 
+/// Whether this thread's linear operations (layers, convolutions and matrix products) compute in bfloat16 what is given
+/// in float32, so that their results are bfloat16.
+bool ct_mixed_precision(void);
+void ct_set_mixed_precision(bool enabled);
+
 ct_status ct_linear(ct_tensor input, ct_tensor weight, ct_tensor bias, ct_tensor *out);
 
 /// A convolution over 1, 2 or 3 spatial axes; `stride`, `padding`, `dilation` and `output_padding` hold one number

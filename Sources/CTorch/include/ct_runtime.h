@@ -34,6 +34,9 @@ bool ct_has_kernel_products(void);
 /// False where the C library offers no such choice.
 bool ct_retain_freed_memory(void);
 
+/// Whether the processor multiplies bfloat16 numbers faster than float32.
+bool ct_has_fast_bfloat16(void);
+
 bool ct_cuda_is_available(void);
 int32_t ct_cuda_device_count(void);
 /// Waits until the device has finished all work given to it.

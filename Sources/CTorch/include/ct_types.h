@@ -37,8 +37,9 @@ typedef enum {
     CT_INT32 = 3,
     CT_UINT8 = 4,
     CT_BOOL = 5,
+    CT_BFLOAT16 = 6,
     /// Any other type of libtorch; never created here.
-    CT_OTHER = 6,
+    CT_OTHER = 7,
 } ct_dtype;
 
 typedef enum { CT_CPU = 0, CT_CUDA = 1 } ct_device_type;

@@ -12,7 +12,7 @@ public class DiagonalFactor: RegisteredInverses {
 
     /// Creates a factor without statistics.
     init(dimension: Int, settings: FactorSettings, dtype: DType, device: Device) {
-        guard dimension > 0, dtype.isFloatingPoint else {
+        guard dimension > 0, dtype.isFullPrecision else {
             fatalError("\(Self.self): dimension \(dimension) of type \(dtype); positive and floating-point is needed")
         }
         self.settings = settings

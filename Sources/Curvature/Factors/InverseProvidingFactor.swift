@@ -28,7 +28,7 @@ public class InverseProvidingFactor: RegisteredInverses {
     ///
     /// - Parameter dimension: The number of rows of each group's block.
     init(dimension: Int, groups: Int = 1, settings: FactorSettings, dtype: DType, device: Device) {
-        guard dimension > 0, groups > 0, dtype.isFloatingPoint else {
+        guard dimension > 0, groups > 0, dtype.isFullPrecision else {
             fatalError(
                 "\(Self.self): dimension \(dimension), \(groups) groups, type \(dtype); positive numbers and a "
                     + "floating-point type are needed")

@@ -79,7 +79,7 @@ package struct LayerCollection {
             of: loss, matrix: matrix, withRespectTo: targets + others, differentiable: products != nil,
             drawsSigns: true, using: &generator)
         products?.adopt(Array(sources[0].dropFirst(targets.count)))
-        sources = sources.map { $0.prefix(targets.count).map { $0?.detached() } }
+        sources = sources.map { $0.prefix(targets.count).map { $0?.detached().inFullPrecision } }
         let genericSources =
             separates
             ? estimation.exampleGradients(of: loss, matrix: matrix, withRespectTo: genericTensors, using: &generator)
@@ -106,12 +106,15 @@ package struct LayerCollection {
             }
             guard !positions.isEmpty else { return nil }
             let gradients = sources.map { source in
-                positions.map { (source[$0] ?? Tensor.zeros(like: targets[$0].detached())).movingFirst(plan.batchAxis) }
+                positions.map { position in
+                    (source[position] ?? Tensor.zeros(like: targets[position].detached()).inFullPrecision)
+                        .movingFirst(plan.batchAxis)
+                }
             }
             return (
                 block,
                 BlockStatistics(
-                    uses: positions.map { uses[needed[$0]].movingExamplesFirst(from: plan.batchAxis) },
+                    uses: positions.map { uses[needed[$0]].inFullPrecision.movingExamplesFirst(from: plan.batchAxis) },
                     gradients: gradients, batchSize: loss.batchSize, normalizer: loss.normalizer,
                     countedExamples: loss.countedExamples, isMasked: loss.terms.contains { $0.mask != nil },
                     decay: decay)

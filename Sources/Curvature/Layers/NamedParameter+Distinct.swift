@@ -1,7 +1,7 @@
 import Torch
 
 extension [NamedParameter] {
-    /// Stops the program if two of the parameters have one name, are one tensor, or have elements in common, if
+    /// Stops the program if a parameter is not of type float32 or float64, if two of them have one name, are one tensor, or have elements in common, if
     /// elements of one share an address, if one is the result of an operation, or if a state could not be stored under
     /// a name.
     ///
@@ -12,6 +12,11 @@ extension [NamedParameter] {
         var views: [UInt: [NamedParameter]] = [:]
         for parameter in self {
             let name = parameter.name
+            guard parameter.tensor.dtype.isFullPrecision else {
+                fatalError(
+                    "\(owner): the parameter '\(name)' is of type \(parameter.tensor.dtype); float32 or float64 is needed, of which "
+                        + "withMixedPrecision computes in bfloat16")
+            }
             if let other = tensors.updateValue(name, forKey: parameter.tensor.id) {
                 fatalError("\(owner): the parameters '\(other)' and '\(name)' are the same tensor")
             }

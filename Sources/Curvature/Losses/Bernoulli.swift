@@ -10,7 +10,7 @@ public struct Bernoulli: PredictiveDistribution {
     /// Creates the distribution from logits, [batch, ...].
     public init(logits: Tensor) {
         guard logits.rank > 0 else { fatalError("Bernoulli: logits of shape \(logits.shape); [batch, ...] is needed") }
-        self.logits = logits
+        self.logits = logits.inFullPrecision
     }
 
     /// The logits.

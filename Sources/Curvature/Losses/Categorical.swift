@@ -15,7 +15,7 @@ public struct Categorical: PredictiveDistribution {
         guard logits.rank >= 2, logits.shape.last! > 0 else {
             fatalError("Categorical: logits of shape \(logits.shape); at least two axes and one class are needed")
         }
-        self.logits = logits
+        self.logits = logits.inFullPrecision
     }
 
     /// The logits.

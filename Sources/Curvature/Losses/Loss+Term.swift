@@ -30,6 +30,7 @@ extension Loss {
             _ distribution: any PredictiveDistribution, targets: Tensor, mask: Tensor?, weights: Tensor?,
             needsPositions: Bool
         ) {
+            distribution.requireFullPrecision()
             do throws(DataFault) {
                 let selection = try Loss.Selection(mask: mask, weights: weights, of: distribution, targets)
                 let targets = try selection.checked(targets, of: distribution)
@@ -54,6 +55,8 @@ extension Loss {
             objective: Tensor, _ distribution: any PredictiveDistribution, targets: Tensor?, mask: Tensor?,
             weights: Tensor?
         ) {
+            distribution.requireFullPrecision()
+            let objective = objective.inFullPrecision
             guard objective.shape.first == distribution.batchSize else {
                 fatalError(
                     "Loss: an objective of shape \(objective.shape) for a batch of \(distribution.batchSize) examples")

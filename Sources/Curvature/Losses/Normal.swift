@@ -18,7 +18,7 @@ public struct Normal: PredictiveDistribution {
                 "Normal: means of shape \(mean.shape) and the variance \(variance); [batch, ...] and a positive, finite number "
                     + "are needed")
         }
-        self.mean = mean
+        self.mean = mean.inFullPrecision
         self.variance = variance
     }
 

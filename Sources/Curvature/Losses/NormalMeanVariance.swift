@@ -24,8 +24,8 @@ public struct NormalMeanVariance: PredictiveDistribution {
         guard mean.shape == variance.shape else {
             fatalError("NormalMeanVariance: variances of shape \(variance.shape) for means of shape \(mean.shape)")
         }
-        self.mean = mean
-        self.variance = variance
+        self.mean = mean.inFullPrecision
+        self.variance = variance.inFullPrecision
     }
 
     /// The means and the variances.

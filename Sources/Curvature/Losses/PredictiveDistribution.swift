@@ -143,6 +143,14 @@ extension PredictiveDistribution {
         return fisherFactorTransposedProduct(vectors)
     }
 
+    /// Stops the program if a distribution of one's own keeps what layers computed in bfloat16.
+    func requireFullPrecision() {
+        guard let parameter = parameters.first(where: { $0.dtype == .bfloat16 }) else { return }
+        fatalError(
+            "Loss: a parameter \(parameter.dtype)\(parameter.shape) of \(Self.self); the distribution must convert what layers "
+                + "give in mixed precision: inFullPrecision")
+    }
+
     private func requireNaturalParameters(_ function: StaticString) {
         guard hasNaturalParameters else {
             fatalError("\(Self.self).\(function): the parameters are not natural, and the type has no such product")

@@ -108,5 +108,6 @@ public struct Safetensors: Sendable {
     /// The format's names of the element types.
     static let codes: [DType: String] = [
         .float32: "F32", .float64: "F64", .int64: "I64", .int32: "I32", .uint8: "U8", .bool: "BOOL",
+        .bfloat16: "BF16",
     ]
 }

@@ -101,20 +101,22 @@ public struct LayerUse: Sendable {
     /// The pre-activation that other parameters would have given for the same input; a constant.
     ///
     /// The operation is linear in its parameters: of a direction of theirs, this is the change of the pre-activation.
-    /// Not for ``Operation/custom(_:)``.
+    /// Computed in the pre-activation's precision. Not for ``Operation/custom(_:)``.
     ///
     /// - Parameters:
     ///   - weight: In the shape of the weight.
     ///   - bias: In the shape of the bias; nil for none.
     public func preActivation(weight: Tensor, bias: Tensor?) -> Tensor {
         withoutGradients {
-            switch operation {
-            case .linear: linear(input, weight: weight, bias: bias)
-            case .transposedLinear: linear(input, weight: weight.transposed(), bias: bias)
-            case .convolution(let geometry): convolution(input, weight: weight, bias: bias, geometry: geometry)
-            case .embedding: embedding(input, weight: weight)
-            case .scaleAndShift(let axes): scaleAndShift(input, scale: weight, shift: bias, axes: axes)
-            case .custom(let name): fatalError("LayerUse.preActivation: what \(name) does is not known")
+            withMixedPrecision(preActivation.dtype == .bfloat16) {
+                switch operation {
+                case .linear: linear(input, weight: weight, bias: bias)
+                case .transposedLinear: linear(input, weight: weight.transposed(), bias: bias)
+                case .convolution(let geometry): convolution(input, weight: weight, bias: bias, geometry: geometry)
+                case .embedding: embedding(input, weight: weight)
+                case .scaleAndShift(let axes): scaleAndShift(input, scale: weight, shift: bias, axes: axes)
+                case .custom(let name): fatalError("LayerUse.preActivation: what \(name) does is not known")
+                }
             }
         }
     }

@@ -118,8 +118,12 @@ public func scaleAndShift(_ input: Tensor, scale: Tensor, shift: Tensor? = nil, 
     }
     var shape = [Int](repeating: 1, count: rank)
     for axis in axes { shape[axis] = inputShape[axis] }
-    var output = input * scale.reshaped(shape)
-    if let shift { output += shift.reshaped(shape) }
+    // The result has the input's type, as after a normalisation in mixed precision.
+    func aligned(_ parameter: Tensor) -> Tensor {
+        (input.dtype == .bfloat16 ? parameter.to(.bfloat16) : parameter).reshaped(shape)
+    }
+    var output = input * aligned(scale)
+    if let shift { output += aligned(shift) }
     LayerUse.report(
         LayerUse(
             operation: .scaleAndShift(axes: axes), weight: scale, bias: shift, input: input, preActivation: output))

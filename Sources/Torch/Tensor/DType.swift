@@ -14,9 +14,14 @@ public enum DType: String, Sendable, Hashable, CaseIterable, CustomStringConvert
     case uint8
     /// Truth values.
     case bool
+    /// The upper half of a single: its range with 8 binary digits; what ``withMixedPrecision(_:_:)`` computes in.
+    case bfloat16
 
     /// Whether the elements are floating-point numbers, which alone can be differentiated.
-    public var isFloatingPoint: Bool { self == .float32 || self == .float64 }
+    public var isFloatingPoint: Bool { isFullPrecision || self == .bfloat16 }
+
+    /// Whether parameters, factors and linear algebra can have this type: that of float32 and float64.
+    public var isFullPrecision: Bool { self == .float32 || self == .float64 }
 
     /// The whole numbers around zero that are told apart, so far as a double can name them.
     var consecutiveNumbers: ClosedRange<Int> {
@@ -26,6 +31,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable, CustomStringConvert
         case .int32: Int(Int32.min)...Int(Int32.max)
         case .uint8: 0...255
         case .bool: 0...1
+        case .bfloat16: -(1 << 8)...1 << 8
         }
     }
 
@@ -34,6 +40,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable, CustomStringConvert
         switch self {
         case .float64, .int64: 8
         case .float32, .int32: 4
+        case .bfloat16: 2
         case .uint8, .bool: 1
         }
     }
@@ -49,6 +56,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable, CustomStringConvert
         case .int32: CT_INT32
         case .uint8: CT_UINT8
         case .bool: CT_BOOL
+        case .bfloat16: CT_BFLOAT16
         }
     }
 
@@ -60,6 +68,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable, CustomStringConvert
         case CT_INT32: self = .int32
         case CT_UINT8: self = .uint8
         case CT_BOOL: self = .bool
+        case CT_BFLOAT16: self = .bfloat16
         default: fatalError("Tensor: an element type of libtorch that this library never creates")
         }
     }

@@ -105,6 +105,11 @@ extension Tensor {
     /// Returns the tensor itself if nothing changes.
     public func to(_ dtype: DType) -> Tensor { dtype == self.dtype ? self : make("to") { ct_cast($0, dtype.code, $1) } }
 
+    /// The elements in float32 where they are bfloat16, otherwise the tensor itself.
+    ///
+    /// Exact, and differentiable: what curvature, losses and sums take.
+    public var inFullPrecision: Tensor { dtype == .bfloat16 ? to(.float32) : self }
+
     /// Copies to another device; returns the tensor itself if it is there already.
     public func to(_ device: Device) -> Tensor {
         device == self.device ? self : make("to") { ct_to_device($0, device.code, $1) }

@@ -23,8 +23,8 @@ extension Tensor {
     ///
     /// By Cholesky's factor L and L⁻¹: as stable as LAPACK's inverse of such matrices, and quicker.
     public func dampedInverse(_ damping: Double = 0) throws(LinearAlgebraError) -> Tensor {
-        guard rank >= 2, rank <= 3, shape[rank - 1] == shape[rank - 2], dtype.isFloatingPoint else {
-            Tensor.trap("dampedInverse", [self], "a square matrix, or some of one size, are needed")
+        guard rank >= 2, rank <= 3, shape[rank - 1] == shape[rank - 2], dtype.isFullPrecision else {
+            Tensor.trap("dampedInverse", [self], "a square matrix, or some of one size, of float32 or float64 are needed")
         }
         if LineProducts.canRun(on: device) {
             return try factorized("dampedInverse") { ct_damped_inverse($0, damping, $1) }
@@ -34,7 +34,7 @@ extension Tensor {
 
     /// The lower-triangular L with L Lᵀ = self + damping · I, for a symmetric positive-definite matrix; n³/3 flops.
     public func dampedCholesky(_ damping: Double) throws(LinearAlgebraError) -> Tensor {
-        if rank == 2, shape[0] == shape[1], dtype.isFloatingPoint, LineProducts.canRun(on: device) {
+        if rank == 2, shape[0] == shape[1], dtype.isFullPrecision, LineProducts.canRun(on: device) {
             return try factorized("dampedCholesky") { ct_damped_cholesky($0, damping, $1) }
         }
         let damped = damping == 0 ? self : copy()

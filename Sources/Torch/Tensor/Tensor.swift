@@ -72,7 +72,7 @@ extension Tensor: CustomStringConvertible {
         guard count <= 64 else { return head }
         let elements =
             switch dtype {
-            case .float32: array(of: Float.self).map { "\($0)" }
+            case .float32, .bfloat16: array(of: Float.self).map { "\($0)" }
             case .float64: array(of: Double.self).map { "\($0)" }
             case .int64, .int32, .uint8: array(of: Int.self).map { "\($0)" }
             case .bool: array(of: Bool.self).map { "\($0)" }
