@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Torch
 
 /// `kfac train --problem`: each problem on little data.
 @Suite struct ProblemTests {
@@ -135,6 +136,26 @@ import Testing
         #expect(try config("augmented")["augment"] as? Bool == true)
     }
 
+    /// Mixed precision is a setting: other losses, by rounding only, the same again, and weights of float32.
+    @Test(arguments: ["sgd", "kfac"]) func precisionIsASetting(optimizer: String) throws {
+        try folder.writeCIFAR(training: 2, test: 2)
+        func losses(_ name: String, _ options: [String]) throws -> [Double] {
+            let result = try Tool.run(
+                [
+                    "train", "--problem", "resnet20", "--data", ".", "--optimizer", optimizer, "--steps", "2",
+                    "--batch-size", "5", "--output", name,
+                ] + options, in: folder)
+            #expect(result.status == 0, "\(result.errors)")
+            return try metrics(name).filter { $0.event == "step" }.compactMap(\.loss)
+        }
+        let (plain, mixed) = (try losses("plain", []), try losses("mixed", ["--precision", "bfloat16"]))
+        #expect(plain != mixed && abs(plain[0] - mixed[0]) < 0.05)
+        #expect(try losses("again", ["--precision", "bfloat16"]) == mixed)
+        #expect(try config("plain")["precision"] == nil && config("mixed")["precision"] as? String == "bfloat16")
+        let weights = try Safetensors(contentsOf: URL(fileURLWithPath: folder("mixed/weights.safetensors"))).tensors
+        #expect(weights.values.allSatisfy { $0.dtype != .bfloat16 })
+    }
+
     /// Options, and what is said of them.
     static let faults: [(arguments: [String], message: String)] = [
         (
@@ -145,6 +166,11 @@ import Testing
         (
             ["--problem", "poisson", "--data", "."],
             "--data is for images only; the problem poisson draws its points itself."
+        ),
+        (
+            ["--problem", "poisson", "--precision", "bfloat16"],
+            "--precision is for --problem fashion-mnist-cnn or fashion-mnist-autoencoder or fashion-mnist-rows or resnet20 "
+                + "only; the problem is poisson."
         ),
         (["--augment"], "--augment is for --problem resnet20 only; the problem is fashion-mnist-cnn."),
         (["--epochs", "2", "--steps", "3"], "--epochs and --steps both say how long to train: give one of them."),

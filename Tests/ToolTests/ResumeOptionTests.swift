@@ -13,6 +13,7 @@ import Testing
             ("", "--problem poisson", "--problem"), ("", "--train-limit 7", "--train-limit"),
             ("--problem resnet20", "--augment", "--augment"),
             ("--problem fashion-mnist-autoencoder", "--initialization sparse", "--initialization"),
+            ("", "--precision bfloat16", "--precision"),
             ("", "--optimizer adam", "--optimizer"), ("", "--learning-rate 0.3", "--learning-rate"),
             ("", "--learning-rate-schedule cosine", "--learning-rate-schedule"), ("", "--momentum 0.3", "--momentum"),
             ("--step-rule quadratic-model", "--momentum 0.9", "--momentum"),

@@ -9,15 +9,18 @@ public struct Benchmark {
     public var repeats: Int
     /// Whether eigendecompositions of more than 4000 rows are left out.
     public var isQuick: Bool
+    /// Whether the networks of whole steps compute in mixed precision, of K-FAC and SGD alike.
+    public var mixesPrecision: Bool
 
     /// Plans a benchmark.
     ///
     /// - Parameter repeats: The number of rounds of each case, positive.
-    public init(cases: [BenchmarkCase], repeats: Int = 7, isQuick: Bool = false) {
+    public init(cases: [BenchmarkCase], repeats: Int = 7, isQuick: Bool = false, mixesPrecision: Bool = false) {
         guard repeats > 0 else { fatalError("Benchmark: \(repeats) repeats; at least one is needed") }
         self.cases = cases
         self.repeats = repeats
         self.isQuick = isQuick
+        self.mixesPrecision = mixesPrecision
     }
 
     /// Does it.
@@ -38,13 +41,13 @@ public struct Benchmark {
                 peakGflops: speeds.map(\.peak).median / 1e9, peakGflopsOneThread: peakOnOneThread / 1e9,
                 copyGbytesPerSecond: speeds.map(\.copyBandwidth).median / 1e9, load: load, loadAfter: loadAverage())
         }
-        var report = BenchmarkReport(machine: machine(), results: [])
+        var report = BenchmarkReport(machine: machine(), results: [], mixesPrecision: mixesPrecision)
         try onEvent(.start(report.machine, cases: cases))
         for (index, benchmarkCase) in cases.enumerated() {
             let turns = Turns(rounds: repeats) { round in
                 try onEvent(.round(round, of: repeats, benchmarkCase, number: index + 1))
             }
-            let measurement = try benchmarkCase.measurement(turns, isQuick: isQuick)
+            let measurement = try benchmarkCase.measurement(turns, isQuick: isQuick, mixesPrecision: mixesPrecision)
             speeds.append(probe.speed())
             // The bound is of the same minute as the time.
             let speed = MachineSpeed.best(speeds[speeds.count - 2], speeds[speeds.count - 1])

@@ -14,8 +14,11 @@ struct StepTurns {
     private let kfac: () throws -> StepReport
     private let sgd: () throws -> StepReport
 
-    init(_ network: BenchmarkNetwork, batchSize: Int) {
-        let loss = network.loss(batchSize: batchSize)
+    init(_ network: BenchmarkNetwork, batchSize: Int, mixesPrecision: Bool) {
+        let plainLoss = network.loss(batchSize: batchSize)
+        func loss(_ model: any Module, _ range: Range<Int>) -> Loss {
+            withMixedPrecision(mixesPrecision) { plainLoss(model, range) }
+        }
         func steps(_ make: ([NamedParameter]) -> any Optimizer) -> () throws -> StepReport {
             let model = network.model()
             let optimizer = make(model.namedParameters)

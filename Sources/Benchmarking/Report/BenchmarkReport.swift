@@ -7,6 +7,8 @@ public struct BenchmarkReport: Sendable, Encodable {
     public var machine: Machine
     /// The result of each case, in the order of measurement.
     public var results: [BenchmarkResult]
+    /// Whether the networks of whole steps computed in mixed precision.
+    public var mixesPrecision = false
 
     /// A machine, how fast it was, and how busy.
     public struct Machine: Sendable, Hashable, Encodable {

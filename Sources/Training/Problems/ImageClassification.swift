@@ -19,6 +19,9 @@ public struct ImageClassification: Problem {
     public let layerChoices: LayerChoices
     /// The number of test images that go through the network at once.
     public let evaluationBatchSize: Int
+    /// Whether the network is trained in mixed precision, see ``/Torch/withMixedPrecision(_:_:)``. It is tested in its
+    /// own.
+    public var mixesPrecision = false
 
     /// The parameters of the network that require a gradient.
     public let parameters: [NamedParameter]
@@ -79,7 +82,9 @@ public struct ImageClassification: Problem {
 
     /// Computes the cross-entropy of the network's predictions.
     public func loss(of batch: ImageBatch) -> Loss {
-        Loss(Categorical(logits: model(batch.images)), targets: batch.labels)
+        withMixedPrecision(mixesPrecision) {
+            Loss(Categorical(logits: model(batch.images)), targets: batch.labels)
+        }
     }
 
     public func state() -> [String: Tensor] { model.state() }

@@ -16,6 +16,9 @@ public struct ImageReconstruction: Problem {
     public let task: ImageTask
     /// The number of test images that go through the network at once.
     public let evaluationBatchSize: Int
+    /// Whether the network is trained in mixed precision, see ``/Torch/withMixedPrecision(_:_:)``. It is tested in its
+    /// own.
+    public var mixesPrecision = false
 
     /// The parameters of the network that require a gradient.
     public let parameters: [NamedParameter]
@@ -57,7 +60,9 @@ public struct ImageReconstruction: Problem {
     public func part(_ range: Range<Int>, of batch: Tensor) -> Tensor { batch.part(range) }
 
     /// Computes the cross-entropy of the reconstructed pixels, in nats per image.
-    public func loss(of batch: Tensor) -> Loss { Loss(Bernoulli(logits: model(batch)), targets: batch) }
+    public func loss(of batch: Tensor) -> Loss {
+        withMixedPrecision(mixesPrecision) { Loss(Bernoulli(logits: model(batch)), targets: batch) }
+    }
 
     public func state() -> [String: Tensor] { model.state() }
 

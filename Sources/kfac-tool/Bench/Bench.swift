@@ -51,6 +51,12 @@ struct Bench: ParsableCommand {
         transform: SettingBounds.threads.count)
     var threads: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "What the layers of steps compute in, of K-FAC and SGD alike: bfloat16 is mixed precision. (default: float32)",
+            valueName: "type"))
+    var precision: PrecisionName?
+
     @Flag(help: "Leave out eigendecompositions of more than 4000 rows.")
     var quick = false
 
@@ -81,7 +87,8 @@ struct Bench: ParsableCommand {
             throw ValidationError("\(option) is for --scaling only.")
         }
         for (option, isGiven) in [
-            ("--repeats", repeats != nil), ("--threads", threads != nil), ("--quick", quick), ("--json", json != nil),
+            ("--repeats", repeats != nil), ("--threads", threads != nil), ("--precision", precision != nil),
+            ("--quick", quick), ("--json", json != nil),
             ("--csv", csv != nil), ("--page", page != nil),
         ] where list && isGiven {
             throw ValidationError("\(option) has no effect with --list, which times nothing: leave one of them out.")
@@ -105,7 +112,9 @@ struct Bench: ParsableCommand {
             try path.map { (file: try ReportFile(path: $0), content: content) }
         }
         let progress = BenchmarkProgress(to: StandardStreams.result(), status: .standardError())
-        let benchmark = Benchmark(cases: cases, repeats: repeats ?? Self.defaultRepeats, isQuick: quick)
+        let benchmark = Benchmark(
+            cases: cases, repeats: repeats ?? Self.defaultRepeats, isQuick: quick,
+            mixesPrecision: precision == .bfloat16)
         try benchmark.run { event in
             progress.receive(event)
             // After each case: what there is so far survives an interruption.

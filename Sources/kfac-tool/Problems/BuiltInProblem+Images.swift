@@ -7,7 +7,7 @@ extension BuiltInProblem {
     static let convolutional: BuiltInProblem = .init(
         name: "fashion-mnist-cnn", summary: "three 3x3 convolutions and a linear layer classify the images",
         epochs: 2, batchSize: 256,
-        images: .mnist(sizes: "square ones from 8 x 8 to") { $0 == $1 && $0 >= 8 }
+        images: .mnist(sizes: "square ones from 8 x 8 to") { $0 == $1 && $0 >= 8 }, options: ["--precision"]
     ) { source, generator in
         let model = ConvNet(
             channels: [source.imageShape[0], 32, 64, 128], imageSize: source.imageShape[1], classes: source.classes,
@@ -18,7 +18,7 @@ extension BuiltInProblem {
     /// The deep autoencoder of Martens & Grosse 2015.
     static let autoencoder: BuiltInProblem = .init(
         name: "fashion-mnist-autoencoder", summary: "784-1000-500-250-30 and back: Martens & Grosse 2015",
-        epochs: 5, batchSize: 1000, images: .mnist(isNormalized: false), options: ["--initialization"],
+        epochs: 5, batchSize: 1000, images: .mnist(isNormalized: false), options: ["--initialization", "--precision"],
         // In units of the loss, which of an image's 784 pixels is large.
         learningRates: ["kfac": 0.3, "sgd": 0.003], inversePeriods: ["kfac": 5],
         kfac: KFACDefaults {
@@ -35,13 +35,16 @@ extension BuiltInProblem {
         let model = Autoencoder(
             [source.imageShape.reduce(1, *), 1000, 500, 250, 30], weight: source.initialization.initializer,
             device: source.device, using: &generator)
-        return ImageReconstruction(name: source.title, model: model, task: source.images!)
+        var problem = ImageReconstruction(name: source.title, model: model, task: source.images!)
+        problem.mixesPrecision = source.mixesPrecision
+        return problem
     }
 
     /// A recurrent network that reads the images row by row.
     static let rows: BuiltInProblem = .init(
         name: "fashion-mnist-rows", summary: "a recurrent network of 128 tanh units reads an image row by row",
         epochs: 2, batchSize: 256, images: .mnist(sizes: "ones from 2 x 1 to") { height, _ in height >= 2 },
+        options: ["--precision"],
         learningRates: ["sgd": 0.03]
     ) { source, generator in
         let model = RowNetwork(
@@ -58,7 +61,7 @@ extension BuiltInProblem {
     /// A residual network for CIFAR-10, or for synthetic images.
     static let residual: BuiltInProblem = .init(
         name: "resnet20", summary: "a residual network of 20 layers on CIFAR-10, or on synthetic images",
-        epochs: 5, batchSize: 128, images: .cifar, options: ["--augment"]
+        epochs: 5, batchSize: 128, images: .cifar, options: ["--augment", "--precision"]
     ) { source, generator in
         let model = ResNet(
             depth: 20, channels: source.imageShape[0], classes: source.classes, device: source.device,

@@ -64,6 +64,15 @@ extension ProblemSource {
     /// The number of classes.
     var classes: Int { images!.training.classes }
 
+    /// Whether networks are trained in mixed precision.
+    var mixesPrecision: Bool { options.precision == .bfloat16 }
+
+    /// Says so where the processor makes what was chosen slower.
+    func tellSlowPrecision(_ tell: (String) -> Void) {
+        guard mixesPrecision, device == .cpu, !Runtime.hasFastBFloat16 else { return }
+        tell("this processor has no instructions for bfloat16 (AVX-512 BF16): --precision float32 is quicker on it")
+    }
+
     /// How the weights begin.
     var initialization: InitializationName { options.initialization ?? ProblemOptions.defaultInitialization }
 
@@ -75,9 +84,11 @@ extension ProblemSource {
     ) -> any Problem {
         let augmentation: (Augmentation, UInt64)? =
             options.augment ? (Augmentation(), UInt64(generator.integers([1], in: 0..<Int.max).scalar)) : nil
-        return ImageClassification(
+        var problem = ImageClassification(
             name: title, model: model, task: images!, normalization: normalization!, augmentation: augmentation,
             layerChoices: layerChoices)
+        problem.mixesPrecision = mixesPrecision
+        return problem
     }
 }
 

@@ -133,6 +133,7 @@ struct Train: ParsableCommand {
         recorded.weightsFile = URL(fileURLWithPath: "\(path)/weights.safetensors")
         let optimizer = try checkingMemory { setup.make(problem.parameters, generator: generators.optimizer) }
         optimizer.tellMemory { progress.note($0) }
+        source.tellSlowPrecision { progress.note($0) }
         let summary = try explainingMemory(options: ["--batch-size"]) {
             let last = plan?.folder.paths.last
             return last.map { "; the last checkpoint, \($0), stands" } ?? ""
