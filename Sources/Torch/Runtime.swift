@@ -42,8 +42,9 @@ public enum Runtime {
     @discardableResult
     public static func retainFreedMemory() -> Bool { ct_retain_freed_memory() }
 
-    /// Whether this processor has instructions for bfloat16 (AVX-512 BF16), with which ``withMixedPrecision(_:_:)`` is
-    /// quicker. Without them it is slower.
+    /// Whether this processor has instructions for bfloat16: AVX-512 BF16.
+    ///
+    /// With them, ``withMixedPrecision(_:_:)`` is quicker on the CPU, without them slower.
     public static var hasFastBFloat16: Bool { ct_has_fast_bfloat16() }
 
     /// The number of CUDA devices that can be used; 0 with a build of libtorch for the CPU only.

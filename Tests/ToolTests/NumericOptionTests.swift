@@ -55,12 +55,14 @@ import Testing
     /// Options that take no number.
     static let others: [String: Set<String>] = [
         "train": [
-            "problem", "data", "augment", "initialization", "precision", "optimizer", "learning-rate-schedule", "nesterov", "guards",
+            "problem", "data", "augment", "initialization", "precision", "optimizer", "learning-rate-schedule",
+            "nesterov", "guards",
             "no-guards", "step-rule", "damping-rule", "damping-split", "estimation", "inverse-schedule",
             "initial-weights", "output", "quiet", "resume", "no-checkpoints", "device", "products", "version", "help",
         ],
         "compare": [
-            "problem", "data", "augment", "initialization", "precision", "method", "search", "learning-rate-schedule", "metric",
+            "problem", "data", "augment", "initialization", "precision", "method", "search", "learning-rate-schedule",
+            "metric",
             "output", "quiet", "device", "products", "version", "help",
         ],
         "bench": ["case", "precision", "quick", "list", "scaling", "json", "csv", "page", "version", "help"],

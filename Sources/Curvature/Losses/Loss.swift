@@ -142,7 +142,8 @@ public struct Loss: Sendable {
                     + "\(batchSize) examples is needed")
         }
         return Loss(
-            terms: terms, objectives: objectives + [Objective(values: objective.inFullPrecision, weight: 1)], normalizer: normalizer)
+            terms: terms, objectives: objectives + [Objective(values: objective.inFullPrecision, weight: 1)],
+            normalizer: normalizer)
     }
 
     /// The sum of two losses of one batch: the means add up, and their curvatures.

@@ -24,7 +24,8 @@ extension Tensor {
     /// By Cholesky's factor L and L⁻¹: as stable as LAPACK's inverse of such matrices, and quicker.
     public func dampedInverse(_ damping: Double = 0) throws(LinearAlgebraError) -> Tensor {
         guard rank >= 2, rank <= 3, shape[rank - 1] == shape[rank - 2], dtype.isFullPrecision else {
-            Tensor.trap("dampedInverse", [self], "a square matrix, or some of one size, of float32 or float64 are needed")
+            Tensor.trap(
+                "dampedInverse", [self], "a square matrix, or some of one size, of float32 or float64 are needed")
         }
         if LineProducts.canRun(on: device) {
             return try factorized("dampedInverse") { ct_damped_inverse($0, damping, $1) }

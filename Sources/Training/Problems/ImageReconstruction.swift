@@ -16,8 +16,9 @@ public struct ImageReconstruction: Problem {
     public let task: ImageTask
     /// The number of test images that go through the network at once.
     public let evaluationBatchSize: Int
-    /// Whether the network is trained in mixed precision, see ``/Torch/withMixedPrecision(_:_:)``. It is tested in its
-    /// own.
+    /// Whether the network is trained in mixed precision.
+    ///
+    /// See ``/Torch/withMixedPrecision(_:_:)``. The network is tested in the precision of its parameters.
     public var mixesPrecision = false
 
     /// The parameters of the network that require a gradient.

@@ -13,8 +13,10 @@ import TorchNN
     enum Network: CaseIterable, Sendable {
         case perceptron, convolutions, residual, recurrent, embedding
 
-        /// The share by which bfloat16 may change curvature: rounding, and the units behind rectifiers that it switches
-        /// on or off. Normalisations with few examples enlarge both; PyTorch's gradients differ as much there.
+        /// The share by which bfloat16 may change curvature.
+        ///
+        /// It rounds, and switches units behind rectifiers on or off. Normalisations with few examples enlarge both;
+        /// PyTorch's gradients differ as much there.
         var tolerance: Double { self == .residual ? 0.4 : 0.06 }
 
         func make(_ dtype: DType) -> (parameters: [NamedParameter], logits: () -> Tensor) {
@@ -156,7 +158,8 @@ import TorchNN
             _ = KFACOptimizer([NamedParameter("weight", weight)])
         }
         let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-        #expect(text.contains("KFACOptimizer: the parameter 'weight' is of type bfloat16; float32 or float64 is needed"))
+        #expect(
+            text.contains("KFACOptimizer: the parameter 'weight' is of type bfloat16; float32 or float64 is needed"))
     }
 
     /// What a distribution of one's own keeps in bfloat16 would make all that follows as rough.

@@ -26,7 +26,8 @@ struct MixedPrecisionTests {
             case .transposedConvolution:
                 Torch.convolution(
                     operands[0], weight: operands[1], bias: operands[2],
-                    geometry: ConvolutionGeometry(kernel: [3, 3], stride: [2, 2], padding: [0, 0], isTransposed: true))
+                    geometry: ConvolutionGeometry(
+                        kernel: [3, 3], stride: [2, 2], padding: [0, 0], isTransposed: true))
             case .matrixProduct: operands[0].matmul(operands[1])
             case .einsum: .einsum("bi,bj->ij", operands[0], operands[1])
             }
