@@ -3,7 +3,7 @@ public import Torch
 
 /// An optimiser that needs the gradient and nothing else: a forward pass, a backward pass, and a rule.
 ///
-/// ``SGD``, ``Adam``, ``Shampoo``, ``SOAP`` and ``Muon`` are such optimisers; they share the passes, so that a
+/// ``SGD``, ``Adam``, ``Shampoo``, ``SOAP``, ``KLShampoo`` and ``Muon`` are such optimisers; they share the passes, so that a
 /// comparison of their times is one of the methods.
 ///
 /// Each step moves the parameters that require a gradient at that time and that the loss depends on. A frozen

@@ -13,6 +13,8 @@ public enum FirstOrderRule: Sendable, Hashable, Codable {
     case shampoo(Shampoo.Configuration)
     /// Adam in the eigenbasis of Shampoo's second moments.
     case soap(SOAP.Configuration)
+    /// KL-Shampoo or KL-SOAP: second moments that whiten one another.
+    case klShampoo(KLShampoo.Configuration)
     /// Momentum whose matrices are orthogonalised.
     case muon(Muon.Configuration)
 
@@ -23,6 +25,7 @@ public enum FirstOrderRule: Sendable, Hashable, Codable {
         case .adam(let configuration): AdamRule(parameters, configuration)
         case .shampoo(let configuration): ShampooRule(parameters, configuration)
         case .soap(let configuration): SOAPRule(parameters, configuration)
+        case .klShampoo(let configuration): KLShampooRule(parameters, configuration)
         case .muon(let configuration): MuonRule(parameters, configuration)
         }
     }
@@ -35,6 +38,7 @@ extension FirstOrderRule: CheckedSettings {
         case .adam(let configuration): configuration.defect
         case .shampoo(let configuration): configuration.defect
         case .soap(let configuration): configuration.defect
+        case .klShampoo(let configuration): configuration.defect
         case .muon(let configuration): configuration.defect
         }
     }

@@ -78,7 +78,7 @@ import Torch
         ),
         (
             ["--optimizer", "adam", "--inverse-period", "1"],
-            "--inverse-period is for --optimizer kfac, shampoo or soap only; the optimizer is adam."
+            "--inverse-period is for --optimizer kfac, shampoo, soap, kl-shampoo or kl-soap only; the optimizer is adam."
         ),
         (
             ["--weight-decay=-1"],
@@ -86,7 +86,7 @@ import Torch
         ),
         (
             ["--optimizer", "adam", "--weight-decay", "0.1"],
-            "--weight-decay is for --optimizer sgd, adamw, shampoo, soap or muon only; the optimizer is adam."
+            "--weight-decay is for --optimizer sgd, adamw, shampoo, soap, kl-shampoo, kl-soap or muon only; the optimizer is adam."
         ),
         (
             ["--optimizer", "muon", "--nesterov"],
@@ -136,7 +136,7 @@ import Torch
         let result = try Tool.run(["train", "--optimizer", "newton"], in: folder)
         #expect(result.status == 64)
         #expect(result.errors.hasPrefix("Error: The value 'newton' is invalid for '--optimizer <optimizer>'."))
-        for method in ["kfac", "sgd", "adam", "adamw", "shampoo", "soap", "muon"] {
+        for method in ["kfac", "sgd", "adam", "adamw", "shampoo", "soap", "kl-shampoo", "kl-soap", "muon"] {
             #expect(result.errors.contains("- \(method)\n"))
         }
     }

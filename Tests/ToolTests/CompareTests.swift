@@ -151,7 +151,7 @@ import Testing
         (
             ["--method", "x=newton"],
             "--method x=newton: there is no optimizer of that name; there are kfac, sgd, adam, adamw, shampoo, soap, "
-                + "muon."
+                + "kl-shampoo, kl-soap, muon."
         ),
         (
             ["--method", "a/b=sgd"],

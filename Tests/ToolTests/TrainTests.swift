@@ -7,7 +7,7 @@ import Testing
 
     init() throws { try folder.writeImages(training: 50, test: 20) }
 
-    @Test(arguments: ["kfac", "sgd", "adam", "adamw", "shampoo", "soap", "muon"])
+    @Test(arguments: ["kfac", "sgd", "adam", "adamw", "shampoo", "soap", "kl-shampoo", "kl-soap", "muon"])
     func trains(optimizer: String) throws {
         let result = try Tool.run(
             [
@@ -30,8 +30,9 @@ import Testing
         // A straight line to zero over the eight steps.
         #expect(zip(steps, 0..<8).allSatisfy { abs($0.learningRate! - 0.002 * Double(8 - $1) / 8) < 1e-9 })
         #expect(steps.allSatisfy { ($0.damping != nil) == (optimizer == "kfac") })
-        // Four layers; SOAP finds a basis for each of the eight parameters in the first step.
-        #expect(steps[0].refreshedInverses == ["kfac": 4, "soap": 8][optimizer, default: 0])
+        // Four layers; SOAP and its kin find a basis for each of the eight parameters in the first step.
+        #expect(
+            steps[0].refreshedInverses == ["kfac": 4, "soap": 8, "kl-shampoo": 8, "kl-soap": 8][optimizer, default: 0])
         #expect(metrics.filter { $0.event == "evaluation" }.allSatisfy { $0.score!.examples == 20 })
         #expect(metrics.last?.outcome?.status == "completed")
 

@@ -42,6 +42,10 @@ extension SettingBounds {
     package static let staleness = from(0)
     /// The least eigenvalue.
     package static let eigenvalueFloor = from(0, to: 1e30)
+    /// The eigenvalue before anything is known.
+    package static let eigenvalue = positive(upTo: 1e30)
+    /// The greatest inverse root of an eigenvalue.
+    package static let greatestScale = positive(upTo: 1e15)
     /// The number of inverses from which on one eigendecomposition serves them all.
     package static let eigenThreshold = whole(0...1_000_000)
 

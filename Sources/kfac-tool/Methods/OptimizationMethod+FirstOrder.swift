@@ -40,6 +40,22 @@ extension OptimizationMethod {
         return OptimizerSetup(settings, .soap(configuration), configuration)
     }
 
+    /// KL-Shampoo.
+    static let klShampoo = klMethod("kl-shampoo", .eigenvalues)
+
+    /// KL-SOAP.
+    static let klSOAP = klMethod("kl-soap", .meanSquares)
+
+    private static func klMethod(_ name: String, _ scaling: KLShampoo.Scaling) -> OptimizationMethod {
+        .init(name: name, learningRate: 0.003, momentum: 0.95, weightDecay: 0, inversePeriod: 10, search: small) {
+            settings in
+            let configuration = KLShampoo.Configuration(
+                learningRate: settings.learningRate, scaling: scaling, beta1: settings.momentum,
+                weightDecay: settings.weightDecay, period: settings.inversePeriod)
+            return OptimizerSetup(settings, .klShampoo(configuration), configuration)
+        }
+    }
+
     /// Muon.
     static let muon: OptimizationMethod = .init(
         name: "muon", learningRate: 0.02, momentum: 0.95, weightDecay: 0,

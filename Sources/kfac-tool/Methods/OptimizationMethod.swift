@@ -25,7 +25,7 @@ struct OptimizationMethod: Sendable {
     let setup: @Sendable (MethodSettings) -> OptimizerSetup
 
     /// All methods, in the order of the help.
-    static let all: [OptimizationMethod] = [kfac, sgd, adam, adamw, shampoo, soap, muon]
+    static let all: [OptimizationMethod] = [kfac, sgd, adam, adamw, shampoo, soap, klShampoo, klSOAP, muon]
 
     /// How the learning rate changes.
     static let learningRateSchedule = LearningRateDecay.linear

@@ -45,6 +45,16 @@ struct Method: Sendable, CustomTestStringConvertible {
                 testDescription: "SOAP",
                 rule: .soap(.init(learningRate: rate ?? 0.05, weightDecay: weightDecay, period: 3))),
             Method(
+                testDescription: "KL-Shampoo",
+                rule: .klShampoo(
+                    .init(
+                        learningRate: rate ?? 0.05, initialEigenvalue: 0.01, weightDecay: weightDecay, period: 3))),
+            Method(
+                testDescription: "KL-SOAP",
+                rule: .klShampoo(
+                    .init(
+                        learningRate: rate ?? 0.05, scaling: .meanSquares, weightDecay: weightDecay, period: 3))),
+            Method(
                 testDescription: "Muon",
                 rule: .muon(
                     .init(
@@ -59,5 +69,10 @@ extension FirstOrderRule {
     var decaysThroughGradient: Bool { if case .sgd = self { true } else { false } }
 
     /// Whether the first step moves nothing.
-    var beginsWithoutMoving: Bool { if case .soap = self { true } else { false } }
+    var beginsWithoutMoving: Bool {
+        switch self {
+        case .soap, .klShampoo: true
+        default: false
+        }
+    }
 }

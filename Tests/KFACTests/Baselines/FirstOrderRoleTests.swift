@@ -20,6 +20,7 @@ import Torch
                 testDescription: "Shampoo with a late start",
                 rule: .shampoo(.init(nesterov: true, period: 3, start: 2, grafting: .adam()))),
             Method(testDescription: "SOAP with one moment", rule: .soap(.init(period: 2, maximumExtent: 3))),
+            Method(testDescription: "KL-Shampoo with one moment", rule: .klShampoo(.init(period: 2, maximumExtent: 3))),
         ]
 
     private static func expert(_ number: Int) -> [NamedParameter] {

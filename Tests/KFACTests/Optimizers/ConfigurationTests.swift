@@ -64,6 +64,7 @@ import Torch
         FirstOrderRule.sgd(.init(nesterov: true)), .adam(.init(weightDecay: 0.1)),
         .shampoo(.init(accumulation: .sum, ridge: .absolute(1e-8), exponent: 0.5, grafting: .sgd, kernels: .axes)),
         .shampoo(.init()), .soap(.init(momentDecay: 0.8, kernels: .axes)),
+        .klShampoo(.init(scaling: .meanSquares, momentDecay: 0.8, kernels: .axes)),
         .muon(.init(scale: .adam, adamNames: ["head"])),
     ])
     func rulesSurviveJSON(rule: FirstOrderRule) throws { try expectRoundTrip(rule) }

@@ -100,7 +100,7 @@ import TorchNN
     }
 
     enum Method: CaseIterable, Sendable {
-        case kfac, quadraticModel, sgd, adam, shampoo, soap, muon
+        case kfac, quadraticModel, sgd, adam, shampoo, soap, klShampoo, muon
 
         func make(_ parameters: [NamedParameter]) -> any Optimizer {
             switch self {
@@ -115,6 +115,7 @@ import TorchNN
             case .adam: Adam(parameters)
             case .shampoo: Shampoo(parameters)
             case .soap: SOAP(parameters)
+            case .klShampoo: KLShampoo(parameters)
             case .muon: Muon(parameters)
             }
         }

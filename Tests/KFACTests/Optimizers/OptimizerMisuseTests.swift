@@ -12,7 +12,7 @@ import Torch
 @Suite struct OptimizerMisuseTests {
     private static let makers: [(name: String, make: @Sendable ([NamedParameter]) -> Void)] = [
         ("SGD", { _ = SGD($0) }), ("Adam", { _ = Adam($0) }), ("Shampoo", { _ = Shampoo($0) }),
-        ("SOAP", { _ = SOAP($0) }), ("Muon", { _ = Muon($0) }),
+        ("SOAP", { _ = SOAP($0) }), ("KLShampoo", { _ = KLShampoo($0) }), ("Muon", { _ = Muon($0) }),
         ("FirstOrderOptimizer", { _ = FirstOrderOptimizer($0, rule: .sgd(.init())) }),
         ("KFACOptimizer", { _ = KFACOptimizer($0) }), ("KFACOptimizer", { _ = KFACPreconditioner($0) }),
         ("ParameterAverage", { _ = ParameterAverage($0, rule: .uniform(from: 0)) }),

@@ -79,6 +79,10 @@ import Torch
         { .shampoo(.init(weightDecay: $0)) }, { .soap(.init(learningRate: .constant($0))) },
         { .soap(.init(beta1: $0)) },
         { .soap(.init(beta2: $0)) }, { .soap(.init(momentDecay: $0)) }, { .soap(.init(epsilon: $0)) },
+        { .klShampoo(.init(learningRate: .constant($0))) }, { .klShampoo(.init(beta1: $0)) },
+        { .klShampoo(.init(beta2: $0)) }, { .klShampoo(.init(momentDecay: $0)) }, { .klShampoo(.init(epsilon: $0)) },
+        { .klShampoo(.init(initialEigenvalue: $0)) }, { .klShampoo(.init(maximumScale: $0)) },
+        { .klShampoo(.init(weightDecay: $0)) },
         { .soap(.init(weightDecay: $0)) }, { .muon(.init(learningRate: .constant($0))) },
         { .muon(.init(momentum: $0)) },
         { .muon(.init(epsilon: $0)) }, { .muon(.init(weightDecay: $0)) }, { .muon(.init(adam: .init(beta1: $0))) },
@@ -115,7 +119,9 @@ import Torch
         { .init(inverses: .background(every: $0)) }, { .init(inverses: .background(every: 3, after: $0)) },
         { .init(inverses: .whenStale(beyond: 1, atMost: $0)) }, { .init(factors: .init(eigenThreshold: $0)) },
         { .init(firstOrderRule: .shampoo(.init(period: $0))) }, { .init(firstOrderRule: .shampoo(.init(start: $0))) },
-        { .init(firstOrderRule: .soap(.init(period: $0))) }, { .init(firstOrderRule: .muon(.init(iterations: $0))) },
+        { .init(firstOrderRule: .soap(.init(period: $0))) },
+        { .init(firstOrderRule: .klShampoo(.init(period: $0))) },
+        { .init(firstOrderRule: .muon(.init(iterations: $0))) },
         { .init(rule: .fixed(learningRate: .linear(from: 1, to: 0, steps: $0))) },
         { .init(rule: .fixed(learningRate: .warmUp(steps: $0, 1))) },
     ]
@@ -220,6 +226,7 @@ import Torch
             "KFACOptimizer: configuration.firstOrderRule cannot be changed"
         ),
         ({ Shampoo([]).configuration.kernels = .axes }, "Shampoo: configuration.kernels cannot be changed"),
+        ({ KLShampoo([]).configuration.scaling = .meanSquares }, "KLShampoo: configuration.scaling cannot be changed"),
         ({ SOAP([]).configuration.maximumExtent = 5 }, "SOAP: configuration.maximumExtent cannot be changed"),
         ({ Muon([]).configuration.adamNames = ["a"] }, "Muon: configuration.adamNames cannot be changed"),
         (

@@ -12,7 +12,7 @@ import TorchNN
 /// A run that continues from a saved state ends in the same bits as one that was never interrupted.
 @Suite struct ResumeTests {
     enum Method: CaseIterable {
-        case sgd, nesterov, adam, shampoo, shampooSum, soap, muon
+        case sgd, nesterov, adam, shampoo, shampooSum, soap, klShampoo, klSOAP, muon
         case kfac, momentumOfGradients, quadraticModel, gammaSearch, adaptiveDamping, exactDamping
         case background, roundRobin, whenStale, sparseStatistics, shareOfBatch, burnIn, firstOrder, empirical
         case wide, wideExact, wideBackground
@@ -26,6 +26,8 @@ import TorchNN
             case .shampooSum:
                 Shampoo(parameters, configuration: .init(accumulation: .sum, period: 2, start: 0, grafting: .none))
             case .soap: SOAP(parameters, configuration: .init(period: 3))
+            case .klShampoo: KLShampoo(parameters, configuration: .init(period: 3))
+            case .klSOAP: KLShampoo(parameters, configuration: .init(scaling: .meanSquares, period: 3))
             case .muon: Muon(parameters)
             default: KFACOptimizer(parameters, configuration: configuration, generator: RandomGenerator(seed: 3))
             }
@@ -90,7 +92,9 @@ import TorchNN
     }
 
     /// Of a saved state any number of runs can go on: none of them writes into its tensors.
-    @Test(arguments: [Method.nesterov, .adam, .shampoo, .shampooSum, .soap, .muon, .kfac, .background])
+    @Test(arguments: [
+        Method.nesterov, .adam, .shampoo, .shampooSum, .soap, .klShampoo, .klSOAP, .muon, .kfac, .background,
+    ])
     func aStateStaysAsItIs(method: Method) throws {
         let subject = ResumeNetwork.perceptron.make()
         let optimizer = method(subject.parameters)
@@ -104,7 +108,7 @@ import TorchNN
     }
 
     /// That the bits tell: with the model's state alone, a run ends elsewhere.
-    @Test(arguments: [Method.nesterov, .adam, .shampoo, .soap, .muon, .kfac])
+    @Test(arguments: [Method.nesterov, .adam, .shampoo, .soap, .klShampoo, .klSOAP, .muon, .kfac])
     func theStateMatters(method: Method) throws {
         let whole = try runWithResumption(.perceptron, steps: 6, resumingBefore: nil) { method($0) }
         let subject = ResumeNetwork.perceptron.make()
