@@ -101,7 +101,10 @@ import Torch
         let layer = TestLayer([2, 3], seed: 1)
         let other = TestLayer([2, 3], hasBias: false, seed: 2)
         let parameters = other.named("other")
-        for optimizer in [SGD(parameters), Adam(parameters), Shampoo(parameters), SOAP(parameters), KLShampoo(parameters), Muon(parameters)] {
+        for optimizer in [
+            SGD(parameters), Adam(parameters), Shampoo(parameters), SOAP(parameters), KLShampoo(parameters),
+            Muon(parameters),
+        ] {
             let before = Self.bits(parameters)
             let error = #expect(throws: OptimizerError.self) { try optimizer.step { Self.loss(layer(Self.x)) } }
             #expect(error?.description.contains("other.weight") == true)

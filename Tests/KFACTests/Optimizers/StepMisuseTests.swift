@@ -67,7 +67,8 @@ import Torch
     }
 
     @Test(arguments: [
-        FirstOrderRule.sgd(.init()), .adam(.init()), .shampoo(.init()), .soap(.init()), .klShampoo(.init()), .muon(.init()),
+        FirstOrderRule.sgd(.init()), .adam(.init()), .shampoo(.init()), .soap(.init()), .klShampoo(.init()),
+        .muon(.init()),
     ])
     func parametersMayHaveNoElements(rule: FirstOrderRule) throws {
         let (weight, none) = (parameter([2, 3], seed: 1), Tensor.zeros([0, 3], dtype: .float64).requiringGradient())
