@@ -3,8 +3,8 @@ public import Torch
 
 /// An optimiser that needs the gradient and nothing else: a forward pass, a backward pass, and a rule.
 ///
-/// ``SGD``, ``Adam``, ``Shampoo``, ``SOAP``, ``KLShampoo`` and ``Muon`` are such optimisers; they share the passes, so that a
-/// comparison of their times is one of the methods.
+/// ``SGD``, ``Adam``, ``Shampoo``, ``SOAP``, ``KLShampoo`` and ``Muon`` are such optimisers; they share the passes, so
+/// that a comparison of their times is one of the methods.
 ///
 /// Each step moves the parameters that require a gradient at that time and that the loss depends on. A frozen
 /// parameter, and one that a batch does not use (an expert, or a head of several), stays as it is, without weight

@@ -14,8 +14,8 @@ public import Torch
 /// program, the first gradient only finds the bases and moves nothing, the bias of means is not corrected, and weight
 /// decay follows the step: θ ← (θ − α d)(1 − α λ).
 ///
-/// Parameters with one axis, and those all of whose axes are too long, have no basis: ``Adam``'s steps move them, from the second gradient
-/// on.
+/// Parameters with one axis, and those all of whose axes are too long, have no basis: ``Adam``'s steps move them, from
+/// the second gradient on.
 public final class KLShampoo: FirstOrderOptimizer {
     /// The numbers that the mean gradient is divided by, in the eigenbasis.
     public enum Scaling: String, Sendable, Hashable, Codable, CaseIterable {
