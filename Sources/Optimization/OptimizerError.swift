@@ -25,7 +25,7 @@ public enum OptimizerError: Error, CustomStringConvertible {
     case inversionFailed(layer: String, step: Int, LinearAlgebraError)
     /// The quadratic model has no finite minimum.
     case quadraticModelFailed(step: Int)
-    /// A root or an eigenbasis of a parameter's second moments could not be found.
+    /// A root or an eigenbasis of a parameter's second moments, or of a layer's curvature, could not be found.
     case preconditionerFailed(parameter: String, step: Int, LinearAlgebraError)
     /// More steps in a row were rejected than ``Guards/maximumRejections`` allows; the reason is the last one's.
     case stepsRejected(count: Int, step: Int, reason: RejectionReason)

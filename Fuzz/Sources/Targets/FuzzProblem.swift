@@ -47,11 +47,11 @@ final class FuzzProblem: Problem {
 
 /// How the network is trained: an optimiser in a form that stores much.
 enum FuzzMethod: String, CaseIterable {
-    case background, adaptive, mixed
+    case background, adaptive, mixed, moments
     case sgd, adam, shampoo, soap, muon
 
     /// What K-FAC does, and the methods that need the gradient only.
-    static let kfac = [background, adaptive, mixed]
+    static let kfac = [background, adaptive, mixed, moments]
     static let baselines = [sgd, adam, shampoo, soap, muon]
 
     func optimizer(_ parameters: [NamedParameter]) -> any Optimizer {
@@ -73,6 +73,7 @@ enum FuzzMethod: String, CaseIterable {
                         names: ["0": .uncorrelatedPixels, "3": .kronecker(input: .diagonal), "4": .diagonal],
                         firstOrder: ["7"]),
                     firstOrderRule: .soap(SOAP.Configuration(period: 2))))
+        case .moments: kfac(parameters, .init(rule: .eigenbasisMoments(), inverses: .background(every: 3, after: 2)))
         case .sgd: SGD(parameters, configuration: .init(nesterov: true))
         case .adam: Adam(parameters)
         case .shampoo: Shampoo(parameters, configuration: .init(period: 2, start: 2))

@@ -36,6 +36,17 @@ public protocol CurvatureBlock: AnyObject {
         damping: Double
     ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator
 
+    /// A function that finds an orthonormal basis in which the curvature of the current statistics is diagonal, or
+    /// nearly so, at any time and on any thread; by default ``curvature(damping:)`` in its eigenbasis.
+    ///
+    /// The statistics are copied, so that the average can move on meanwhile. The basis has the structure of the block's
+    /// factors: of a Kronecker product one basis for each side; the coordinate axes for diagonals.
+    ///
+    /// - Parameter dtype: The type of the numbers to compute with; the result has the parameters' own.
+    func eigenbasisUpdate(
+        in dtype: DType
+    ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any EigenbasisOperator
+
     /// Looks at the current statistics before they are inverted.
     ///
     /// - Parameters:
@@ -88,6 +99,24 @@ extension CurvatureBlock {
     ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any SymmetricOperator {
         let curvature = try curvature(damping: damping)
         return { () throws(LinearAlgebraError) in try curvature.inverse() }
+    }
+
+    public func eigenbasisUpdate(
+        in dtype: DType
+    ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any EigenbasisOperator {
+        eigenbasisUpdate(of: try curvature(damping: 0), in: dtype)
+    }
+
+    /// A function that diagonalises a matrix in its own structure.
+    func eigenbasisUpdate(
+        of matrix: any SymmetricOperator, in dtype: DType
+    ) -> @Sendable () throws(LinearAlgebraError) -> any EigenbasisOperator {
+        let own = parameters[0].tensor.dtype
+        return { () throws(LinearAlgebraError) in
+            let basis = try matrix.converted(to: dtype).diagonalized()
+            // Converted, an operator keeps its type.
+            return basis.converted(to: own) as? any EigenbasisOperator ?? basis
+        }
     }
 
     /// An operator of this block times tensors in the shapes of the parameters.

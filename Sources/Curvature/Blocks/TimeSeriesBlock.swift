@@ -126,6 +126,14 @@ public final class TimeSeriesBlock: CurvatureBlock {
         return { () throws(LinearAlgebraError) in inverse }
     }
 
+    /// The eigenbases of the two factors of single steps, as of a ``KroneckerBlock``.
+    public func eigenbasisUpdate(
+        in dtype: DType
+    ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any EigenbasisOperator {
+        let factors = KroneckerOperator(try output.average.damped(by: 0), try input.average.damped(by: 0))
+        return eigenbasisUpdate(of: factors, in: dtype)
+    }
+
     /// 1 / (n₀ + 2 Σ n_d xᵈ) over the lags d with their numbers n_d of pairs.
     ///
     /// For series of one length T it is γ(x) = (1 − x)² / (T(1 − x²) − 2x(1 − xᵀ)), in a form without 0/0 at x = 1,

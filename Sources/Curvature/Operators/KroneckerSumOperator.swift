@@ -59,6 +59,33 @@ extension KroneckerSumOperator {
     }
 }
 
+extension KroneckerEigenOperator {
+    /// The diagonal of a sum of two products in the eigenbases of its marginals: of the sum of the terms' left factors,
+    /// each times the trace of the other one, and likewise on the right.
+    init(nearlyDiagonalizing sum: KroneckerSumOperator) throws(LinearAlgebraError) {
+        typealias Side = any SymmetricOperator
+        func marginal(_ own: (Side, Side), _ other: (Side, Side)) -> Side {
+            let weights = (max(0, other.0.trace()), max(0, other.1.trace()))
+            if let first = own.0 as? DiagonalOperator, let second = own.1 as? DiagonalOperator {
+                return DiagonalOperator(first.diagonal * weights.0 + second.diagonal * weights.1)
+            }
+            return DenseOperator(own.0.dense() * weights.0 + own.1.dense() * weights.1)
+        }
+        let (lefts, rights) = ((sum.first.left, sum.second.left), (sum.first.right, sum.second.right))
+        let left = try marginal(lefts, rights).eigendecomposition().basis
+        let right = try marginal(rights, lefts).eigendecomposition().basis
+        func diagonal(_ matrix: Side, _ basis: Eigenbasis) -> Tensor {
+            if case .identity = basis { return matrix.dense().diagonal() }
+            let vectors = basis.dense()
+            return (vectors * matrix.apply(vectors)).sum(0)
+        }
+        func values(_ product: KroneckerOperator) -> Tensor {
+            diagonal(product.left, left).expanded(at: 1) * diagonal(product.right, right).expanded(at: 0)
+        }
+        self.init(left: left, right: right, values: (values(sum.first) + values(sum.second)).clamped(atLeast: 0))
+    }
+}
+
 extension KroneckerSumOperator: StoredOperator {
     static func restored(from reader: OperatorReader) -> KroneckerSumOperator? {
         guard let first = reader.operation("first") as? KroneckerOperator,

@@ -13,8 +13,9 @@ enum StoredOperators {
     private static let types: [any StoredOperator.Type] = [
         DenseOperator.self, DiagonalOperator.self, CholeskyInverseOperator.self, EigenOperator.self,
         KroneckerOperator.self, KroneckerEigenOperator.self, KroneckerSumOperator.self,
-        KroneckerCongruenceOperator.self, GroupedOperator.self, GroupedKroneckerOperator.self, RepeatedOperator.self,
-        UnitwiseOperator.self, DirectSumOperator.self, RankOneUpdateOperator.self, LowRankOperator.self,
+        KroneckerCongruenceOperator.self, GroupedOperator.self, GroupedKroneckerOperator.self,
+        GroupedKroneckerEigenOperator.self, RepeatedOperator.self, UnitwiseOperator.self, DirectSumOperator.self,
+        RankOneUpdateOperator.self, LowRankOperator.self,
         ShiftedProjection.self, TimeSeriesInverse.self,
     ]
 

@@ -6,9 +6,19 @@ import Torch
 extension GuardWatch {
     /// The damping to invert a block with, which with guards is at least what rounding demands.
     ///
+    /// A basis needs none, and is the same with any.
+    ///
     /// Notes what lasts.
-    mutating func damping(of block: any CurvatureBlock, chosen damping: Double) -> Double {
+    mutating func damping(
+        of block: any CurvatureBlock, chosen damping: Double, for form: CurvatureForm
+    ) -> Double {
         guard guards.isOn else { return damping }
+        guard form == .inverse else {
+            let found = block.examination(damping: 0, isTight: false)
+            if found.isBroken { state.restarts.insert(block.name) }
+            note(.deadLayer(layer: block.name), while: found.isDead)
+            return damping
+        }
         let found = block.examination(damping: damping, tolerance: guards.gradientDescentTolerance)
         if found.isBroken { state.restarts.insert(block.name) }
         note(.deadLayer(layer: block.name), while: found.isDead)
@@ -23,50 +33,47 @@ extension GuardWatch {
     /// The inverse of a block's current statistics.
     ///
     /// - Parameters:
-    ///   - damping: λ.
-    ///   - applications: The number of steps that it serves.
+    ///   - ladder: What leads to one.
     ///   - last: The inverse in use, which stays where nothing better can be had.
     ///   - step: The step in progress.
     mutating func inverse(
-        of block: any CurvatureBlock, damping: Double, applications: Int, last: BlockInverse?, step: Int
+        by ladder: InverseLadder, last: BlockInverse?, step: Int
     ) throws(OptimizerError) -> BlockInverse {
         guard guards.isOn else {
-            let result = attempt { () throws(LinearAlgebraError) in
-                try block.inverseCurvature(damping: damping, applications: applications)
-            }
+            let result = attempt { () throws(LinearAlgebraError) in try ladder.first() }
             return BlockInverse(
-                block: block, matrix: try unwrap(result, of: block, step: step), step: step, staleness: last?.staleness)
+                block: ladder.block, matrix: try unwrap(result, of: ladder.block, ladder.form, step: step),
+                form: ladder.form,
+                step: step, staleness: last?.staleness)
         }
-        let ladder = InverseLadder(block: block, damping: damping, applications: applications)
         return keep(ladder.climb(), of: ladder, last, step)
     }
 
     /// The inverse that another thread computed, or what takes its place.
     ///
     /// - Parameters:
+    ///   - ladder: What leads to a replacement.
     ///   - result: What came of it.
-    ///   - damping: λ.
     ///   - last: The inverse in use, which stays where nothing better can be had.
     ///   - start: The step of the statistics.
     ///   - step: The step in progress.
     mutating func inverse(
-        of block: any CurvatureBlock, _ result: InverseResult, damping: Double, last: BlockInverse?,
-        startedAt start: Int, step: Int
+        by ladder: InverseLadder, _ result: InverseResult, last: BlockInverse?, startedAt start: Int, step: Int
     ) throws(OptimizerError) -> BlockInverse {
-        guard guards.isOn else {
-            return BlockInverse(block: block, matrix: try unwrap(result, of: block, step: start), step: start)
+        func started(_ matrix: any SymmetricOperator) -> BlockInverse {
+            BlockInverse(block: ladder.block, matrix: matrix, form: ladder.form, step: start)
         }
-        let ladder = InverseLadder(block: block, damping: damping, applications: .max)
-        if let inverse = ladder.usable(result) { return BlockInverse(block: block, matrix: inverse, step: start) }
+        guard guards.isOn else { return started(try unwrap(result, of: ladder.block, ladder.form, step: start)) }
+        if let inverse = ladder.usable(result) { return started(inverse) }
         return keep(ladder.climbOn(), of: ladder, last, step)
     }
 
     /// The computation of an inverse for another thread; with guards, one that fails does so where it is taken into
     /// use.
-    func inverseTask(of block: any CurvatureBlock, damping: Double, step: Int) throws(OptimizerError) -> InverseTask {
-        let task = attempt { () throws(LinearAlgebraError) in try block.inverseUpdate(damping: damping) }
+    func task(of ladder: InverseLadder, step: Int) throws(OptimizerError) -> InverseTask {
+        let task = attempt { () throws(LinearAlgebraError) in try ladder.task() }
         if guards.isOn, case .failure(let error) = task { return { () throws(LinearAlgebraError) in throw error } }
-        return try unwrap(task, of: block, step: step)
+        return try unwrap(task, of: ladder.block, ladder.form, step: step)
     }
 
     /// The damped curvature that an inverse is probed with; with guards nil where there is none.
@@ -76,13 +83,14 @@ extension GuardWatch {
         let result = attempt { () throws(LinearAlgebraError) in try block.curvature(damping: damping) }
         // An inverse that cannot be probed, such as a closed form, waits for its age.
         if guards.isOn, case .failure = result { return nil }
-        return try unwrap(result, of: block, step: step)
+        return try unwrap(result, of: block, .inverse, step: step)
     }
 
     /// The multiple of the identity that ends a ladder.
     mutating func identity(in ladder: InverseLadder, step: Int) -> BlockInverse {
         note(.inverseRepaired(layer: ladder.block.name, rung: .identity))
-        return BlockInverse(block: ladder.block, matrix: ladder.identity(), step: step, rung: .identity)
+        return BlockInverse(
+            block: ladder.block, matrix: ladder.identity(), form: ladder.form, step: step, rung: .identity)
     }
 
     /// Decides on what a ladder led to: an inverse, the last good one, or the identity.
@@ -95,7 +103,8 @@ extension GuardWatch {
             // More damping may be needed by good statistics. Those that fail even so are no average of squares.
             if rung == .diagonal { state.restarts.insert(layer) }
             return BlockInverse(
-                block: ladder.block, matrix: inverse, step: step, staleness: last?.staleness, rung: rung)
+                block: ladder.block, matrix: inverse, form: ladder.form, step: step, staleness: last?.staleness,
+                rung: rung)
         }
         state.restarts.insert(layer)
         guard var last, last.rung != .identity, !ladder.fails(at: .lastGood) else {
@@ -107,11 +116,15 @@ extension GuardWatch {
     }
 
     private func unwrap<Value>(
-        _ result: Result<Value, LinearAlgebraError>, of block: any CurvatureBlock, step: Int
+        _ result: Result<Value, LinearAlgebraError>, of block: any CurvatureBlock, _ form: CurvatureForm, step: Int
     ) throws(OptimizerError) -> Value {
         switch result {
         case .success(let value): return value
-        case .failure(let error): throw .inversionFailed(layer: block.name, step: step, error)
+        case .failure(let error):
+            switch form {
+            case .inverse: throw .inversionFailed(layer: block.name, step: step, error)
+            case .eigenbasis: throw .preconditionerFailed(parameter: block.name, step: step, error)
+            }
         }
     }
 }

@@ -5,7 +5,8 @@ import Torch
 struct InverseLadder {
     let block: any CurvatureBlock
     let damping: Double
-    let applications: Int
+    var applications = Int.max
+    var form = CurvatureForm.inverse
 
     /// Whether an attempt to invert a layer's curvature is to fail, at a rung or (nil) at first.
     typealias Fault = @Sendable (_ layer: String, _ rung: InverseRung?) -> Bool
@@ -18,14 +19,39 @@ struct InverseLadder {
 
     /// The inverse itself, or what the statistics still allow; nil where they allow nothing.
     func climb() -> Inverse? {
-        let inverse = attempt(nil) { () throws(LinearAlgebraError) in
-            try block.inverseCurvature(damping: damping, applications: applications)
-        }
+        let inverse = attempt(nil) { () throws(LinearAlgebraError) in try first() }
         return inverse.map { ($0, nil) } ?? climbOn()
     }
 
+    /// The inverse or the basis itself.
+    func first() throws(LinearAlgebraError) -> any SymmetricOperator {
+        switch form {
+        case .inverse: try block.inverseCurvature(damping: damping, applications: applications)
+        case .eigenbasis: try block.eigenbasisUpdate(in: block.parameters[0].tensor.dtype)()
+        }
+    }
+
+    /// A function that computes the inverse or the basis on any thread.
+    func task() throws(LinearAlgebraError) -> InverseTask {
+        switch form {
+        case .inverse: return try block.inverseUpdate(damping: damping)
+        case .eigenbasis:
+            let update = try block.eigenbasisUpdate(in: block.parameters[0].tensor.dtype)
+            return { () throws(LinearAlgebraError) in try update() }
+        }
+    }
+
     /// The best replacement that the statistics allow after the inverse has failed; nil for none.
+    ///
+    /// Damping does not change a basis, and the basis of a diagonal is that of the identity.
     func climbOn() -> Inverse? {
+        guard form == .inverse else {
+            guard block.parameters[0].tensor.dtype != .float64 else { return nil }
+            let precise = attempt(.doublePrecision) { () throws(LinearAlgebraError) in
+                try block.eigenbasisUpdate(in: .float64)()
+            }
+            return precise.map { ($0, .doublePrecision) }
+        }
         for factor in damping > 0 ? [10.0, 100, 1000] : [] {
             let rung = InverseRung.moreDamping(factor: factor)
             let inverse = attempt(rung) { () throws(LinearAlgebraError) in

@@ -102,7 +102,19 @@ extension KFACOptimizer.Configuration: CheckedSettings {
             SettingBounds.firstSteps.defect("the burn-in", burnIn),
             inverses.defect, clipping.defect, regularization.defect, factors.defect,
             firstOrderRule.defect.map { "the first-order rule: \($0)" }, guards.defect,
-        ].firstDefect ?? groups.lazy.compactMap(\.defect).first ?? searchDefect
+        ].firstDefect ?? groups.lazy.compactMap(\.defect).first ?? searchDefect ?? effectDefect
+    }
+
+    /// A choice that can have no effect with moments in an eigenbasis.
+    private var effectDefect: String? {
+        guard case .eigenbasisMoments = rule else { return nil }
+        if case .adaptive = damping {
+            return "the rule .eigenbasisMoments has no damping to adapt: leave .adaptive out, or choose another rule"
+        }
+        if case .whenStale = inverses {
+            return "the rule .eigenbasisMoments has no inverses that .whenStale could probe: choose another schedule"
+        }
+        return nil
     }
 
     private var searchDefect: String? {

@@ -22,11 +22,12 @@ extension KFACOptimizer {
 
     /// Computes the inverses that are due.
     func updateInverses(_ report: inout StepReport) throws {
-        let damping = preconditionerDamping
-        report.preconditionerDamping = damping
+        let form = configuration.rule.curvatureForm
+        let damping = form == .inverse ? preconditionerDamping : 0
+        if form == .inverse { report.preconditionerDamping = damping }
         if case .adaptive = configuration.preconditionerDamping { searchedDamping = damping }
         let request = Preconditioner.Request(
-            step: updateCount, schedule: configuration.inverses, damping: damping)
+            step: updateCount, schedule: configuration.inverses, form: form, damping: damping)
         let clock = ContinuousClock()
         let start = clock.now
         let didWork = try preconditioner.update(
@@ -44,7 +45,7 @@ extension KFACOptimizer {
         for damping in search.candidates(around: preconditionerDamping) {
             var candidate = preconditioner
             let request = Preconditioner.Request(
-                step: updateCount, schedule: .together(every: 1), damping: damping,
+                step: updateCount, schedule: .together(every: 1), form: .inverse, damping: damping,
                 applications: configuration.inverses.applications(atStep: updateCount))
             _ = try pass.report.time(.inverses) {
                 try candidate.update(

@@ -159,8 +159,10 @@ extension KFACOptimizer {
     /// Whether gradients of few rows are preconditioned in thin form: those of a whole batch, not of its parts or a sum
     /// over steps.
     private func thinsGradients(of batch: Batch) -> Bool {
-        if case .momentumOfGradients = configuration.rule { return false }
-        return batch.parts == 1
+        switch configuration.rule {
+        case .momentumOfGradients, .eigenbasisMoments: false
+        case .fixed, .quadraticModel: batch.parts == 1
+        }
     }
 
     /// Whether this step moves the averages; where the first one could not, the next ones make up for it.
@@ -189,7 +191,7 @@ extension KFACOptimizer {
         requireUnfrozen(movable, in: "KFACOptimizer.step")
         let mean = loss.mean
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
-        report.damping = damping
+        if configuration.rule.curvatureForm == .inverse { report.damping = damping }
         report.phases.append((.forward, start.duration(to: clock.now).seconds))
         try requireFinite(loss: mean, report)
 

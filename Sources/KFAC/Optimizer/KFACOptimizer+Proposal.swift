@@ -9,6 +9,8 @@ extension KFACOptimizer {
         let scale: Double
         let learningRate: Double
         let momentum: Double
+        /// In the place of velocities, where the rule keeps moments in the blocks' bases.
+        var moments: [ObjectIdentifier: GradientMoments]?
         var clipping: Double?
         /// The quadratic model's prediction of it; nil if no model was solved.
         var model: (model: QuadraticModel, coefficients: [Double])?
@@ -51,6 +53,7 @@ extension KFACOptimizer {
             }
         case .quadraticModel(let rule):
             return try minimizingProposal(rule, &pass, batch)
+        case .eigenbasisMoments(let rule): return try momentsProposal(rule, &pass)
         }
     }
 
@@ -73,6 +76,11 @@ extension KFACOptimizer {
     ) -> [Tensor] {
         let updates = (preconditioner ?? self.preconditioner).apply(
             curvature.blocks, positions: blockPositions, to: gradient, thin: thin)
+        return scaledByGroup(updates)
+    }
+
+    /// Each parameter's part of a direction, scaled as its group says.
+    func scaledByGroup(_ updates: [Tensor]) -> [Tensor] {
         guard !configuration.groups.isEmpty else { return updates }
         return zip(updates, parameters).map { update, parameter in
             let scale = group(of: parameter)?.learningRateScale ?? 1

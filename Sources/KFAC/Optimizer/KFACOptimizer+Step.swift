@@ -65,8 +65,12 @@ extension KFACOptimizer {
                 }
             }
         }
-        velocities = proposal.velocities
-        hasVelocity = true
+        if let moments = proposal.moments {
+            preconditioner.moments = moments
+        } else {
+            velocities = proposal.velocities
+            hasVelocity = true
+        }
     }
 
     /// Moves the parameters without a block, unless the step was undone.
@@ -83,12 +87,14 @@ struct Backup {
     let parameters: [Tensor]
     private let velocities: [Tensor.ID: Tensor]
     private let hasVelocity: Bool
+    private let moments: [ObjectIdentifier: GradientMoments]
     private let adaptedDamping: Double?
 
     init(of optimizer: KFACOptimizer) {
         parameters = withoutGradients { optimizer.parameters.map { $0.tensor.copy() } }
         velocities = optimizer.velocityByParameter
         hasVelocity = optimizer.hasVelocity
+        moments = optimizer.preconditioner.moments
         adaptedDamping = optimizer.adaptedDamping
     }
 
@@ -98,6 +104,7 @@ struct Backup {
         }
         optimizer.velocityByParameter = velocities
         optimizer.hasVelocity = hasVelocity
+        optimizer.preconditioner.moments = moments
         optimizer.adaptedDamping = adaptedDamping
     }
 }

@@ -15,6 +15,16 @@ public enum StepRule: Sendable, Hashable, Codable {
     /// α and μ that minimise the exact quadratic model of the objective in the plane of P g and the last step (Martens
     /// & Grosse 2015, sections 6.4 and 7).
     case quadraticModel(QuadraticModelRule = QuadraticModelRule())
+    /// Moments of the gradient in the eigenbasis of the curvature: Adam's steps in the coordinates in which the Fisher
+    /// matrix is nearly diagonal. No inverse, no damping, no clipping.
+    case eigenbasisMoments(EigenbasisMoments = EigenbasisMoments())
+}
+
+extension StepRule {
+    /// What it applies to gradients.
+    var curvatureForm: CurvatureForm {
+        if case .eigenbasisMoments = self { .eigenbasis } else { .inverse }
+    }
 }
 
 extension StepRule: CheckedSettings {
@@ -26,6 +36,7 @@ extension StepRule: CheckedSettings {
                 SettingBounds.momentum.defect("the momentum", momentum),
             ].firstDefect
         case .quadraticModel(let rule): rule.defect
+        case .eigenbasisMoments(let rule): rule.defect
         }
     }
 }

@@ -2,10 +2,19 @@ import Curvature
 import Optimization
 import Torch
 
-/// The inverse of a block's curvature that is in use.
+/// The form in which a block's curvature is applied to gradients.
+enum CurvatureForm {
+    /// The inverse of the damped curvature.
+    case inverse
+    /// The curvature in its eigenbasis, without damping.
+    case eigenbasis
+}
+
+/// The inverse of a block's curvature that is in use, or the basis in its place.
 struct BlockInverse {
     let block: any CurvatureBlock
     let matrix: any SymmetricOperator
+    let form: CurvatureForm
     /// The step of the statistics that it is of.
     let step: Int
     /// Whether the last step has computed it.
@@ -21,6 +30,7 @@ struct BlockInverse {
 /// Inverses that another thread is computing.
 struct PendingInverses {
     let update: InverseUpdate
+    let form: CurvatureForm
     /// In the order of the update's results; nil for a block that was not moved meanwhile, whose result is dropped, so
     /// that resuming need not know of it.
     var blocks: [(any CurvatureBlock)?]

@@ -7,6 +7,11 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
     /// All at once, every few steps, and at each of the first ones, as the averages still move much then (Martens &
     /// Grosse 2015, section 8).
     case together(every: Int, initially: Int = 3)
+    /// All at once: at the first, third, sixth, twelfth step and so on, twice as many each time until they are as many
+    /// as `every`, and every so many steps from then on.
+    ///
+    /// For updates that are too dear for each of the first steps, as eigenbases are.
+    case growing(every: Int)
     /// Some layers at each step, in turn, so that all steps cost alike and each layer is updated about every so many
     /// steps; all of them at the first steps.
     case roundRobin(every: Int, initially: Int = 3)
@@ -32,6 +37,9 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
         switch self {
         case .together(let period, let initially), .background(let period, _, let initially):
             return step < initially || step % period == 0 ? Array(0..<count) : []
+        case .growing(let period):
+            let isDue = step % period == 0 || Self.growingSteps(until: period).contains(step)
+            return isDue ? Array(0..<count) : []
         case .roundRobin(let period, let initially):
             if step < max(1, initially) || count == 0 { return Array(0..<count) }
             return RoundRobin(count: count, perStep: (count + period - 1) / period).updates(atStep: step)
@@ -46,8 +54,11 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
     func due(atSteps steps: ClosedRange<Int>, count: Int) -> Set<Int> {
         let first = Set(due(atStep: steps.lowerBound, count: count))
         switch self {
-        case .together(let period, _), .background(let period, _, _):
-            let isDue = steps.upperBound / period > (steps.lowerBound + period - 1) / period - 1
+        case .together(let period, _), .background(let period, _, _), .growing(let period):
+            var isDue = steps.upperBound / period > (steps.lowerBound + period - 1) / period - 1
+            if case .growing = self {
+                isDue = isDue || Self.growingSteps(until: period).contains(where: steps.contains)
+            }
             return isDue ? Set(0..<count) : first
         case .roundRobin:
             // In so many steps each has its turn.
@@ -56,12 +67,19 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
         }
     }
 
+    /// The steps, from 0, of ``growing(every:)`` before the first whole period.
+    private static func growingSteps(until period: Int) -> [Int] {
+        [0] + sequence(first: 3) { 2 * $0 }.prefix { $0 <= period }.map { $0 - 1 }
+    }
+
     /// How many steps use the inverses of a step, as far as can be told before.
     func applications(atStep step: Int) -> Int {
         switch self {
         case .together(let period, let initially), .background(let period, _, let initially):
             // At the first steps each has inverses of its own.
             step + 1 < initially ? 1 : period - step % period
+        case .growing(let period):
+            (Self.growingSteps(until: period).first { $0 > step } ?? (step / period + 1) * period) - step
         case .roundRobin(let period, let initially): step + 1 < initially ? 1 : period
         case .whenStale(_, let age, let initially): step + 1 < initially ? 1 : age
         }
@@ -77,6 +95,7 @@ extension InverseSchedule: CheckedSettings {
         switch self {
         case .together(let period, let initially), .roundRobin(let period, let initially):
             return counts(period, initially)
+        case .growing(let period): return counts(period, 0)
         case .background(let period, let delay, let initially):
             return counts(period, initially)
                 ?? SettingBounds.whole(1...period).defect("the delay of inverses in the background", delay)

@@ -11,6 +11,8 @@ extension Preconditioner {
             snapshot.under("stored.\(block.name)") { snapshot in
                 snapshot.set("matrix", inverse.matrix)
                 snapshot.set("step", inverse.step)
+                snapshot.set(inverse.form)
+                moments[ObjectIdentifier(block)].map { own in snapshot.under("moments") { own.save(to: &$0) } }
                 if let rung = inverse.rung { snapshot.set("rung", rung) }
                 if inverse.isIdle { snapshot.set("isIdle", 1) }
             }
@@ -20,6 +22,7 @@ extension Preconditioner {
         // Where there was no memory for what is pending, the run ends when it is due.
         guard let results = try? pending.update.results() else { return }
         snapshot.under("pending") { snapshot in
+            snapshot.set(pending.form)
             snapshot.set("step", pending.step)
             snapshot.set("useAt", pending.useAt)
             for ((block, damping), result) in zip(zip(pending.blocks, pending.dampings), results) {
@@ -39,7 +42,11 @@ extension Preconditioner {
 
     /// Reads what ``save(to:blocks:)`` stored; faults where it does not fit the blocks.
     init(from reader: SnapshotReader, blocks: [any CurvatureBlock]) {
-        for block in blocks { inverses[ObjectIdentifier(block)] = Self.inverse(of: block, in: reader) }
+        for block in blocks {
+            inverses[ObjectIdentifier(block)] = Self.inverse(of: block, in: reader)
+            let own = reader.under("stored.\(block.name).moments")
+            if !own.names.isEmpty { moments[ObjectIdentifier(block)] = GradientMoments(from: own, block: block) }
+        }
         if reader.contains("lastStep") { lastStep = reader.integer("lastStep") }
         if reader.contains("pending") { pending = Self.pending(of: blocks, in: reader.under("pending")) }
     }
@@ -47,20 +54,23 @@ extension Preconditioner {
     private static func inverse(of block: any CurvatureBlock, in reader: SnapshotReader) -> BlockInverse? {
         let reader = reader.under("stored.\(block.name)")
         // One that failed to come into being is not there.
-        guard reader.contains("matrix"), let matrix = matrix(of: block, in: reader), let step = reader.integer("step")
+        let form = reader.curvatureForm()
+        guard reader.contains("matrix"), let matrix = matrix(of: block, form, in: reader),
+            let step = reader.integer("step")
         else { return nil }
         return BlockInverse(
-            block: block, matrix: matrix, step: step, isNew: false,
+            block: block, matrix: matrix, form: form, step: step, isNew: false,
             isIdle: reader.contains("isIdle") && reader.integer("isIdle") == 1,
             rung: reader.contains("rung") ? reader.rung("rung") : nil)
     }
 
     private static func pending(of blocks: [any CurvatureBlock], in reader: SnapshotReader) -> PendingInverses? {
+        let form = reader.curvatureForm()
         var parts: [(block: any CurvatureBlock, damping: Double, result: InverseResult)] = []
         for block in blocks where reader.contains("dampings.\(block.name)") {
             guard let damping = reader.number("dampings.\(block.name)") else { continue }
             let reader = reader.under("results.\(block.name)")
-            if reader.contains("matrix"), let inverse = matrix(of: block, in: reader) {
+            if reader.contains("matrix"), let inverse = matrix(of: block, form, in: reader) {
                 parts.append((block, damping, .success(inverse)))
             } else if reader.contains("reason"), let operation = reader.text("operation"),
                 let reason = reader.text("reason")
@@ -76,18 +86,38 @@ extension Preconditioner {
             reader.fault("the inverses of step \(step) are to be used at step \(useAt)")
         }
         return PendingInverses(
-            update: InverseUpdate(parts.map(\.result)), blocks: parts.map(\.block), dampings: parts.map(\.damping),
+            update: InverseUpdate(parts.map(\.result)), form: form, blocks: parts.map(\.block),
+            dampings: parts.map(\.damping),
             step: step, useAt: useAt)
     }
 
-    private static func matrix(of block: any CurvatureBlock, in reader: SnapshotReader) -> (any SymmetricOperator)? {
+    private static func matrix(
+        of block: any CurvatureBlock, _ form: CurvatureForm, in reader: SnapshotReader
+    ) -> (any SymmetricOperator)? {
         let dimension = block.parameters.reduce(0) { $0 + $1.tensor.count }
         let matrix = reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
+        if form == .eigenbasis, let matrix, !(matrix is any EigenbasisOperator) {
+            reader.fault("the stored basis of \(block.name) is not one")
+            return nil
+        }
         guard let block = block as? KroneckerBlock, let product = matrix as? KroneckerOperator, !block.fits(product)
         else { return matrix }
         reader.fault(
             "the inverse of \(block.name) is a product of matrices of \(product.left.dimension) and "
                 + "\(product.right.dimension) rows")
         return nil
+    }
+}
+
+extension Snapshot {
+    /// Notes that what is stored is no inverse.
+    fileprivate mutating func set(_ form: CurvatureForm) {
+        if form == .eigenbasis { set("isEigenbasis", 1) }
+    }
+}
+
+extension SnapshotReader {
+    fileprivate func curvatureForm() -> CurvatureForm {
+        contains("isEigenbasis") && integer("isEigenbasis") == 1 ? .eigenbasis : .inverse
     }
 }

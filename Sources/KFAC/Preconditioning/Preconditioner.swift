@@ -10,12 +10,15 @@ struct Preconditioner {
     var pending: PendingInverses?
     /// The step of the last update; nil before the first.
     var lastStep: Int?
+    /// The moments of the gradients of blocks that have a basis, in that basis.
+    var moments: [ObjectIdentifier: GradientMoments] = [:]
 
     /// What an update goes by.
     struct Request {
         let step: Int
         let schedule: InverseSchedule
-        /// The damping of new inverses.
+        let form: CurvatureForm
+        /// The damping of new inverses; of bases none.
         let damping: Double
         /// The number of steps that new inverses serve; by default as many as the schedule tells.
         var applications: Int?
@@ -33,7 +36,7 @@ struct Preconditioner {
     ) throws -> Bool {
         let moved = zip(blocks, isMoved).filter(\.1).map(\.0)
         let step = request.step
-        forget(allBut: blocks)
+        forget(allBut: blocks, in: request.form)
         // Steps that were rejected may have been due.
         let steps = min((lastStep ?? step - 1) + 1, step)...step
         lastStep = step
@@ -46,31 +49,36 @@ struct Preconditioner {
         }
         guard !due.isEmpty else { return didWork }
 
-        let dampings = due.map { watch.damping(of: $0, chosen: request.damping) }
+        let dampings = due.map { watch.damping(of: $0, chosen: request.damping, for: request.form) }
         let isComplete = moved.allSatisfy { inverses[ObjectIdentifier($0)] != nil }
         // Another thread's come later, and each block needs one now.
         if case .background(_, let delay, let initially) = request.schedule, step >= max(1, initially), isComplete {
             guard pending == nil else { return didWork }
-            let tasks = try zip(due, dampings).map { try watch.inverseTask(of: $0, damping: $1, step: step) }
+            let tasks = try zip(due, dampings).map {
+                try watch.task(of: InverseLadder(block: $0, damping: $1, form: request.form), step: step)
+            }
             pending = PendingInverses(
-                update: InverseUpdate(tasks), blocks: due, dampings: dampings, step: step,
+                update: InverseUpdate(tasks), form: request.form, blocks: due, dampings: dampings, step: step,
                 useAt: min(step + delay, SnapshotReader.counts.upperBound))
             return true
         }
         pending = nil
         let applications = request.applications ?? request.schedule.applications(atStep: step)
         for (block, damping) in zip(due, dampings) {
-            inverses[ObjectIdentifier(block)] = try watch.inverse(
-                of: block, damping: damping, applications: applications, last: inverses[ObjectIdentifier(block)],
-                step: step)
+            let ladder = InverseLadder(
+                block: block, damping: damping, applications: applications, form: request.form)
+            use(try watch.inverse(by: ladder, last: inverses[ObjectIdentifier(block)], step: step))
         }
         return true
     }
 
-    /// Keeps the inverses of blocks that there still are, none of which is new any more.
-    private mutating func forget(allBut blocks: [any CurvatureBlock]) {
+    /// Keeps the inverses of blocks that there still are, none of which is new any more, and those in the form that is
+    /// asked for: the rule may have changed.
+    private mutating func forget(allBut blocks: [any CurvatureBlock], in form: CurvatureForm) {
         let present = Set(blocks.map { ObjectIdentifier($0) })
-        inverses = inverses.filter { present.contains($0.key) }
+        inverses = inverses.filter { present.contains($0.key) && $0.value.form == form }
+        moments = moments.filter { inverses[$0.key] != nil && form == .eigenbasis }
+        if pending?.form != form { pending = nil }
         for block in present {
             inverses[block]?.isNew = false
             inverses[block]?.staleness = nil
@@ -88,9 +96,10 @@ struct Preconditioner {
         self.pending = nil
         for ((block, damping), result) in zip(zip(pending.blocks, pending.dampings), try pending.update.results()) {
             guard let block else { continue }
-            inverses[ObjectIdentifier(block)] = try watch.inverse(
-                of: block, result, damping: damping, last: inverses[ObjectIdentifier(block)], startedAt: pending.step,
-                step: step)
+            let ladder = InverseLadder(block: block, damping: damping, form: pending.form)
+            use(
+                try watch.inverse(
+                    by: ladder, result, last: inverses[ObjectIdentifier(block)], startedAt: pending.step, step: step))
         }
         return true
     }
@@ -160,12 +169,16 @@ struct Preconditioner {
         }
     }
 
-    /// Puts multiples of the identity in the place of inverses that made something of a gradient that is not finite,
-    /// until the next update.
+    /// Puts multiples of the identity in the place of inverses, and the coordinate axes in that of bases, that made
+    /// something of a gradient that is not finite, until the next update.
     mutating func discard(_ blocks: [any CurvatureBlock], atStep step: Int, damping: Double, watch: inout GuardWatch) {
-        for block in blocks where inverses[ObjectIdentifier(block)] != nil {
-            inverses[ObjectIdentifier(block)] = watch.identity(
-                in: InverseLadder(block: block, damping: damping, applications: 1), step: step)
+        for block in blocks {
+            guard let form = inverses[ObjectIdentifier(block)]?.form else { continue }
+            // Nor can moments be trusted that led there.
+            moments[ObjectIdentifier(block)] = nil
+            use(
+                watch.identity(
+                    in: InverseLadder(block: block, damping: damping, applications: 1, form: form), step: step))
         }
     }
 }

@@ -76,7 +76,8 @@ extension GuardEvent: CustomStringConvertible {
         case .stepRejected(let reason): "the step is rejected, as \(reason)"
         case .statisticsRejected(let layer, let defect): "the statistics of \(layer) are left out, as they \(defect)"
         case .statisticsRestarted(let layer): "the statistics of \(layer) begin anew"
-        case .inverseRepaired(let layer, let rung): "the curvature of \(layer) could not be inverted: \(rung)"
+        case .inverseRepaired(let layer, let rung):
+            "the inverse or eigenbasis of \(layer) could not be computed: \(rung)"
         case .dampingRaised(let layer, let from, let to):
             "the damping of \(layer) is raised from \(from) to \(to), the least that rounding allows"
         case .deadLayer(let layer): "\(layer) has no curvature: its inputs or output gradients are zero"

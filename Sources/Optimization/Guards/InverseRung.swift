@@ -19,9 +19,9 @@ extension InverseRung: CustomStringConvertible {
     public var description: String {
         switch self {
         case .moreDamping(let factor): "it has \(Int(factor)) times the damping"
-        case .doublePrecision: "it is inverted in double precision"
+        case .doublePrecision: "it is computed in double precision"
         case .diagonal: "its diagonal takes its place"
-        case .lastGood: "the last good inverse stays"
+        case .lastGood: "the last good one stays"
         case .identity: "a multiple of the identity takes its place"
         }
     }

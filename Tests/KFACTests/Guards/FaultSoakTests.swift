@@ -47,14 +47,21 @@ import Torch
         case 0: .together(every: period)
         case 1: .roundRobin(every: period)
         case 2: .background(every: period, after: 2)
+        case 3 where isEigenbasis(number): .growing(every: period)
         default: .whenStale(beyond: 0.2, atMost: period)
         }
     }
+
+    private static func isEigenbasis(_ number: Int) -> Bool { number % 5 == 4 }
 
     private static func optimizer(_ network: GuardNetwork, _ number: Int) -> KFACOptimizer {
         let rules: [StepRule] = [
             .fixed(learningRate: 0.1), .momentumOfGradients(learningRate: 0.1), .quadraticModel(),
         ]
+        if isEigenbasis(number) {
+            let rule = EigenbasisMoments(learningRate: 0.02, cautious: number % 2 == 0)
+            return network.optimizer(rule: .eigenbasisMoments(rule), inverses: schedule(number))
+        }
         // A quadratic model of a few examples is to be trusted only as far as it proves itself.
         let adaptive = LevenbergMarquardt(initial: 1, interval: 2, minimum: 0.03, rejectsBadSteps: true)
         let damping: Damping = number % 3 == 2 ? .adaptive(adaptive) : 0.1

@@ -44,6 +44,8 @@ import Torch
             .background(every: 3, after: 2, initially: 1),
             [[0, 0, 0], [1, 1, 1], [2, 2, 2], [3, 3, 3], [4, 4, 4], [2, 2, 2]]
         ),
+        // The third and sixth step, and every five.
+        (.growing(every: 5), [[0, 0, 0], [1, 1, 1], [0, 0, 0], [1, 1, 1], [2, 2, 2], [0, 0, 0]]),
         (.background(every: 1, after: 1, initially: 1), [[0, 0, 0]] + [[Int]](repeating: [1, 1, 1], count: 5)),
     ]
 
@@ -72,6 +74,20 @@ import Torch
                 }
             }
         }
+    }
+
+    /// Twice as many steps each time until they are the period; what was due while nothing was moved is due after it.
+    @Test func growingSchedules() {
+        let schedule = InverseSchedule.growing(every: 40)
+        let due = (0..<130).filter { !schedule.due(atStep: $0, count: 3).isEmpty }
+        #expect(due == [0, 2, 5, 11, 23, 40, 80, 120])
+        for (step, next) in zip(due, due.dropFirst()) {
+            #expect((step..<next).map { schedule.applications(atStep: $0) } == (1...(next - step)).reversed())
+            #expect(schedule.due(atSteps: step + 1...next, count: 3) == [0, 1, 2])
+            if next > step + 1 { #expect(schedule.due(atSteps: step + 1...next - 1, count: 3).isEmpty) }
+        }
+        #expect((0..<5).allSatisfy { InverseSchedule.growing(every: 1).due(atStep: $0, count: 1) == [0] })
+        #expect(InverseSchedule.growing(every: 0).defect != nil)
     }
 
     /// Statistics that stand still make nothing stale; those that move do, by as much as the dense matrices say.

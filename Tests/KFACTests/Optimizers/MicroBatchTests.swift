@@ -9,14 +9,17 @@ import Torch
 
 /// A step on a batch in parts is the step on the whole batch.
 @Suite struct MicroBatchTests {
-    private func parameters(after steps: Int, partSizes: [Int], matrix: CurvatureMatrix = .fisher) throws -> [Tensor] {
+    private func parameters(
+        after steps: Int, partSizes: [Int], matrix: CurvatureMatrix = .fisher,
+        rule: StepRule = .fixed(learningRate: 0.3)
+    ) throws -> [Tensor] {
         let network = TestNetwork([3, 5, 4], seed: 1) { $0.tanh() }
         let x = randomTensor([12, 3], seed: 2)
         let targets = Tensor([0, 1, 2, 3, 3, 1, 0, 2, 1, 0, 3, 2])
         let optimizer = KFACOptimizer(
             network.parameters,
             configuration: .init(
-                rule: .fixed(learningRate: 0.3), estimation: .exact, matrix: matrix, inverses: .together(every: 2)))
+                rule: rule, estimation: .exact, matrix: matrix, inverses: .together(every: 2)))
         let starts = partSizes.indices.map { partSizes[..<$0].reduce(0, +) }
         for step in 0..<steps {
             let report = try optimizer.step(parts: partSizes.count) { part in
@@ -33,6 +36,15 @@ import Torch
         let whole = try parameters(after: 5, partSizes: [12])
         for (a, b) in zip(try parameters(after: 5, partSizes: partSizes), whole) {
             expectClose(a, b, relative: 1e-10, absolute: 1e-11)
+        }
+    }
+
+    /// Each coordinate's step has the sign and not the size of its gradient at first: rounding must not decide.
+    @Test(arguments: [[6, 6], [1, 4, 7]]) func partsMakeTheWholeOfMoments(partSizes: [Int]) throws {
+        let rule = StepRule.eigenbasisMoments(.init(epsilon: 1e-3))
+        let whole = try parameters(after: 5, partSizes: [12], rule: rule)
+        for (a, b) in zip(try parameters(after: 5, partSizes: partSizes, rule: rule), whole) {
+            expectClose(a, b, relative: 1e-7, absolute: 1e-8)
         }
     }
 

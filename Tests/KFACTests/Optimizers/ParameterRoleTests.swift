@@ -21,6 +21,7 @@ import Torch
 
     private static let rules: [StepRule] = [
         .fixed(learningRate: 0.1), .momentumOfGradients(learningRate: 0.1), .quadraticModel(),
+        .eigenbasisMoments(),
     ]
 
     private static func values(_ parameters: [NamedParameter]) -> [[Double]] {

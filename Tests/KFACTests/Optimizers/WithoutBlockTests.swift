@@ -108,13 +108,16 @@ import Torch
 
     private static let rules: [StepRule] = [
         .fixed(learningRate: 0.1), .momentumOfGradients(learningRate: 0.1), .quadraticModel(),
+        .eigenbasisMoments(),
     ]
 
     /// Batches that use no layer move what the first-order rule is to move.
     @Test(arguments: rules, [false, true]) func batchesWithoutLayers(rule: StepRule, isAdaptive: Bool) throws {
         let (model, alone) = (Model(), Model())
         var configuration = Self.configuration(Self.choices[0], rule)
-        if isAdaptive { configuration.damping = .adaptive(LevenbergMarquardt(initial: 0.1, interval: 1)) }
+        if isAdaptive, rule != .eigenbasisMoments() {
+            configuration.damping = .adaptive(LevenbergMarquardt(initial: 0.1, interval: 1))
+        }
         let optimizer = KFACOptimizer(model.parameters, configuration: configuration)
         let adam = FirstOrderOptimizer(alone.named, rule: configuration.firstOrderRule)
         let before = Self.bits(model.layers)

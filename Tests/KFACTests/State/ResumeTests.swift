@@ -16,6 +16,7 @@ import TorchNN
         case kfac, momentumOfGradients, quadraticModel, gammaSearch, adaptiveDamping, exactDamping
         case background, roundRobin, whenStale, sparseStatistics, shareOfBatch, burnIn, firstOrder, empirical
         case wide, wideExact, wideBackground
+        case eigenbasisMoments, eigenbasisInBackground, wideEigenbasis
 
         func callAsFunction(_ parameters: [NamedParameter]) -> any Optimizer {
             switch self {
@@ -63,6 +64,14 @@ import TorchNN
                 configuration.factors.blockSize = 4
                 if self == .wideExact { configuration.factors.dampingSplit = .exact }
                 if self == .wideBackground { configuration.inverses = .background(every: 4, after: 3, initially: 2) }
+            case .eigenbasisMoments, .eigenbasisInBackground, .wideEigenbasis:
+                configuration.rule = .eigenbasisMoments(.init(cautious: self == .eigenbasisMoments))
+                configuration.inverses =
+                    self == .eigenbasisInBackground ? .background(every: 4, after: 3, initially: 2) : .growing(every: 4)
+                if self == .wideEigenbasis {
+                    configuration.factors.dimensionLimit = 5
+                    configuration.factors.blockSize = 4
+                }
             default: break
             }
             return configuration
