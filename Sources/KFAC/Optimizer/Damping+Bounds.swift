@@ -46,6 +46,7 @@ extension PreconditionerDamping: CheckedSettings {
         switch self {
         case .proportional(let factor): SettingBounds.dampingScale.defect("the factor of the damping", factor)
         case .scheduled(let schedule): SettingBounds.damping.defect("the preconditioner's damping", schedule)
+        case .relative(let share): SettingBounds.dampingScale.defect("the relative damping", share)
         case .adaptive(let search): search.defect
         }
     }

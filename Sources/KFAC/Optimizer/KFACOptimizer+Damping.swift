@@ -17,15 +17,25 @@ extension KFACOptimizer {
         case .proportional(let factor): factor * own
         case .scheduled(let schedule): schedule(stepCount)
         case .adaptive: searchedDamping ?? own
+        case .relative: own
         }
+    }
+
+    /// The damping of each block's inverse that is computed next.
+    private var blockDamping: BlockDamping {
+        guard case .relative(let share) = configuration.preconditionerDamping else {
+            return .absolute(preconditionerDamping)
+        }
+        return .relative(share(stepCount), otherwise: preconditionerDamping)
     }
 
     /// Computes the inverses that are due.
     func updateInverses(_ report: inout StepReport) throws {
         let form = configuration.rule.curvatureForm
-        let damping = form == .inverse ? preconditionerDamping : 0
-        if form == .inverse { report.preconditionerDamping = damping }
-        if case .adaptive = configuration.preconditionerDamping { searchedDamping = damping }
+        let damping = form == .inverse ? blockDamping : .absolute(0)
+        // There is no number of all blocks where each has its own.
+        if form == .inverse, case .absolute(let number) = damping { report.preconditionerDamping = number }
+        if case .adaptive = configuration.preconditionerDamping { searchedDamping = preconditionerDamping }
         let request = Preconditioner.Request(
             step: updateCount, schedule: configuration.inverses, form: form, damping: damping)
         let clock = ContinuousClock()
@@ -45,7 +55,7 @@ extension KFACOptimizer {
         for damping in search.candidates(around: preconditionerDamping) {
             var candidate = preconditioner
             let request = Preconditioner.Request(
-                step: updateCount, schedule: .together(every: 1), form: .inverse, damping: damping,
+                step: updateCount, schedule: .together(every: 1), form: .inverse, damping: .absolute(damping),
                 applications: configuration.inverses.applications(atStep: updateCount))
             _ = try pass.report.time(.inverses) {
                 try candidate.update(

@@ -160,7 +160,7 @@ extension KFACOptimizer {
     /// over steps.
     private func thinsGradients(of batch: Batch) -> Bool {
         switch configuration.rule {
-        case .momentumOfGradients, .eigenbasisMoments: false
+        case .momentumOfGradients, .eigenbasisMoments, .grafted: false
         case .fixed, .quadraticModel: batch.parts == 1
         }
     }

@@ -11,6 +11,8 @@ extension KFACOptimizer {
         let momentum: Double
         /// In the place of velocities, where the rule keeps moments in the blocks' bases.
         var moments: [ObjectIdentifier: GradientMoments]?
+        /// The same of parameters in their own axes.
+        var momentsByParameter: [Tensor.ID: GradientMoments]?
         var clipping: Double?
         /// The quadratic model's prediction of it; nil if no model was solved.
         var model: (model: QuadraticModel, coefficients: [Double])?
@@ -54,6 +56,7 @@ extension KFACOptimizer {
         case .quadraticModel(let rule):
             return try minimizingProposal(rule, &pass, batch)
         case .eigenbasisMoments(let rule): return try momentsProposal(rule, &pass)
+        case .grafted(let rule): return try graftedProposal(rule, &pass)
         }
     }
 

@@ -20,6 +20,12 @@ extension KFACOptimizer {
         snapshot.set(
             "velocity",
             own.map { velocityByParameter[$0.tensor.id] ?? Tensor.zeros(like: $0.tensor.detached()) }, of: own)
+        snapshot.under("moments") { snapshot in
+            for parameter in own {
+                guard let moments = momentsByParameter[parameter.tensor.id] else { continue }
+                snapshot.under(parameter.name) { moments.save(to: &$0) }
+            }
+        }
         if let adaptedDamping { snapshot.set("adaptedDamping", adaptedDamping) }
         if let searchedDamping { snapshot.set("searchedDamping", searchedDamping) }
         if let firstOrder { snapshot.under("firstOrder") { firstOrder.rule.save(to: &$0) } }
@@ -51,12 +57,20 @@ extension KFACOptimizer {
         let own = parametersWithBlocks(of: layers)
         let velocities = own.map { Tensor.zeros(like: $0.tensor.detached()) }
         reader.tensors("velocity", into: velocities, of: own)
+        var moments: [Tensor.ID: GradientMoments] = [:]
+        for parameter in own {
+            let reader = reader.under("moments").under(parameter.name)
+            guard reader.contains("mean") else { continue }
+            moments[parameter.tensor.id] = GradientMoments(
+                from: reader, like: Tensor.zeros(like: parameter.tensor.detached()))
+        }
         let adapted = reader.contains("adaptedDamping") ? reader.number("adaptedDamping") : nil
         let searched = reader.contains("searchedDamping") ? reader.number("searchedDamping") : nil
         try reader.finish()
 
         parameters = own.filter(\.tensor.requiresGradient)
         velocityByParameter = Dictionary(uniqueKeysWithValues: zip(own.map(\.tensor.id), velocities))
+        momentsByParameter = moments
         self.firstOrder = firstOrder
         roles = ParameterRoles()
         (adaptedDamping, searchedDamping) = (adapted, searched)

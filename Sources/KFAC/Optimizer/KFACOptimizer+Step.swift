@@ -67,6 +67,8 @@ extension KFACOptimizer {
         }
         if let moments = proposal.moments {
             preconditioner.moments = moments
+        } else if let moments = proposal.momentsByParameter {
+            momentsByParameter = moments
         } else {
             velocities = proposal.velocities
             hasVelocity = true
@@ -88,6 +90,7 @@ struct Backup {
     private let velocities: [Tensor.ID: Tensor]
     private let hasVelocity: Bool
     private let moments: [ObjectIdentifier: GradientMoments]
+    private let momentsByParameter: [Tensor.ID: GradientMoments]
     private let adaptedDamping: Double?
 
     init(of optimizer: KFACOptimizer) {
@@ -95,6 +98,7 @@ struct Backup {
         velocities = optimizer.velocityByParameter
         hasVelocity = optimizer.hasVelocity
         moments = optimizer.preconditioner.moments
+        momentsByParameter = optimizer.momentsByParameter
         adaptedDamping = optimizer.adaptedDamping
     }
 
@@ -105,6 +109,7 @@ struct Backup {
         optimizer.velocityByParameter = velocities
         optimizer.hasVelocity = hasVelocity
         optimizer.preconditioner.moments = moments
+        optimizer.momentsByParameter = momentsByParameter
         optimizer.adaptedDamping = adaptedDamping
     }
 }

@@ -45,6 +45,8 @@ public final class KFACOptimizer: Optimizer {
     let namedFirstOrder: [NamedParameter]
     /// The velocity of each parameter that has been moved.
     var velocityByParameter: [Tensor.ID: Tensor] = [:]
+    /// The moments of the gradient of each parameter that has been moved, where the rule keeps such.
+    var momentsByParameter: [Tensor.ID: GradientMoments] = [:]
     /// The messages so far about parameters that are not moved.
     var roles = ParameterRoles()
     /// Whether a step has been taken that the velocities remember.
@@ -181,12 +183,14 @@ public final class KFACOptimizer: Optimizer {
         let (stepCount, parameters, velocities, hasVelocity) = (stepCount, parameters, velocityByParameter, hasVelocity)
         let (roles, preconditioner, watch) = (roles, preconditioner, watch)
         let (adaptedDamping, searchedDamping) = (adaptedDamping, searchedDamping)
+        let moments = momentsByParameter
         let (restoreCurvature, restoreRule) = (curvature.replacePoint(), firstOrder?.rule.replacePoint())
         return { [self] in
             (self.stepCount, self.parameters) = (stepCount, parameters)
             (velocityByParameter, self.hasVelocity) = (velocities, hasVelocity)
             (self.roles, self.preconditioner, self.watch) = (roles, preconditioner, watch)
             (self.adaptedDamping, self.searchedDamping) = (adaptedDamping, searchedDamping)
+            momentsByParameter = moments
             restoreCurvature()
             restoreRule?()
         }

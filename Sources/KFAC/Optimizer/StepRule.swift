@@ -18,6 +18,8 @@ public enum StepRule: Sendable, Hashable, Codable {
     /// Moments of the gradient in the eigenbasis of the curvature: Adam's steps in the coordinates in which the Fisher
     /// matrix is nearly diagonal. No inverse, no damping, no clipping.
     case eigenbasisMoments(EigenbasisMoments = EigenbasisMoments())
+    /// The preconditioned mean of the gradients with the length of Adam's step, layer by layer.
+    case grafted(GraftedDirection = GraftedDirection())
 }
 
 extension StepRule {
@@ -37,6 +39,7 @@ extension StepRule: CheckedSettings {
             ].firstDefect
         case .quadraticModel(let rule): rule.defect
         case .eigenbasisMoments(let rule): rule.defect
+        case .grafted(let rule): rule.defect
         }
     }
 }

@@ -23,6 +23,14 @@ struct GradientMoments {
 
     /// Takes in one more gradient, and gives the direction in its coordinates.
     mutating func direction(after gradient: Tensor, _ rule: EigenbasisMoments) -> Tensor {
+        let direction = advance(by: gradient, rule).step
+        guard rule.cautious else { return direction }
+        let agrees = (direction * gradient .> 0).to(direction.dtype)
+        return direction * agrees / agrees.mean().clamped(atLeast: 0.05)
+    }
+
+    /// Takes in one more gradient, and gives the mean that steps go by, up to a factor, and Adam's step with it.
+    mutating func advance(by gradient: Tensor, _ rule: EigenbasisMoments) -> (mean: Tensor, step: Tensor) {
         let (beta1, beta2) = (rule.beta1, rule.beta2)
         let newMean = mean * beta1
         newMean.add(inPlace: gradient, scale: 1 - beta1)
@@ -44,9 +52,7 @@ struct GradientMoments {
         root.add(inPlace: rule.epsilon * squareWeight.squareRoot())
         let direction = ahead / root
         direction.multiply(inPlace: squareWeight.squareRoot() / weight)
-        guard rule.cautious else { return direction }
-        let agrees = (direction * gradient .> 0).to(direction.dtype)
-        return direction * agrees / agrees.mean().clamped(atLeast: 0.05)
+        return (ahead, direction)
     }
 
     /// The same moments in another basis: the mean exactly, the squares as far as they determine it.
@@ -70,7 +76,13 @@ extension GradientMoments {
     init?(from reader: SnapshotReader, block: any CurvatureBlock) {
         let parameter = block.parameters[0].tensor
         let count = block.parameters.reduce(0) { $0 + $1.tensor.count }
-        self.init(like: Tensor.zeros([count, 1], dtype: parameter.dtype, device: parameter.device))
+        self.init(
+            from: reader, like: Tensor.zeros([count, 1], dtype: parameter.dtype, device: parameter.device))
+    }
+
+    /// Reads what ``save(to:)`` stored of gradients of a shape; nil, and a fault, where it does not fit.
+    init?(from reader: SnapshotReader, like gradient: Tensor) {
+        self.init(like: gradient)
         for name in ["square", "meanWeight", "squareWeight"] { reader.requireSquares(name) }
         guard let mean = reader.tensor("mean", like: mean), let square = reader.tensor("square", like: square),
             let meanWeight = reader.number("meanWeight"), let squareWeight = reader.number("squareWeight")

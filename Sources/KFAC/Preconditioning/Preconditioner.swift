@@ -19,7 +19,7 @@ struct Preconditioner {
         let schedule: InverseSchedule
         let form: CurvatureForm
         /// The damping of new inverses; of bases none.
-        let damping: Double
+        let damping: BlockDamping
         /// The number of steps that new inverses serve; by default as many as the schedule tells.
         var applications: Int?
     }
@@ -49,7 +49,7 @@ struct Preconditioner {
         }
         guard !due.isEmpty else { return didWork }
 
-        let dampings = due.map { watch.damping(of: $0, chosen: request.damping, for: request.form) }
+        let dampings = due.map { watch.damping(of: $0, chosen: request.damping($0), for: request.form) }
         let isComplete = moved.allSatisfy { inverses[ObjectIdentifier($0)] != nil }
         // Another thread's come later, and each block needs one now.
         if case .background(_, let delay, let initially) = request.schedule, step >= max(1, initially), isComplete {
@@ -125,7 +125,7 @@ struct Preconditioner {
             guard let inverse = inverses[ObjectIdentifier(block)], request.step - inverse.step < age else {
                 return true
             }
-            guard let curvature = try watch.curvature(of: block, damping: request.damping, step: request.step) else {
+            guard let curvature = try watch.curvature(of: block, damping: request.damping(block), step: request.step) else {
                 return false
             }
             // Another vector for each layer and step, and the same when a run is repeated.

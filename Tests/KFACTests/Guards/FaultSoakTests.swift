@@ -62,6 +62,11 @@ import Torch
             let rule = EigenbasisMoments(learningRate: 0.02, cautious: number % 2 == 0)
             return network.optimizer(rule: .eigenbasisMoments(rule), inverses: schedule(number))
         }
+        if number % 7 == 3 {
+            return network.optimizer(
+                rule: .grafted(.init(learningRate: 0.02)), inverses: schedule(number),
+                preconditionerDamping: .relative(0.1))
+        }
         // A quadratic model of a few examples is to be trusted only as far as it proves itself.
         let adaptive = LevenbergMarquardt(initial: 1, interval: 2, minimum: 0.03, rejectsBadSteps: true)
         let damping: Damping = number % 3 == 2 ? .adaptive(adaptive) : 0.1

@@ -72,7 +72,7 @@ import Torch
 
     @Test(arguments: [
         StepRule.fixed(learningRate: 0.1, momentum: 0.5), .quadraticModel(QuadraticModelRule(momentum: .optimal)),
-        .eigenbasisMoments(EigenbasisMoments(learningRate: 0.05)),
+        .eigenbasisMoments(EigenbasisMoments(learningRate: 0.05)), .grafted(GraftedDirection(learningRate: 0.05)),
     ])
     func theOptimizerTrainsWithIt(_ rule: StepRule) throws {
         let optimizer = KFACOptimizer(

@@ -100,7 +100,7 @@ import TorchNN
     }
 
     enum Method: CaseIterable, Sendable {
-        case kfac, quadraticModel, eigenbasisMoments, sgd, adam, shampoo, soap, klShampoo, muon
+        case kfac, quadraticModel, eigenbasisMoments, grafted, sgd, adam, shampoo, soap, klShampoo, muon
 
         func make(_ parameters: [NamedParameter]) -> any Optimizer {
             switch self {
@@ -111,6 +111,9 @@ import TorchNN
                     configuration: .init(
                         rule: .quadraticModel(QuadraticModelRule(fraction: 0.5)), damping: .adaptive(.init(initial: 1)),
                         statisticsFraction: 0.5))
+            case .grafted:
+                KFACOptimizer(
+                    parameters, configuration: .init(rule: .grafted(), preconditionerDamping: .relative(0.1)))
             case .eigenbasisMoments: KFACOptimizer(parameters, configuration: .init(rule: .eigenbasisMoments()))
             case .sgd: SGD(parameters)
             case .adam: Adam(parameters)

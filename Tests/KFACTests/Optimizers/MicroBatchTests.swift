@@ -40,8 +40,10 @@ import Torch
     }
 
     /// Each coordinate's step has the sign and not the size of its gradient at first: rounding must not decide.
-    @Test(arguments: [[6, 6], [1, 4, 7]]) func partsMakeTheWholeOfMoments(partSizes: [Int]) throws {
-        let rule = StepRule.eigenbasisMoments(.init(epsilon: 1e-3))
+    @Test(
+        arguments: [[6, 6], [1, 4, 7]],
+        [StepRule.eigenbasisMoments(.init(epsilon: 1e-3)), .grafted(.init(epsilon: 1e-3))])
+    func partsMakeTheWholeOfMoments(partSizes: [Int], rule: StepRule) throws {
         let whole = try parameters(after: 5, partSizes: [12], rule: rule)
         for (a, b) in zip(try parameters(after: 5, partSizes: partSizes, rule: rule), whole) {
             expectClose(a, b, relative: 1e-7, absolute: 1e-8)

@@ -21,7 +21,7 @@ import Torch
 
     private static let rules: [StepRule] = [
         .fixed(learningRate: 0.1), .momentumOfGradients(learningRate: 0.1), .quadraticModel(),
-        .eigenbasisMoments(),
+        .eigenbasisMoments(), .grafted(),
     ]
 
     private static func values(_ parameters: [NamedParameter]) -> [[Double]] {

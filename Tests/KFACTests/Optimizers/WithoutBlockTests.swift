@@ -108,7 +108,7 @@ import Torch
 
     private static let rules: [StepRule] = [
         .fixed(learningRate: 0.1), .momentumOfGradients(learningRate: 0.1), .quadraticModel(),
-        .eigenbasisMoments(),
+        .eigenbasisMoments(), .grafted(),
     ]
 
     /// Batches that use no layer move what the first-order rule is to move.

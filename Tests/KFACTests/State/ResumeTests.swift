@@ -16,7 +16,7 @@ import TorchNN
         case kfac, momentumOfGradients, quadraticModel, gammaSearch, adaptiveDamping, exactDamping
         case background, roundRobin, whenStale, sparseStatistics, shareOfBatch, burnIn, firstOrder, empirical
         case wide, wideExact, wideBackground
-        case eigenbasisMoments, eigenbasisInBackground, wideEigenbasis
+        case eigenbasisMoments, eigenbasisInBackground, wideEigenbasis, grafted
 
         func callAsFunction(_ parameters: [NamedParameter]) -> any Optimizer {
             switch self {
@@ -64,6 +64,9 @@ import TorchNN
                 configuration.factors.blockSize = 4
                 if self == .wideExact { configuration.factors.dampingSplit = .exact }
                 if self == .wideBackground { configuration.inverses = .background(every: 4, after: 3, initially: 2) }
+            case .grafted:
+                configuration.rule = .grafted()
+                configuration.preconditionerDamping = .relative(0.1)
             case .eigenbasisMoments, .eigenbasisInBackground, .wideEigenbasis:
                 configuration.rule = .eigenbasisMoments(.init(cautious: self == .eigenbasisMoments))
                 configuration.inverses =

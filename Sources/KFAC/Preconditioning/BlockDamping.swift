@@ -1,0 +1,21 @@
+import Curvature
+import Torch
+
+/// The damping that blocks are inverted with.
+enum BlockDamping {
+    /// One number for all.
+    case absolute(Double)
+    /// A multiple of the mean eigenvalue of each block's curvature, or another number where that is zero.
+    case relative(Double, otherwise: Double)
+
+    /// The number of a block.
+    func callAsFunction(_ block: any CurvatureBlock) -> Double {
+        switch self {
+        case .absolute(let damping): return damping
+        case .relative(let share, let damping):
+            guard let matrix = try? block.curvature(damping: 0) else { return damping }
+            let mean = matrix.trace() / Double(max(1, matrix.dimension))
+            return mean > 0 && mean.isFinite ? share * mean : damping
+        }
+    }
+}
