@@ -12,7 +12,7 @@ import TorchNN
 /// A run that continues from a saved state ends in the same bits as one that was never interrupted.
 @Suite struct ResumeTests {
     enum Method: CaseIterable {
-        case sgd, nesterov, adam, shampoo, shampooSum, soap, muon
+        case sgd, nesterov, adam, shampoo, shampooSum, soap, soapNesterov, muon
         case kfac, momentumOfGradients, quadraticModel, gammaSearch, adaptiveDamping, exactDamping
         case background, roundRobin, whenStale, sparseStatistics, shareOfBatch, burnIn, firstOrder, empirical
         case wide, wideExact, wideBackground
@@ -27,6 +27,7 @@ import TorchNN
             case .shampooSum:
                 Shampoo(parameters, configuration: .init(accumulation: .sum, period: 2, start: 0, grafting: .none))
             case .soap: SOAP(parameters, configuration: .init(period: 3))
+            case .soapNesterov: SOAP(parameters, configuration: .init(nesterov: true, period: 3))
             case .muon: Muon(parameters)
             default: KFACOptimizer(parameters, configuration: configuration, generator: RandomGenerator(seed: 3))
             }
