@@ -24,6 +24,9 @@ public final class SOAP: FirstOrderOptimizer {
         public var epsilon: Double
         /// The weight decay λ: each step takes λ times the learning rate off each parameter.
         public var weightDecay: Double
+        /// Whether the mean is taken one gradient ahead: the direction is that of β₁ m + (1 − β₁) g in the place of the
+        /// mean m, with the bias of one more gradient corrected (Nesterov's form; Dozat 2016).
+        public var nesterov: Bool
         /// The number of steps between new eigenbases.
         public var period: Int
         /// How parameters with more than two axes are seen.
@@ -34,8 +37,8 @@ public final class SOAP: FirstOrderOptimizer {
         /// Creates a configuration.
         public init(
             learningRate: Schedule = 3e-3, beta1: Double = 0.95, beta2: Double = 0.95, momentDecay: Double? = nil,
-            epsilon: Double = 1e-8, weightDecay: Double = 0, period: Int = 10, kernels: KernelView = .matrix,
-            maximumExtent: Int = 10_000
+            epsilon: Double = 1e-8, weightDecay: Double = 0, nesterov: Bool = false, period: Int = 10,
+            kernels: KernelView = .matrix, maximumExtent: Int = 10_000
         ) {
             self.learningRate = learningRate
             self.beta1 = beta1
@@ -43,6 +46,7 @@ public final class SOAP: FirstOrderOptimizer {
             self.momentDecay = momentDecay
             self.epsilon = epsilon
             self.weightDecay = weightDecay
+            self.nesterov = nesterov
             self.period = period
             self.kernels = kernels
             self.maximumExtent = maximumExtent

@@ -146,14 +146,17 @@ final class SOAPRule: RememberingRule {
         own.square.add(inPlaceProductOf: projected, projected, scale: 1 - configuration.beta2)
         let root = own.square.squareRoot()
         root.add(inPlace: configuration.epsilon)
+        let mean = configuration.nesterov ? own.mean * configuration.beta1 : own.mean
+        if configuration.nesterov { mean.add(inPlace: projected, scale: 1 - configuration.beta1) }
         return own.axes.applying(
-            own.bases.map { $0.map { .matrix($0.transposed()) } ?? .identity }, to: own.mean / root)
+            own.bases.map { $0.map { .matrix($0.transposed()) } ?? .identity }, to: mean / root)
     }
 
     /// - Parameter updateCount: The number of gradients before this one: the first one moves nothing.
     private func move(_ theta: Tensor, along direction: Tensor, _ rate: Double, _ updateCount: Int) {
         let count = Double(updateCount)
-        let bias = (1 - pow(configuration.beta2, count)).squareRoot() / (1 - pow(configuration.beta1, count))
+        let meanCount = configuration.nesterov ? count + 1 : count
+        let bias = (1 - pow(configuration.beta2, count)).squareRoot() / (1 - pow(configuration.beta1, meanCount))
         theta.add(inPlace: direction.reshaped(theta.shape), scale: -rate * bias)
         if configuration.weightDecay != 0 { theta.multiply(inPlace: 1 - rate * configuration.weightDecay) }
     }

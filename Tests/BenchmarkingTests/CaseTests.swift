@@ -22,6 +22,8 @@ import Testing
         ("inverse/7", .inverse(dimension: 7)), ("precondition/2x3", .preconditioning(outputs: 2, inputs: 3)),
         ("step/resnet56/8", .step(.resNet(depth: 56), batchSize: 8)),
         ("step/convnet/256", .step(.convNet, batchSize: 256)),
+        ("step/convnet-moments", .step(.moments(of: .convNet), batchSize: 256)),
+        ("step/resnet56-moments/8", .step(.moments(of: .resNet(depth: 56)), batchSize: 8)),
         ("step/convnet", .step(.convNet, batchSize: 256)),
     ]) func sizesOfOnesOwn(name: String, expected: BenchmarkCase) {
         #expect(BenchmarkCase(name) == expected)
@@ -34,7 +36,7 @@ import Testing
         "input-factor/65536x65536x65536x65536", "input-factor/65537x1x1x1", "inverse/1x2",
         "inverse/99999999999999999999",
         "step", "step/", "step/resnet", "step/resnet21", "step/resnet020", "step/convnet/", "step/convnet/0",
-        "step/convnet/2/3", "Inverse/5", " inverse/5",
+        "step/convnet/2/3", "step/-moments", "step/convnet-moments-moments", "Inverse/5", " inverse/5",
     ]) func otherNamesAreRefused(name: String) { #expect(BenchmarkCase(name) == nil) }
 
     @Test func patternsChoose() throws {
@@ -47,7 +49,7 @@ import Testing
         #expect(try names("input-factor-s") == ["input-factor-strided/128x64x16x16"])
         // A whole name means its case, whatever else begins with it.
         #expect(try names("step/autoencoder") == ["step/autoencoder"])
-        #expect(try names("step/auto", "step").count == 7)
+        #expect(try names("step/auto", "step").count == 9)
     }
 
     /// Patterns that choose nothing, and what is said to be there.

@@ -57,13 +57,13 @@ import Testing
         ("input-factor-5x5/1x2x7x7", true, false, false), ("output-factor/2x4x3x3", true, false, false),
         ("dense-factor/3x4", true, false, false), ("inverse/5", false, true, false), ("inverse/1", false, true, false),
         ("precondition/2x3", false, false, false), ("step/resnet8/2", false, false, true),
-        ("step/autoencoder-fractions/9", false, false, true),
+        ("step/autoencoder-fractions/9", false, false, true), ("step/resnet8-moments/2", false, false, true),
     ]
 
     @Test(arguments: cases) func eachFamilyIsMeasured(name: String, hasPlain: Bool, hasEigh: Bool, hasSGD: Bool) throws
     {
         let benchmarkCase = try #require(BenchmarkCase(name))
-        // A round of steps is ten of them.
+        // A round of steps is ten of them or more.
         let rounds = hasSGD ? 1 : 2
         let found = try benchmarkCase.measurement(Turns(rounds: rounds), isQuick: false)
         #expect(found.samples.count == rounds)

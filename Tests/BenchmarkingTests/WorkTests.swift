@@ -94,6 +94,9 @@ import TorchNN
         expectClose(
             work.naturalGradient(inversePeriod: 5, statisticsFraction: 0.5, quadraticFraction: 0.25).flops,
             480 + statistics / 2 + inverses / 5 + preconditioning + quadratic / 4)
+        expectClose(
+            work.eigenbasisMoments(basisPeriod: 40, statisticsFraction: 0.25).flops,
+            480 + statistics / 4 + 9 * inverses / 40 + 2 * preconditioning)
     }
 
     @Test func stepsOfAConvolution() {

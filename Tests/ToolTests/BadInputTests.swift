@@ -90,7 +90,7 @@ import Torch
         ),
         (
             ["--optimizer", "muon", "--nesterov"],
-            "--nesterov is for --optimizer sgd only; the optimizer is muon."
+            "--nesterov is for --optimizer sgd or soap only; the optimizer is muon."
         ),
         (["--data", ""], "--data needs the path of a folder; an empty text was given."),
         (["--output", ""], "--output needs the path of a folder; an empty text was given."),

@@ -63,7 +63,7 @@ import Testing
     @Test func casesAreListed() throws {
         let all = try Tool.run(["bench", "--list"], in: folder)
         #expect(all.status == 0)
-        #expect(all.lines.count == 31)
+        #expect(all.lines.count == 33)
         #expect(all.lines.first == "input-factor/256x32x28x28")
         let some = try Tool.run(["bench", "--list", "--case", "step/auto"], in: folder)
         #expect(some.lines == ["step/autoencoder", "step/autoencoder-fractions"])

@@ -46,7 +46,9 @@ import Testing
         "--damping-rule=adaptive --damping-interval=1 --damping-decay=1e-308",
         "--damping-rule=adaptive --damping-interval=1000000 --minimum-damping=1e308 --damping=1e308",
         "--statistics-fraction=1e-308 --checkpoint-interval=1000000", "--statistics-period=1000000",
-        "--step-rule=quadratic-model --model-fraction=1e-308", "--inverse-schedule=when-stale --staleness=0",
+        "--step-rule=quadratic-model --model-fraction=1e-308",
+        "--step-rule=eigenbasis-moments --momentum=0.9999999", "--step-rule=eigenbasis-moments --learning-rate=1e308",
+        "--inverse-schedule=when-stale --staleness=0",
         "--inverse-schedule=when-stale --staleness=1e308", "--inverse-schedule=round-robin --inverse-period=1000000",
         "--inverse-schedule=background --inverse-period=1000000", "--dimension-limit=1 --batch-growth=1000000",
         "--dimension-limit=\(Int.max) --batch-size=1000000000", "--l2=1000000 --test-limit=1000000000",
@@ -57,7 +59,7 @@ import Testing
         "train": [
             "problem", "data", "augment", "initialization", "precision", "optimizer", "learning-rate-schedule",
             "nesterov", "guards",
-            "no-guards", "step-rule", "damping-rule", "damping-split", "estimation", "inverse-schedule",
+            "no-guards", "step-rule", "cautious", "damping-rule", "damping-split", "estimation", "inverse-schedule",
             "initial-weights", "output", "quiet", "resume", "no-checkpoints", "device", "products", "version", "help",
         ],
         "compare": [

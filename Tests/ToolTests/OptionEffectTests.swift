@@ -21,6 +21,31 @@ import Testing
             "train --step-rule quadratic-model --norm-constraint 1",
             "--norm-constraint is for --step-rule fixed or gradient-momentum only."
         ),
+        ("train --cautious", "--cautious is for --step-rule eigenbasis-moments only."),
+        (
+            "train --step-rule eigenbasis-moments --damping 0.1",
+            "--damping has no effect with --step-rule eigenbasis-moments."
+        ),
+        (
+            "train --problem fashion-mnist-autoencoder --step-rule eigenbasis-moments --damping-decay 0.9",
+            "--damping-decay has no effect with --step-rule eigenbasis-moments."
+        ),
+        (
+            "train --step-rule eigenbasis-moments --norm-constraint 1",
+            "--norm-constraint has no effect with --step-rule eigenbasis-moments."
+        ),
+        (
+            "train --step-rule eigenbasis-moments --damping-split exact",
+            "--damping-split has no effect with --step-rule eigenbasis-moments."
+        ),
+        (
+            "train --step-rule eigenbasis-moments --inverse-schedule when-stale",
+            "--inverse-schedule when-stale has no effect with --step-rule eigenbasis-moments: choose another schedule."
+        ),
+        (
+            "compare --method kfac --search kfac.step-rule=eigenbasis-moments --search kfac.damping=1",
+            "--search kfac.damping=1: --damping has no effect with --step-rule eigenbasis-moments."
+        ),
         ("train --staleness 0.1", "--staleness is for --inverse-schedule when-stale only."),
         (
             "train --no-checkpoints --keep-checkpoints 2",
@@ -99,6 +124,12 @@ import Testing
         "compare --method kfac --search kfac.staleness=0.1:0.5 --search kfac.inverse-schedule=when-stale",
         "compare --method kfac --search kfac.damping-rule=fixed,adaptive --search kfac.damping-decay=0.9",
         "compare --method kfac --problem fashion-mnist-autoencoder --search kfac.damping-interval=3,5",
+        "train --step-rule eigenbasis-moments --cautious --statistics-period 4 --inverse-schedule background",
+        "train --problem fashion-mnist-autoencoder --step-rule eigenbasis-moments --momentum 0.9",
+        "train --optimizer soap --nesterov",
+        "compare --method kfac --method moments=kfac --search moments.step-rule=eigenbasis-moments",
+        "compare --method kfac --search kfac.cautious=on,off --search kfac.step-rule=eigenbasis-moments",
+        "compare --problem fashion-mnist-autoencoder --method kfac --search kfac.step-rule=eigenbasis-moments",
         "bench --list --scaling",
     ])
     func optionsWithAnEffectAreTaken(line: String) throws {

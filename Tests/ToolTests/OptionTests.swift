@@ -33,7 +33,7 @@ import Testing
             [
                 "problem", "data", "train-limit", "augment", "initialization", "optimizer", "learning-rate",
                 "learning-rate-schedule", "momentum", "nesterov", "weight-decay", "inverse-period", "step-rule",
-                "damping",
+                "cautious", "damping",
                 "damping-rule", "damping-interval", "damping-decay", "minimum-damping", "damping-split",
                 "norm-constraint",
                 "estimation", "statistics-period", "statistics-fraction", "model-fraction", "inverse-schedule",

@@ -21,7 +21,11 @@ import Testing
             ("--optimizer sgd", "--weight-decay 0.1", "--weight-decay"),
             ("", "--inverse-period 3", "--inverse-period"), ("", "--no-guards", "--no-guards"),
             ("--no-guards", "--guards", "--no-guards"), ("", "--step-rule gradient-momentum", "--step-rule"),
-            ("", "--damping 0.3", "--damping"), ("--damping 0.3", "--damping 0.4", "--damping"),
+            ("--step-rule eigenbasis-moments", "--cautious", "--cautious"),
+            ("--step-rule eigenbasis-moments", "--momentum 0.9", "--momentum"),
+            ("--step-rule eigenbasis-moments", "--inverse-schedule together", "--inverse-schedule"),
+            ("--optimizer soap", "--nesterov", "--nesterov"), ("", "--damping 0.3", "--damping"),
+            ("--damping 0.3", "--damping 0.4", "--damping"),
             ("", "--damping-rule adaptive", "--damping-rule"),
             ("--damping-rule adaptive", "--damping-interval 3", "--damping-interval"),
             ("--damping-rule adaptive", "--damping 0.3", "--damping"),
@@ -143,6 +147,11 @@ import Testing
             "--damping 0.1 --learning-rate 0.1 --momentum 0.9 --inverse-period 10 --batch-size 256 --guards --l2 0 --seed 0"
         )
         #expect(ChosenOption.difference(stored: stored.chosen, current: current.chosen) == nil)
+        let rule = "--step-rule eigenbasis-moments"
+        let numbers = "--learning-rate 0.007 --momentum 0.95 --inverse-period 40 --statistics-period 8"
+        #expect(
+            ChosenOption.difference(
+                stored: try Self.command(rule).chosen, current: try Self.command("\(rule) \(numbers)").chosen) == nil)
     }
 
     @Test func severalOptionsAreAllNamed() throws {

@@ -54,7 +54,8 @@ public enum BenchmarkCase: Sendable, Hashable {
             .preconditioning(outputs: 512, inputs: 4609), .preconditioning(outputs: 64, inputs: 577),
             .preconditioning(outputs: 1000, inputs: 1001),
         ]
-        + [.convNet, .resNet(depth: 20), .resNet18, .vggSmall, .perceptron, .autoencoder, .autoencoderFractions].map {
-            .step($0, batchSize: $0.batchSize)
-        }
+        + [
+            BenchmarkNetwork.convNet, .moments(of: .convNet), .resNet(depth: 20), .moments(of: .resNet(depth: 20)),
+            .resNet18, .vggSmall, .perceptron, .autoencoder, .autoencoderFractions,
+        ].map { .step($0, batchSize: $0.batchSize) }
 }

@@ -3,7 +3,7 @@ import Torch
 import TorchNN
 
 /// A network whose training steps are timed, on random examples.
-public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
+public indirect enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
     /// ``/TorchNN/ConvNet`` on 28×28 pixels.
     case convNet
     /// ``/TorchNN/ResNet`` of a depth 6n + 2 on 32×32 pixels of three colours.
@@ -19,10 +19,21 @@ public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
     case autoencoder
     /// The same with statistics on an eighth of the batch and the quadratic model on a quarter, as in the paper.
     case autoencoderFractions
+    /// Another one's network, stepped by moments in the eigenbasis of the curvature: statistics of 32 examples at every
+    /// eighth step and a new basis at every fortieth.
+    case moments(of: BenchmarkNetwork)
 
     /// Parses "convnet", "resnet18", "vgg-small", "perceptron", "autoencoder", "autoencoder-fractions", or "resnet20"
-    /// of any depth.
+    /// of any depth; or one of these with "-moments" behind it.
     public init?(_ description: String) {
+        let suffix = "-moments"
+        if description.hasSuffix(suffix) {
+            guard let network = Self(String(description.dropLast(suffix.count))), !network.hasMoments else {
+                return nil
+            }
+            self = .moments(of: network)
+            return
+        }
         let named = [Self.convNet, .resNet18, .vggSmall, .perceptron, .autoencoder, .autoencoderFractions]
         let narrow = stride(from: 8, through: 1202, by: 6).map { Self.resNet(depth: $0) }
         guard let network = (named + narrow).first(where: { $0.description == description }) else { return nil }
@@ -39,6 +50,7 @@ public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
         case .perceptron: "perceptron"
         case .autoencoder: "autoencoder"
         case .autoencoderFractions: "autoencoder-fractions"
+        case .moments(let network): "\(network)-moments"
         }
     }
 
@@ -50,19 +62,36 @@ public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
         case .resNet18: 32
         case .vggSmall: 64
         case .autoencoder, .autoencoderFractions: 1000
+        case .moments(let network): network.batchSize
         }
     }
 
     /// The number of steps between inverses.
-    var inversePeriod: Int { isAutoencoder ? 5 : 10 }
+    var inversePeriod: Int { hasMoments ? 40 : isAutoencoder ? 5 : 10 }
 
-    /// The share of the batch that statistics are of.
-    var statisticsFraction: Double { self == .autoencoderFractions ? 1 / 8 : 1 }
+    /// The number of steps between updates of the statistics.
+    private var statisticsPeriod: Int { hasMoments ? 8 : 1 }
+
+    /// The share of a batch that statistics are of.
+    private func statisticsFraction(batchSize: Int) -> Double {
+        hasMoments ? min(1, 32 / Double(batchSize)) : self == .autoencoderFractions ? 1 / 8 : 1
+    }
 
     /// The share of the batch for the quadratic model; nil where the learning rate is given.
-    var quadraticFraction: Double? { self == .autoencoderFractions ? 1 / 4 : isAutoencoder ? 1 : nil }
+    private var quadraticFraction: Double? { self == .autoencoderFractions ? 1 / 4 : isAutoencoder ? 1 : nil }
 
     private var isAutoencoder: Bool { self == .autoencoder || self == .autoencoderFractions }
+
+    private var hasMoments: Bool { if case .moments = self { true } else { false } }
+
+    /// The least work of a mean step on batches of a size.
+    func work(_ step: StepWork, batchSize: Int) -> Work {
+        let fraction = statisticsFraction(batchSize: batchSize) / Double(statisticsPeriod)
+        return hasMoments
+            ? step.eigenbasisMoments(basisPeriod: inversePeriod, statisticsFraction: fraction)
+            : step.naturalGradient(
+                inversePeriod: inversePeriod, statisticsFraction: fraction, quadraticFraction: quadraticFraction)
+    }
 
     /// A network with initial parameters that are always the same.
     func model() -> any Module {
@@ -75,17 +104,19 @@ public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
         case .perceptron: return MultilayerPerceptron([784, 2048, 2048, 10], activation: .relu, using: &generator)
         case .autoencoder, .autoencoderFractions:
             return Autoencoder(weight: .xavierUniform(), using: &generator)
+        case .moments(let network): return network.model()
         }
     }
 
     /// The loss of a network on a range of random examples, which are always the same.
     func loss(batchSize: Int) -> (_ model: any Module, _ range: Range<Int>) -> Loss {
+        if case .moments(let network) = self { return network.loss(batchSize: batchSize) }
         var generator = RandomGenerator(seed: 1)
         let shape =
             switch self {
             case .convNet, .vggSmall: [batchSize, 1, 28, 28]
             case .resNet, .resNet18: [batchSize, 3, 32, 32]
-            case .perceptron, .autoencoder, .autoencoderFractions: [batchSize, 784]
+            default: [batchSize, 784]
             }
         if isAutoencoder {
             let images = generator.uniform(shape)
@@ -99,16 +130,22 @@ public enum BenchmarkNetwork: Sendable, Hashable, LosslessStringConvertible {
         return { model, range in Loss(Categorical(logits: model(images[range])), targets: labels[range]) }
     }
 
-    /// K-FAC as it is timed: fresh statistics at each step.
-    var configuration: KFACOptimizer.Configuration {
+    /// K-FAC as it is timed: fresh statistics at each step, but for moments.
+    func configuration(batchSize: Int) -> KFACOptimizer.Configuration {
         // The first step needs inverses; that the next ones have them too is no property of the mean step.
         let inverses = InverseSchedule.together(every: inversePeriod, initially: 1)
+        let fraction = statisticsFraction(batchSize: batchSize)
+        guard !hasMoments else {
+            return KFACOptimizer.Configuration(
+                rule: .eigenbasisMoments(EigenbasisMoments(learningRate: 1e-4)), statisticsPeriod: statisticsPeriod,
+                statisticsFraction: fraction, inverses: inverses)
+        }
         guard let quadraticFraction else {
             return KFACOptimizer.Configuration(rule: .fixed(learningRate: 0.01), inverses: inverses)
         }
         return KFACOptimizer.Configuration(
             rule: .quadraticModel(QuadraticModelRule(fraction: quadraticFraction)),
-            damping: .adaptive(LevenbergMarquardt()), statisticsFraction: statisticsFraction, inverses: inverses,
+            damping: .adaptive(LevenbergMarquardt()), statisticsFraction: fraction, inverses: inverses,
             regularization: Regularization(l2: 1e-5))
     }
 }

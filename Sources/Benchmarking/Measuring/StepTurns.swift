@@ -6,7 +6,7 @@ import TorchNN
 /// Training steps of K-FAC and SGD in turns: the same network from the same parameters, on the same examples.
 struct StepTurns {
     /// The number of steps of a round: a whole cycle of fresh and old inverses.
-    private static let cycle = 10
+    private let cycle: Int
     /// The first steps make the averages and fill the allocator's caches.
     private static let warmUp = 2
 
@@ -26,11 +26,10 @@ struct StepTurns {
         }
         // Small enough for any of these networks.
         sgd = steps { SGD($0, configuration: .init(learningRate: 1e-4)) }
-        kfac = steps { KFACOptimizer($0, configuration: network.configuration) }
+        kfac = steps { KFACOptimizer($0, configuration: network.configuration(batchSize: batchSize)) }
+        cycle = max(10, network.inversePeriod)
         let model = network.model()
-        work = StepWork(recordingLayerUses { loss(model, 0..<batchSize) }.uses).naturalGradient(
-            inversePeriod: network.inversePeriod, statisticsFraction: network.statisticsFraction,
-            quadraticFraction: network.quadraticFraction)
+        work = network.work(StepWork(recordingLayerUses { loss(model, 0..<batchSize) }.uses), batchSize: batchSize)
     }
 
     /// Times the mean step of each round.
@@ -46,16 +45,16 @@ struct StepTurns {
         for round in 1...turns.rounds {
             try turns.onRound(round)
             var sums = (kfac: Sample(seconds: 0, cpuSeconds: 0), sgd: Sample(seconds: 0, cpuSeconds: 0))
-            for _ in 0..<Self.cycle {
+            for _ in 0..<cycle {
                 sums.sgd += try Sample(of: { _ = try sgd() })
                 var report: StepReport?
                 sums.kfac += try Sample(of: { report = try kfac() })
                 for (phase, seconds) in report?.phases ?? [] { phases[phase, default: 0] += seconds }
             }
-            kfacSamples.append(sums.kfac / Double(Self.cycle))
-            sgdSamples.append(sums.sgd / Double(Self.cycle))
+            kfacSamples.append(sums.kfac / Double(cycle))
+            sgdSamples.append(sums.sgd / Double(cycle))
         }
-        let steps = Double(turns.rounds * Self.cycle)
+        let steps = Double(turns.rounds * cycle)
         return CaseMeasurement(
             work: work, samples: kfacSamples, sgd: sgdSamples,
             phases: StepReport.Phase.allCases.compactMap { phase in

@@ -34,6 +34,20 @@ public struct StepWork: Sendable {
         return work
     }
 
+    /// A whole step by moments in the eigenbasis, with one draw of sampled targets.
+    ///
+    /// Beside the gradient: the sampled targets' pass and the second moments, as in
+    /// ``naturalGradient(inversePeriod:statisticsFraction:quadraticFraction:)``; the eigenvectors of both factors every
+    /// few steps; and the gradient and the direction between both bases, twice what inverses take.
+    ///
+    /// - Parameters:
+    ///   - basisPeriod: The number of steps between bases.
+    ///   - statisticsFraction: The share of the batch that statistics are of, in the mean step.
+    public func eigenbasisMoments(basisPeriod: Int, statisticsFraction: Double = 1) -> Work {
+        gradient + statisticsFraction * (sum(first: 0, others: 1) + sum(\.statistics))
+            + 1 / Double(basisPeriod) * sum(\.eigenbases) + 2 * sum(\.rotation)
+    }
+
     /// So many passes through the first layer and through each of the others.
     private func sum(first: Double, others: Double) -> Work {
         layers.enumerated().reduce(Work()) { $0 + ($1.offset == 0 ? first : others) * $1.element.pass }
@@ -100,6 +114,12 @@ struct LayerWork {
 
     /// The inverses of both factors.
     var inverses: Work { .inverse(dimension: coordinates) + .inverse(dimension: outputs) }
+
+    /// The eigenvectors of both factors.
+    var eigenbases: Work { .eigenbasis(dimension: coordinates) + .eigenbasis(dimension: outputs) }
+
+    /// A gradient in the coordinates of both bases, or back.
+    var rotation: Work { .preconditioning(outputs: outputs, inputs: coordinates) }
 
     /// The inverses applied to the gradient, which has at most the rank of its rows.
     var preconditioning: Work { .preconditioning(outputs: outputs, inputs: coordinates, rows: rows) }

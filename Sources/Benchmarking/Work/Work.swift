@@ -94,6 +94,13 @@ public struct Work: Sendable, Hashable {
         return Work(flops: n * n * n, bytes: 4 * n * n)
     }
 
+    /// The eigenvectors of a symmetric matrix: 9 n³ flops, as usual by reduction to a tridiagonal matrix and back; one
+    /// triangle is read, and all vectors are written.
+    public static func eigenbasis(dimension n: Int) -> Work {
+        let n = Double(n)
+        return Work(flops: 9 * n * n * n, bytes: 4 * 1.5 * n * n)
+    }
+
     /// A gradient [m, n] between the inverses of the layer's two factors: 2 m n (m + n) flops; both inverses and the
     /// gradient are read, and the result is written.
     ///

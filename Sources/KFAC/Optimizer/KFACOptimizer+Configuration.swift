@@ -16,7 +16,7 @@ extension KFACOptimizer {
         public var matrix: CurvatureMatrix
         /// The decay ρ of the running averages of the factors, for each update of the statistics.
         public var statisticsDecay: Double
-        /// The number of steps between updates of the statistics.
+        /// The number of steps between updates of the statistics; ``InverseSchedule/growing(every:)`` adds some.
         public var statisticsPeriod: Int
         /// The share τ₁ of the batch that statistics are taken of, from above 0 to 1.
         ///

@@ -168,6 +168,7 @@ extension KFACOptimizer {
     /// Whether this step moves the averages; where the first one could not, the next ones make up for it.
     private var isStatisticsStep: Bool {
         stepCount % configuration.statisticsPeriod == 0 || !curvature.layers.isPlanned
+            || configuration.inverses.needsStatistics(atStep: updateCount)
     }
 
     private func statisticsOfShare(

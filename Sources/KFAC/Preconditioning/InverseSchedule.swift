@@ -10,7 +10,8 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
     /// All at once: at the first, third, sixth, twelfth step and so on, twice as many each time until they are as many
     /// as `every`, and every so many steps from then on.
     ///
-    /// For updates that are too dear for each of the first steps, as eigenbases are.
+    /// For updates that are too dear for each of the first steps, as eigenbases are. Those of the first period are
+    /// steps of the statistics, too, whatever ``KFACOptimizer/Configuration/statisticsPeriod`` is.
     case growing(every: Int)
     /// Some layers at each step, in turn, so that all steps cost alike and each layer is updated about every so many
     /// steps; all of them at the first steps.
@@ -31,6 +32,11 @@ public enum InverseSchedule: Sendable, Hashable, Codable {
     ///   - beyond: The greatest error that is put up with, such as 0.25.
     ///   - atMost: The greatest age, in steps.
     case whenStale(beyond: Double, atMost: Int, initially: Int = 3)
+
+    /// Whether a step's statistics are taken in any case, as otherwise its inverses would be those of the last update.
+    func needsStatistics(atStep step: Int) -> Bool {
+        if case .growing(let period) = self { Self.growingSteps(until: period).contains(step) } else { false }
+    }
 
     /// The numbers of the blocks to update at a step, of `count` blocks, besides those that a probe finds stale.
     func due(atStep step: Int, count: Int) -> [Int] {

@@ -34,7 +34,7 @@ struct ComparisonMethodOptions: ParsableArguments {
 
     private static func defaultSearches(_ problem: BuiltInProblem, _ methods: [OptimizationMethod]) -> String {
         methods.map { method in
-            method.search(problem).map { "\(method).\($0.name)=\($0.range)" }
+            method.search(problem, nil).map { "\(method).\($0.name)=\($0.range)" }
                 .joined(separator: " ")
         }.joined(separator: ", ")
     }
@@ -80,10 +80,9 @@ struct ComparisonMethodOptions: ParsableArguments {
         guard entrants[index].given.insert(name).inserted else {
             throw ValidationError("--search \(label).\(name) is given twice.")
         }
-        if let known = entrants[index].options.firstIndex(where: { $0.name == name }) {
-            entrants[index].options[known].range = range
-        } else {
-            entrants[index].options.append(.init(name, range))
+        entrants[index].set(name, range)
+        if name == "step-rule", case .values(let values) = range, values.count == 1 {
+            entrants[index].search(with: StepRuleName(rawValue: values[0]))
         }
     }
 }
@@ -95,6 +94,24 @@ private struct Entrant {
     var options: [ComparisonMethod.Option]
     /// The options that the command line is about.
     var given: Set<String> = []
+
+    private let problem: BuiltInProblem
+
+    /// Sets what is tried of an option.
+    mutating func set(_ name: String, _ range: SearchRange) {
+        if let known = options.firstIndex(where: { $0.name == name }) {
+            options[known].range = range
+        } else {
+            options.append(.init(name, range))
+        }
+    }
+
+    /// Searches by default what suits a step rule; what is given stays.
+    mutating func search(with rule: StepRuleName?) {
+        let own = options.filter { given.contains($0.name) }
+        options = optimizer.search(problem, rule)
+        for option in own { set(option.name, option.range) }
+    }
 
     /// Reads `OPTIMIZER` or `LABEL=OPTIMIZER`.
     init(_ text: String, _ problem: BuiltInProblem) throws {
@@ -109,7 +126,8 @@ private struct Entrant {
             throw ValidationError("--method \(text): there is no optimizer of that name; there are \(names).")
         }
         self.optimizer = optimizer
-        options = optimizer.search(problem)
+        self.problem = problem
+        options = optimizer.search(problem, nil)
     }
 
     /// The method, once all values of its options are known to be understood.

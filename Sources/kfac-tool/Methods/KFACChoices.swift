@@ -6,6 +6,7 @@ enum StepRuleName: String, CaseIterable, ExpressibleByArgument {
     case fixed
     case gradientMomentum = "gradient-momentum"
     case quadraticModel = "quadratic-model"
+    case eigenbasisMoments = "eigenbasis-moments"
 }
 
 /// How the damping changes.
@@ -49,6 +50,7 @@ enum EstimationName: String, CaseIterable, ExpressibleByArgument {
 /// When inverses are computed.
 enum InverseScheduleName: String, CaseIterable, ExpressibleByArgument {
     case together
+    case growing
     case roundRobin = "round-robin"
     case background
     case whenStale = "when-stale"
@@ -74,6 +76,24 @@ struct KFACDefaults {
     var dimensionLimit = FactorSettings().dimensionLimit
     var l2 = 0.0
 
+    /// The numbers beside ``StepRuleName/eigenbasisMoments`` where all other rules have those of the method.
+    static let moments = (inversePeriod: 40, learningRate: 0.007, momentum: 0.95)
+
+    /// The choices and numbers beside a step rule.
+    ///
+    /// - Parameter rule: One that is chosen; nil for the problem's own.
+    func beside(_ rule: StepRuleName?) -> KFACDefaults {
+        guard let rule, rule != stepRule else { return self }
+        var defaults = self
+        defaults.stepRule = rule
+        guard rule == .eigenbasisMoments else { return defaults }
+        defaults.dampingRule = .fixed
+        defaults.statisticsPeriod = 8
+        defaults.statisticsFraction = 0.125
+        defaults.inverseSchedule = .growing
+        return defaults
+    }
+
     /// Those that serve most problems, with changes.
     init(_ change: (inout KFACDefaults) -> Void = { _ in }) { change(&self) }
 
@@ -85,7 +105,12 @@ struct KFACDefaults {
     /// The default of each problem that differs from the others', for the help.
     static func forHelp<Value: Equatable>(_ value: (KFACDefaults) -> Value) -> String {
         let values = BuiltInProblem.all.map { ($0.name, value($0.kfac)) }
-        let others = values.filter { $0.1 != values[0].1 }.map { ", \($0.0) \(DeclaredOption.text($0.1))" }
+        var others = values.filter { $0.1 != values[0].1 }.map { ", \($0.0) \(DeclaredOption.text($0.1))" }
+        let rule = StepRuleName.eigenbasisMoments
+        let own = value(BuiltInProblem.all[0].kfac.beside(rule))
+        if own != values[0].1, own as? StepRuleName != rule {
+            others.append(", with --step-rule \(rule.rawValue) \(DeclaredOption.text(own))")
+        }
         return "(default: \(DeclaredOption.text(values[0].1))\(others.joined()))"
     }
 }

@@ -7,10 +7,14 @@ struct KFACOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How a preconditioned gradient becomes a step: by a given learning rate and momentum (fixed), with the "
-                + "momentum before preconditioning (gradient-momentum), or by the minimum of the exact quadratic model "
-                + "(quadratic-model; the learning rate then multiplies its step). \(KFACDefaults.forHelp(\.stepRule))",
+                + "momentum before preconditioning (gradient-momentum), by the minimum of the exact quadratic model "
+                + "(quadratic-model; the learning rate then multiplies its step), or by Adam's moments in the eigenbasis "
+                + "of the curvature, without damping (eigenbasis-moments). \(KFACDefaults.forHelp(\.stepRule))",
             valueName: "rule"))
     var stepRule: StepRuleName?
+
+    @Flag(help: "For --step-rule eigenbasis-moments: leave coordinates whose step is against the gradient as they are.")
+    var cautious = false
 
     @Option(
         parsing: .unconditional,
@@ -100,8 +104,8 @@ struct KFACOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "When inverses are computed: all every --inverse-period steps (together), some at each step "
-                + "(round-robin), on another thread (background), or when a probe finds a layer's inverse stale, "
+            "When inverses are computed: all every --inverse-period steps (together), the same after ever more "
+                + "of the first steps (growing), some at each step (round-robin), on another thread (background), or when a probe finds a layer's inverse stale, "
                 + "and every --inverse-period steps in any case (when-stale). \(KFACDefaults.forHelp(\.inverseSchedule))",
             valueName: "schedule"))
     var inverseSchedule: InverseScheduleName?
@@ -146,8 +150,10 @@ struct KFACOptions: ParsableArguments {
     ///
     /// - Parameter defaults: What holds where nothing is given.
     func misplaced(_ defaults: KFACDefaults) -> [MisplacedOption] {
+        let defaults = defaults.beside(stepRule)
+        guard defaults.stepRule != .eigenbasisMoments else { return misplacedBesideMoments }
         let isAdaptive = (dampingRule ?? defaults.dampingRule) == .adaptive
-        let hasModel = (stepRule ?? defaults.stepRule) == .quadraticModel
+        let hasModel = defaults.stepRule == .quadraticModel
         return [
             ("--damping-interval", dampingInterval != nil, isAdaptive, "--damping-rule adaptive"),
             ("--damping-decay", dampingDecay != nil, isAdaptive, "--damping-rule adaptive"),
@@ -155,11 +161,32 @@ struct KFACOptions: ParsableArguments {
             ("--model-fraction", modelFraction != nil, hasModel, "--step-rule quadratic-model"),
             ("--norm-constraint", normConstraint != nil, !hasModel, "--step-rule fixed or gradient-momentum"),
             ("--staleness", staleness != nil, inverseSchedule == .whenStale, "--inverse-schedule when-stale"),
+            ("--cautious", cautious, false, "--step-rule eigenbasis-moments"),
         ].compactMap { MisplacedOption($0, isGiven: $1, hasEffect: $2, isFor: $3) }
+    }
+
+    /// The options about damped inverses, which moments in an eigenbasis do without.
+    private var misplacedBesideMoments: [MisplacedOption] {
+        let list = [
+            ("--damping", damping != nil), ("--damping-rule", dampingRule != nil),
+            ("--damping-interval", dampingInterval != nil), ("--damping-decay", dampingDecay != nil),
+            ("--minimum-damping", minimumDamping != nil), ("--damping-split", dampingSplit != nil),
+            ("--norm-constraint", normConstraint != nil), ("--model-fraction", modelFraction != nil),
+            ("--staleness", staleness != nil),
+        ].filter(\.1).map { MisplacedOption($0.0, "\($0.0) has no effect with --step-rule eigenbasis-moments.") }
+        guard inverseSchedule == .whenStale else { return list }
+        return list + [
+            MisplacedOption(
+                "--inverse-schedule",
+                "--inverse-schedule when-stale has no effect with --step-rule eigenbasis-moments: choose another schedule."
+            )
+        ]
     }
 
     /// Checks that the damping's minimum is not above its beginning.
     func requireOrder(_ defaults: KFACDefaults) throws {
+        let defaults = defaults.beside(stepRule)
+        guard defaults.stepRule != .eigenbasisMoments else { return }
         guard (dampingRule ?? defaults.dampingRule) == .adaptive else { return }
         let (minimum, initial) = (minimumDamping ?? defaults.minimumDamping, damping ?? defaults.damping)
         guard minimum > initial else { return }
@@ -169,7 +196,7 @@ struct KFACOptions: ParsableArguments {
 
     /// K-FAC's configuration.
     func configuration(_ settings: MethodSettings) -> KFACOptimizer.Configuration {
-        let defaults = settings.problem.kfac
+        let defaults = settings.problem.kfac.beside(stepRule)
         let initial = damping ?? defaults.damping
         let damping: Damping =
             switch dampingRule ?? defaults.dampingRule {
@@ -183,7 +210,7 @@ struct KFACOptions: ParsableArguments {
             }
         let momentum = Schedule.constant(settings.momentum)
         let rule: StepRule =
-            switch stepRule ?? defaults.stepRule {
+            switch defaults.stepRule {
             case .fixed: .fixed(learningRate: settings.learningRate, momentum: momentum)
             case .gradientMomentum: .momentumOfGradients(learningRate: settings.learningRate, momentum: momentum)
             case .quadraticModel:
@@ -192,11 +219,16 @@ struct KFACOptions: ParsableArguments {
                         momentum: settings.options.momentum.map { .fixed(.constant($0)) } ?? .optimal,
                         fraction: modelFraction ?? defaults.modelFraction,
                         rescaling: settings.schedule(from: settings.options.learningRate ?? 1)))
+            case .eigenbasisMoments:
+                .eigenbasisMoments(
+                    EigenbasisMoments(
+                        learningRate: settings.learningRate, beta1: settings.momentum, cautious: cautious))
             }
         let period = settings.inversePeriod
         let inverses: InverseSchedule =
             switch inverseSchedule ?? defaults.inverseSchedule {
             case .together: .together(every: period)
+            case .growing: .growing(every: period)
             case .roundRobin: .roundRobin(every: period)
             case .background: .background(every: period, after: max(1, period / 2))
             case .whenStale: .whenStale(beyond: staleness ?? defaults.staleness, atMost: period)

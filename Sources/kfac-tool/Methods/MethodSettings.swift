@@ -11,19 +11,17 @@ struct MethodSettings {
     /// Which approximation each layer gets.
     let layers: LayerChoices
 
-    private var method: OptimizationMethod { options.optimizer }
-
     /// The learning rate of each step.
-    var learningRate: Schedule { schedule(from: options.learningRate ?? problem.learningRate(of: method)) }
+    var learningRate: Schedule { schedule(from: options.learningRate ?? options.defaultLearningRate(on: problem)) }
 
     /// The momentum.
-    var momentum: Double { options.momentum ?? method.momentum }
+    var momentum: Double { options.momentum ?? options.defaultMomentum(on: problem) }
 
     /// The weight decay.
-    var weightDecay: Double { options.weightDecay ?? method.weightDecay ?? 0 }
+    var weightDecay: Double { options.weightDecay ?? options.optimizer.weightDecay ?? 0 }
 
     /// The number of steps between new inverses, roots or eigenbases.
-    var inversePeriod: Int { options.inversePeriod ?? problem.inversePeriod(of: method) ?? 1 }
+    var inversePeriod: Int { options.inversePeriod ?? options.defaultInversePeriod(on: problem) }
 
     /// The guards against numbers that are not finite.
     var guards: Guards { options.guards ? Guards() : .off }

@@ -5,7 +5,7 @@ extension OptimizationMethod {
     /// Gradient descent with momentum.
     static let sgd: OptimizationMethod = .init(
         name: "sgd", learningRate: 0.1, weightDecay: 0, ownOptions: ["--nesterov"],
-        search: { _ in [.init("learning-rate", .logUniform(from: 0.001, to: 1))] },
+        search: { _, _ in [.init("learning-rate", .logUniform(from: 0.001, to: 1))] },
         setup: { settings in
             let configuration = SGD.Configuration(
                 learningRate: settings.learningRate, momentum: settings.momentum, nesterov: settings.options.nesterov,
@@ -32,11 +32,12 @@ extension OptimizationMethod {
 
     /// SOAP.
     static let soap: OptimizationMethod = .init(
-        name: "soap", learningRate: 0.003, momentum: 0.95, weightDecay: 0, inversePeriod: 10, search: small
+        name: "soap", learningRate: 0.003, momentum: 0.95, weightDecay: 0, inversePeriod: 10,
+        ownOptions: ["--nesterov"], search: small
     ) { settings in
         let configuration = SOAP.Configuration(
             learningRate: settings.learningRate, beta1: settings.momentum, weightDecay: settings.weightDecay,
-            period: settings.inversePeriod)
+            nesterov: settings.options.nesterov, period: settings.inversePeriod)
         return OptimizerSetup(settings, .soap(configuration), configuration)
     }
 
@@ -59,7 +60,7 @@ extension OptimizationMethod {
     /// Muon.
     static let muon: OptimizationMethod = .init(
         name: "muon", learningRate: 0.02, momentum: 0.95, weightDecay: 0,
-        search: { _ in [.init("learning-rate", .logUniform(from: 0.001, to: 1))] },
+        search: { _, _ in [.init("learning-rate", .logUniform(from: 0.001, to: 1))] },
         setup: { settings in
             // Biases and the output layer: Adam at its own rate, which falls as the matrices' does.
             let configuration = Muon.Configuration(
@@ -70,7 +71,9 @@ extension OptimizationMethod {
             return OptimizerSetup(settings, .muon(configuration), configuration)
         })
 
-    @Sendable private static func small(_ problem: BuiltInProblem) -> [ComparisonMethod.Option] {
+    @Sendable private static func small(
+        _ problem: BuiltInProblem, _ rule: StepRuleName?
+    ) -> [ComparisonMethod.Option] {
         [.init("learning-rate", .logUniform(from: 0.0001, to: 0.1))]
     }
 

@@ -8,7 +8,10 @@ extension OptimizationMethod {
     static let kfac: OptimizationMethod = .init(
         name: "kfac", learningRate: 0.1, inversePeriod: 10,
         ownOptions: DeclaredOption.names(in: KFACOptions.self),
-        search: { problem in
+        search: { problem, rule in
+            guard (rule ?? problem.kfac.stepRule) != .eigenbasisMoments else {
+                return [.init("learning-rate", .logUniform(from: 0.002, to: 0.02))]
+            }
             guard problem.kfac.stepRule == .quadraticModel else {
                 return [
                     .init("learning-rate", .logUniform(from: 0.01, to: 1)),

@@ -19,8 +19,8 @@ struct OptimizationMethod: Sendable {
     var inversePeriod: Int?
     /// Those of the options that only some methods have, besides those of the numbers above: "--nesterov".
     var ownOptions: Set<String> = []
-    /// The options that comparisons search by default.
-    let search: @Sendable (BuiltInProblem) -> [ComparisonMethod.Option]
+    /// The options that comparisons search by default; for K-FAC, with a step rule that is chosen.
+    let search: @Sendable (BuiltInProblem, StepRuleName?) -> [ComparisonMethod.Option]
     /// Configures the optimiser.
     let setup: @Sendable (MethodSettings) -> OptimizerSetup
 
@@ -40,10 +40,13 @@ struct OptimizationMethod: Sendable {
     var hasCurvature: Bool { options.isSuperset(of: DeclaredOption.names(in: KFACOptions.self)) }
 
     /// A default that depends on the method, for the help; methods without it are left out.
-    static func byMethod<Value>(_ value: (OptimizationMethod) -> Value?) -> String {
+    ///
+    /// - Parameter moments: That of K-FAC with ``StepRuleName/eigenbasisMoments``, where it is another one.
+    static func byMethod<Value>(_ value: (OptimizationMethod) -> Value?, _ moments: Value? = nil) -> String {
         let pairs = all.compactMap { method in value(method).map { (method, "\($0)") } }
-        if Set(pairs.map(\.1)).count == 1 { return "(default: \(pairs[0].1))" }
-        return "(default: \(pairs.map { "\($0.0.name) \($0.1)" }.joined(separator: ", ")))"
+        let own = moments.map { ", kfac with --step-rule \(StepRuleName.eigenbasisMoments.rawValue) \($0)" } ?? ""
+        if Set(pairs.map(\.1)).count == 1 { return "(default: \(pairs[0].1)\(own))" }
+        return "(default: \(pairs.map { "\($0.0.name) \($0.1)" }.joined(separator: ", "))\(own))"
     }
 }
 

@@ -10,7 +10,8 @@ struct OptimizerOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The initial learning rate. \(OptimizationMethod.byMethod(\.learningRate))", valueName: "rate"),
+            "The initial learning rate. \(OptimizationMethod.byMethod(\.learningRate, KFACDefaults.moments.learningRate))",
+            valueName: "rate"),
         transform: SettingBounds.learningRate.withoutLowerBound.number)
     var learningRate: Double?
 
@@ -24,11 +25,12 @@ struct OptimizerOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The momentum; for adam, adamw and soap, the decay of the mean. \(OptimizationMethod.byMethod(\.momentum))"),
+            "The momentum; for adam, adamw, soap and --step-rule eigenbasis-moments, the decay of the mean. "
+                + OptimizationMethod.byMethod(\.momentum, KFACDefaults.moments.momentum)),
         transform: SettingBounds.momentum.number)
     var momentum: Double?
 
-    @Flag(help: "For sgd: take the gradient ahead of the velocity.")
+    @Flag(help: "For sgd and soap: take the gradient ahead of the velocity, or of the mean of the gradients.")
     var nesterov = false
 
     @Option(
@@ -42,8 +44,8 @@ struct OptimizerOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of steps between updates of kfac's inverses, shampoo's roots or soap's eigenbases. "
-                + OptimizationMethod.byMethod(\.inversePeriod), valueName: "steps"),
+            "The number of steps between updates of kfac's inverses or eigenbases, shampoo's roots or soap's eigenbases. "
+                + OptimizationMethod.byMethod(\.inversePeriod, KFACDefaults.moments.inversePeriod), valueName: "steps"),
         transform: SettingBounds.period.count)
     var inversePeriod: Int?
 
@@ -56,7 +58,8 @@ struct OptimizerOptions: ParsableArguments {
 
     /// The options whose effect or bounds depend on others, or that others' depend on.
     static let dependent: Set<String> = [
-        "momentum", "nesterov", "step-rule", "damping-rule", "damping-interval", "damping-decay", "minimum-damping",
+        "momentum", "nesterov", "step-rule", "cautious", "damping-split", "damping-rule", "damping-interval",
+        "damping-decay", "minimum-damping",
         "norm-constraint", "model-fraction", "inverse-schedule", "staleness", "burn-in",
     ]
 
@@ -93,18 +96,38 @@ struct OptimizerOptions: ParsableArguments {
     ///
     /// An option that does nothing then has no entry.
     func defaults(on problem: BuiltInProblem) -> [String: Any] {
-        var defaults = problem.kfac.all
-        defaults["learningRate"] = problem.learningRate(of: optimizer)
+        var defaults = problem.kfac.beside(kfac.stepRule).all
+        defaults["learningRate"] = defaultLearningRate(on: problem)
         defaults["learningRateSchedule"] = OptimizationMethod.learningRateSchedule
-        defaults["momentum"] = optimizer.momentum
+        defaults["momentum"] = defaultMomentum(on: problem)
         defaults["weightDecay"] = optimizer.weightDecay ?? 0
-        defaults["inversePeriod"] = problem.inversePeriod(of: optimizer) ?? 1
+        defaults["inversePeriod"] = defaultInversePeriod(on: problem)
         if optimizer.hasCurvature, (kfac.stepRule ?? problem.kfac.stepRule) == .quadraticModel {
             // The model's step is taken as it is, with the best momentum.
             defaults["learningRate"] = 1.0
             defaults["momentum"] = nil
         }
         return defaults
+    }
+
+    /// Whether K-FAC steps by moments in the eigenbasis of the curvature.
+    private func hasMoments(on problem: BuiltInProblem) -> Bool {
+        optimizer.hasCurvature && (kfac.stepRule ?? problem.kfac.stepRule) == .eigenbasisMoments
+    }
+
+    /// The learning rate at the beginning where none is given.
+    func defaultLearningRate(on problem: BuiltInProblem) -> Double {
+        hasMoments(on: problem) ? KFACDefaults.moments.learningRate : problem.learningRate(of: optimizer)
+    }
+
+    /// The momentum where none is given.
+    func defaultMomentum(on problem: BuiltInProblem) -> Double {
+        hasMoments(on: problem) ? KFACDefaults.moments.momentum : optimizer.momentum
+    }
+
+    /// The number of steps between new inverses, roots or eigenbases where none is given.
+    func defaultInversePeriod(on problem: BuiltInProblem) -> Int {
+        hasMoments(on: problem) ? KFACDefaults.moments.inversePeriod : problem.inversePeriod(of: optimizer) ?? 1
     }
 
     /// The optimiser's settings for a run of a number of steps on a problem.

@@ -16,7 +16,7 @@ import Torch
     static let rate = Schedule.linear(from: 0.1, to: 0, steps: 20)
 
     @Test func thereAreAllCases() {
-        #expect(GoldenGroup.caseNames(Self.group) { $0 != "inputs" }.count == 19)
+        #expect(GoldenGroup.caseNames(Self.group) { $0 != "inputs" }.count == 21)
     }
 
     @Test(arguments: GoldenGroup.caseNames(group) { $0 != "inputs" }, [DType.float64, .float32])
@@ -88,7 +88,8 @@ import Torch
                 .init(
                     learningRate: Self.rate, beta1: number("beta1") ?? 0.9, beta2: number("beta2") ?? 0.95,
                     momentDecay: number("moment_decay"), epsilon: number("epsilon") ?? 1e-8, weightDecay: decay,
-                    period: Int(number("period") ?? 3), kernels: kernels, maximumExtent: maximum))
+                    nesterov: number("nesterov") == 1, period: Int(number("period") ?? 3), kernels: kernels,
+                    maximumExtent: maximum))
         default: return try #require(nil)
         }
     }

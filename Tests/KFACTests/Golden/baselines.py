@@ -135,8 +135,9 @@ def shampoo(view, decay=None, ridge=("absolute", 1e-4), exponent=None, period=1,
     return result
 
 
-def soap(view, beta1=0.9, beta2=0.95, moment_decay=None, epsilon=1e-8, weight_decay=0.0, period=3, maximum=100):
-    """Vyas et al. 2024, algorithms 3 and 4; the first step finds the bases only."""
+def soap(view, beta1=0.9, beta2=0.95, moment_decay=None, epsilon=1e-8, weight_decay=0.0, period=3, maximum=100,
+         nesterov=False):
+    """Vyas et al. 2024, algorithms 3 and 4; the first step finds the bases only. Nesterov's form after Dozat 2016."""
     moment_decay = beta2 if moment_decay is None else moment_decay
     result = [dict() for _ in range(STEPS)]
     for name, initial in START.items():
@@ -160,8 +161,9 @@ def soap(view, beta1=0.9, beta2=0.95, moment_decay=None, epsilon=1e-8, weight_de
                 continue
             mean = beta1 * mean + (1 - beta1) * g
             square = beta2 * square + (1 - beta2) * turned(g, False) ** 2
-            rate = rates(step) * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-            theta = theta - rate * turned(turned(mean, False) / (np.sqrt(square) + epsilon), True)
+            used = beta1 * mean + (1 - beta1) * g if nesterov else mean
+            rate = rates(step) * math.sqrt(1 - beta2**step) / (1 - beta1 ** (step + 1 if nesterov else step))
+            theta = theta - rate * turned(turned(used, False) / (np.sqrt(square) + epsilon), True)
             theta = theta - rates(step) * weight_decay * theta
             for axis in axes:
                 moments[axis] = moment_decay * moments[axis] + (1 - moment_decay) * moment(g, axis)
@@ -252,6 +254,8 @@ def make_cases():
         "soap_axes": dict(view="axes", moment_decay=0.8, weight_decay=0.1, period=2),
         "soap_each_step": dict(view="matrix", period=1, epsilon=1e-3),
         "soap_long_sides": dict(view="matrix", maximum=3, period=4),
+        "soap_nesterov": dict(view="matrix", nesterov=True, weight_decay=0.1, period=2),
+        "soap_nesterov_axes": dict(view="axes", nesterov=True, beta1=0.95),
     }.items():
         case(name, "soap", soap(**settings), **settings)
 

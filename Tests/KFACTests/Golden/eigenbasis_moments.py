@@ -122,11 +122,15 @@ def eigenvectors(matrix, is_diagonal):
     return vectors
 
 
+def grows(step, schedule):
+    """Whether a basis is due because there were twice as many steps as at the last one."""
+    kind, period, _ = schedule
+    return kind == "growing" and step + 1 in [3 * 2**k for k in range(20) if 3 * 2**k <= period]
+
+
 def due(step, schedule):
-    kind, period, initially = schedule
-    if kind == "growing":
-        return step % period == 0 or step + 1 in [3 * 2**k for k in range(20) if 3 * 2**k <= period]
-    return step < initially or step % period == 0
+    _, period, initially = schedule
+    return step < initially or step % period == 0 or grows(step, schedule)
 
 
 def run(network, beta1=0.95, beta2=0.95, epsilon=1e-8, nesterov=True, cautious=False, weight_decay=0.0,
@@ -161,7 +165,7 @@ def run(network, beta1=0.95, beta2=0.95, epsilon=1e-8, nesterov=True, cautious=F
         loss.backward()
         gradients = {name: value.grad.numpy() for name, value in p.items()}
 
-        if step % statistics_period == 0:
+        if step % statistics_period == 0 or grows(step, schedule):
             new_weight = decay * weight + len(x)
             for name, layer in layers.items():
                 value, output = seen[name]

@@ -9,8 +9,8 @@ import Torch
 @testable import Optimization
 
 /// Moments in the eigenbasis step by step against an independent program of the formulas
-/// (`Golden/eigenbasis_moments.py`): linear layers, convolutions of all kinds, an embedding, scales, and a parameter that
-/// no layer knows, over steps with many new bases.
+/// (`Golden/eigenbasis_moments.py`): linear layers, convolutions of all kinds, an embedding, scales, and a parameter of
+/// no known layer, over steps with many new bases.
 @Suite struct EigenbasisMomentsGoldenTests {
     static let group = "eigenbasis_moments"
     static let rate = Schedule.linear(from: 0.03, to: 0, steps: 30)

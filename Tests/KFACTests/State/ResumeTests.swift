@@ -12,7 +12,7 @@ import TorchNN
 /// A run that continues from a saved state ends in the same bits as one that was never interrupted.
 @Suite struct ResumeTests {
     enum Method: CaseIterable {
-        case sgd, nesterov, adam, shampoo, shampooSum, soap, klShampoo, klSOAP, muon
+        case sgd, nesterov, adam, shampoo, shampooSum, soap, soapNesterov, klShampoo, klSOAP, muon
         case kfac, momentumOfGradients, quadraticModel, gammaSearch, adaptiveDamping, exactDamping
         case background, roundRobin, whenStale, sparseStatistics, shareOfBatch, burnIn, firstOrder, empirical
         case wide, wideExact, wideBackground
@@ -29,6 +29,7 @@ import TorchNN
             case .soap: SOAP(parameters, configuration: .init(period: 3))
             case .klShampoo: KLShampoo(parameters, configuration: .init(period: 3))
             case .klSOAP: KLShampoo(parameters, configuration: .init(scaling: .meanSquares, period: 3))
+            case .soapNesterov: SOAP(parameters, configuration: .init(nesterov: true, period: 3))
             case .muon: Muon(parameters)
             default: KFACOptimizer(parameters, configuration: configuration, generator: RandomGenerator(seed: 3))
             }
