@@ -46,6 +46,14 @@ import Testing
             "compare --method kfac --search kfac.step-rule=eigenbasis-moments --search kfac.damping=1",
             "--search kfac.damping=1: --damping has no effect with --step-rule eigenbasis-moments."
         ),
+        (
+            "train --step-rule grafted --norm-constraint 1",
+            "--norm-constraint is for --step-rule fixed or gradient-momentum only."
+        ),
+        (
+            "train --step-rule quadratic-model --damping-rule relative",
+            "--damping-rule relative is for --step-rule fixed, gradient-momentum or grafted only."
+        ),
         ("train --staleness 0.1", "--staleness is for --inverse-schedule when-stale only."),
         (
             "train --no-checkpoints --keep-checkpoints 2",
@@ -124,6 +132,8 @@ import Testing
         "compare --method kfac --search kfac.staleness=0.1:0.5 --search kfac.inverse-schedule=when-stale",
         "compare --method kfac --search kfac.damping-rule=fixed,adaptive --search kfac.damping-decay=0.9",
         "compare --method kfac --problem fashion-mnist-autoencoder --search kfac.damping-interval=3,5",
+        "train --step-rule grafted --damping 0.3 --damping-split exact", "train --damping-rule relative --damping 0.3",
+        "compare --method kfac --search kfac.step-rule=grafted --search kfac.damping=0.1",
         "train --step-rule eigenbasis-moments --cautious --statistics-period 4 --inverse-schedule background",
         "train --problem fashion-mnist-autoencoder --step-rule eigenbasis-moments --momentum 0.9",
         "train --optimizer soap --nesterov",

@@ -7,12 +7,14 @@ enum StepRuleName: String, CaseIterable, ExpressibleByArgument {
     case gradientMomentum = "gradient-momentum"
     case quadraticModel = "quadratic-model"
     case eigenbasisMoments = "eigenbasis-moments"
+    case grafted
 }
 
 /// How the damping changes.
 enum DampingRuleName: String, CaseIterable, ExpressibleByArgument {
     case fixed
     case adaptive
+    case relative
 }
 
 /// How factors share the damping.
@@ -76,8 +78,19 @@ struct KFACDefaults {
     var dimensionLimit = FactorSettings().dimensionLimit
     var l2 = 0.0
 
-    /// The numbers beside ``StepRuleName/eigenbasisMoments`` where all other rules have those of the method.
-    static let moments = (inversePeriod: 40, learningRate: 0.007, momentum: 0.95)
+    /// The numbers of a step rule, in the place of those of the method.
+    struct Numbers {
+        let rule: StepRuleName
+        let inversePeriod: Int
+        let learningRate: Double
+        let momentum: Double
+    }
+
+    /// Those of the rules that have such.
+    static let numbers = [
+        Numbers(rule: .eigenbasisMoments, inversePeriod: 40, learningRate: 0.007, momentum: 0.95),
+        Numbers(rule: .grafted, inversePeriod: 5, learningRate: 0.005, momentum: 0.95),
+    ]
 
     /// The choices and numbers beside a step rule.
     ///
@@ -86,11 +99,19 @@ struct KFACDefaults {
         guard let rule, rule != stepRule else { return self }
         var defaults = self
         defaults.stepRule = rule
-        guard rule == .eigenbasisMoments else { return defaults }
-        defaults.dampingRule = .fixed
-        defaults.statisticsPeriod = 8
-        defaults.statisticsFraction = 0.125
-        defaults.inverseSchedule = .growing
+        switch rule {
+        case .fixed, .gradientMomentum, .quadraticModel: break
+        case .eigenbasisMoments:
+            defaults.dampingRule = .fixed
+            defaults.statisticsPeriod = 8
+            defaults.statisticsFraction = 0.125
+            defaults.inverseSchedule = .growing
+        case .grafted:
+            defaults.damping = 0.1
+            defaults.dampingRule = .relative
+            defaults.statisticsPeriod = 4
+            defaults.statisticsFraction = 0.25
+        }
         return defaults
     }
 
@@ -106,10 +127,11 @@ struct KFACDefaults {
     static func forHelp<Value: Equatable>(_ value: (KFACDefaults) -> Value) -> String {
         let values = BuiltInProblem.all.map { ($0.name, value($0.kfac)) }
         var others = values.filter { $0.1 != values[0].1 }.map { ", \($0.0) \(DeclaredOption.text($0.1))" }
-        let rule = StepRuleName.eigenbasisMoments
-        let own = value(BuiltInProblem.all[0].kfac.beside(rule))
-        if own != values[0].1, own as? StepRuleName != rule {
-            others.append(", with --step-rule \(rule.rawValue) \(DeclaredOption.text(own))")
+        for rule in numbers.map(\.rule) {
+            let own = value(BuiltInProblem.all[0].kfac.beside(rule))
+            if own != values[0].1, own as? StepRuleName != rule {
+                others.append(", with --step-rule \(rule.rawValue) \(DeclaredOption.text(own))")
+            }
         }
         return "(default: \(DeclaredOption.text(values[0].1))\(others.joined()))"
     }

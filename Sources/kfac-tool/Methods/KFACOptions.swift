@@ -8,8 +8,9 @@ struct KFACOptions: ParsableArguments {
         help: ArgumentHelp(
             "How a preconditioned gradient becomes a step: by a given learning rate and momentum (fixed), with the "
                 + "momentum before preconditioning (gradient-momentum), by the minimum of the exact quadratic model "
-                + "(quadratic-model; the learning rate then multiplies its step), or by Adam's moments in the eigenbasis "
-                + "of the curvature, without damping (eigenbasis-moments). \(KFACDefaults.forHelp(\.stepRule))",
+                + "(quadratic-model; the learning rate then multiplies its step), by Adam's moments in the eigenbasis of "
+                + "the curvature, without damping (eigenbasis-moments), or with the length of Adam's step in each layer "
+                + "(grafted). \(KFACDefaults.forHelp(\.stepRule))",
             valueName: "rule"))
     var stepRule: StepRuleName?
 
@@ -19,14 +20,16 @@ struct KFACOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The number that is added to the curvature of the mean loss, initially. "
+            "The number that is added to the curvature of the mean loss, initially; for --damping-rule relative, in "
+                + "units of the mean eigenvalue of each layer. "
                 + KFACDefaults.forHelp(\.damping)),
         transform: SettingBounds.damping.withoutLowerBound.number)
     var damping: Double?
 
     @Option(
         help: ArgumentHelp(
-            "Whether the damping stays, or follows how well the quadratic model predicts the loss. "
+            "Whether the damping stays (fixed), follows how well the quadratic model predicts the loss (adaptive), or "
+                + "is relative to each layer's own curvature (relative). "
                 + KFACDefaults.forHelp(\.dampingRule), valueName: "rule"))
     var dampingRule: DampingRuleName?
 
@@ -159,7 +162,14 @@ struct KFACOptions: ParsableArguments {
             ("--damping-decay", dampingDecay != nil, isAdaptive, "--damping-rule adaptive"),
             ("--minimum-damping", minimumDamping != nil, isAdaptive, "--damping-rule adaptive"),
             ("--model-fraction", modelFraction != nil, hasModel, "--step-rule quadratic-model"),
-            ("--norm-constraint", normConstraint != nil, !hasModel, "--step-rule fixed or gradient-momentum"),
+            (
+                "--norm-constraint", normConstraint != nil, !hasModel && defaults.stepRule != .grafted,
+                "--step-rule fixed or gradient-momentum"
+            ),
+            (
+                "--damping-rule relative", dampingRule == .relative, !hasModel,
+                "--step-rule fixed, gradient-momentum or grafted"
+            ),
             ("--staleness", staleness != nil, inverseSchedule == .whenStale, "--inverse-schedule when-stale"),
             ("--cautious", cautious, false, "--step-rule eigenbasis-moments"),
         ].compactMap { MisplacedOption($0, isGiven: $1, hasEffect: $2, isFor: $3) }
@@ -200,7 +210,7 @@ struct KFACOptions: ParsableArguments {
         let initial = damping ?? defaults.damping
         let damping: Damping =
             switch dampingRule ?? defaults.dampingRule {
-            case .fixed: .constant(initial)
+            case .fixed, .relative: .constant(initial)
             case .adaptive:
                 .adaptive(
                     LevenbergMarquardt(
@@ -223,7 +233,10 @@ struct KFACOptions: ParsableArguments {
                 .eigenbasisMoments(
                     EigenbasisMoments(
                         learningRate: settings.learningRate, beta1: settings.momentum, cautious: cautious))
+            case .grafted:
+                .grafted(GraftedDirection(learningRate: settings.learningRate, beta1: settings.momentum))
             }
+        let isRelative = (dampingRule ?? defaults.dampingRule) == .relative
         let period = settings.inversePeriod
         let inverses: InverseSchedule =
             switch inverseSchedule ?? defaults.inverseSchedule {
@@ -234,7 +247,9 @@ struct KFACOptions: ParsableArguments {
             case .whenStale: .whenStale(beyond: staleness ?? defaults.staleness, atMost: period)
             }
         return KFACOptimizer.Configuration(
-            rule: rule, damping: damping, estimation: (estimation ?? defaults.estimation).estimation,
+            rule: rule, damping: damping,
+            preconditionerDamping: isRelative ? .relative(.constant(initial)) : .proportional(),
+            estimation: (estimation ?? defaults.estimation).estimation,
             statisticsPeriod: statisticsPeriod ?? defaults.statisticsPeriod,
             statisticsFraction: statisticsFraction ?? defaults.statisticsFraction,
             burnIn: burnIn ?? defaults.burnIn, inverses: inverses,

@@ -12,6 +12,12 @@ extension OptimizationMethod {
             guard (rule ?? problem.kfac.stepRule) != .eigenbasisMoments else {
                 return [.init("learning-rate", .logUniform(from: 0.002, to: 0.02))]
             }
+            if rule == .grafted {
+                return [
+                    .init("learning-rate", .logUniform(from: 0.001, to: 0.02)),
+                    .init("damping", .logUniform(from: 0.01, to: 1)),
+                ]
+            }
             guard problem.kfac.stepRule == .quadraticModel else {
                 return [
                     .init("learning-rate", .logUniform(from: 0.01, to: 1)),

@@ -41,10 +41,15 @@ struct OptimizationMethod: Sendable {
 
     /// A default that depends on the method, for the help; methods without it are left out.
     ///
-    /// - Parameter moments: That of K-FAC with ``StepRuleName/eigenbasisMoments``, where it is another one.
-    static func byMethod<Value>(_ value: (OptimizationMethod) -> Value?, _ moments: Value? = nil) -> String {
+    /// - Parameter ruleValue: That of K-FAC with a step rule that has another one.
+    static func byMethod<Value>(
+        _ value: (OptimizationMethod) -> Value?, _ ruleValue: ((KFACDefaults.Numbers) -> Value)? = nil
+    ) -> String {
         let pairs = all.compactMap { method in value(method).map { (method, "\($0)") } }
-        let own = moments.map { ", kfac with --step-rule \(StepRuleName.eigenbasisMoments.rawValue) \($0)" } ?? ""
+        let own =
+            ruleValue.map { value in
+                KFACDefaults.numbers.map { ", kfac with --step-rule \($0.rule.rawValue) \(value($0))" }.joined()
+            } ?? ""
         if Set(pairs.map(\.1)).count == 1 { return "(default: \(pairs[0].1)\(own))" }
         return "(default: \(pairs.map { "\($0.0.name) \($0.1)" }.joined(separator: ", "))\(own))"
     }

@@ -10,7 +10,7 @@ struct OptimizerOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The initial learning rate. \(OptimizationMethod.byMethod(\.learningRate, KFACDefaults.moments.learningRate))",
+            "The initial learning rate. \(OptimizationMethod.byMethod(\.learningRate, \.learningRate))",
             valueName: "rate"),
         transform: SettingBounds.learningRate.withoutLowerBound.number)
     var learningRate: Double?
@@ -26,7 +26,7 @@ struct OptimizerOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             "The momentum; for adam, adamw, soap and --step-rule eigenbasis-moments, the decay of the mean. "
-                + OptimizationMethod.byMethod(\.momentum, KFACDefaults.moments.momentum)),
+                + OptimizationMethod.byMethod(\.momentum, \.momentum)),
         transform: SettingBounds.momentum.number)
     var momentum: Double?
 
@@ -45,7 +45,7 @@ struct OptimizerOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             "The number of steps between updates of kfac's inverses or eigenbases, shampoo's roots or soap's eigenbases. "
-                + OptimizationMethod.byMethod(\.inversePeriod, KFACDefaults.moments.inversePeriod), valueName: "steps"),
+                + OptimizationMethod.byMethod(\.inversePeriod, \.inversePeriod), valueName: "steps"),
         transform: SettingBounds.period.count)
     var inversePeriod: Int?
 
@@ -110,24 +110,25 @@ struct OptimizerOptions: ParsableArguments {
         return defaults
     }
 
-    /// Whether K-FAC steps by moments in the eigenbasis of the curvature.
-    private func hasMoments(on problem: BuiltInProblem) -> Bool {
-        optimizer.hasCurvature && (kfac.stepRule ?? problem.kfac.stepRule) == .eigenbasisMoments
+    /// The numbers of K-FAC's step rule, where it has such.
+    private func ownNumbers(on problem: BuiltInProblem) -> KFACDefaults.Numbers? {
+        let rule = kfac.stepRule ?? problem.kfac.stepRule
+        return optimizer.hasCurvature ? KFACDefaults.numbers.first { $0.rule == rule } : nil
     }
 
     /// The learning rate at the beginning where none is given.
     func defaultLearningRate(on problem: BuiltInProblem) -> Double {
-        hasMoments(on: problem) ? KFACDefaults.moments.learningRate : problem.learningRate(of: optimizer)
+        ownNumbers(on: problem)?.learningRate ?? problem.learningRate(of: optimizer)
     }
 
     /// The momentum where none is given.
     func defaultMomentum(on problem: BuiltInProblem) -> Double {
-        hasMoments(on: problem) ? KFACDefaults.moments.momentum : optimizer.momentum
+        ownNumbers(on: problem)?.momentum ?? optimizer.momentum
     }
 
     /// The number of steps between new inverses, roots or eigenbases where none is given.
     func defaultInversePeriod(on problem: BuiltInProblem) -> Int {
-        hasMoments(on: problem) ? KFACDefaults.moments.inversePeriod : problem.inversePeriod(of: optimizer) ?? 1
+        ownNumbers(on: problem)?.inversePeriod ?? problem.inversePeriod(of: optimizer) ?? 1
     }
 
     /// The optimiser's settings for a run of a number of steps on a problem.
