@@ -46,10 +46,20 @@ import TorchNN
         return configuration
     }
 
-    @Test func choicesTrainALayer() throws {
+    /// The recipe for small batches.
+    private func moments() -> KFACOptimizer.Configuration {
+        // EXAMPLE
+        let configuration = KFACOptimizer.Configuration(
+            rule: .eigenbasisMoments(.init(learningRate: .linear(from: 0.007, to: 0, steps: 1000))),
+            statisticsPeriod: 8, statisticsFraction: 0.125, inverses: .growing(every: 40))
+        // EXAMPLE
+        return configuration
+    }
+
+    @Test(arguments: [false, true]) func choicesTrainALayer(hasMoments: Bool) throws {
         var generator = RandomGenerator(seed: 1)
         let model = ConvNet(channels: [1, 3, 4], imageSize: 8, classes: 2, using: &generator)
-        let optimizer = KFACOptimizer(model.namedParameters, configuration: choices())
+        let optimizer = KFACOptimizer(model.namedParameters, configuration: hasMoments ? moments() : choices())
         let images = randomTensor([16, 1, 8, 8], dtype: .float32)
         let labels = (images.flattened(from: 1).sum(1) .> 0).to(.int64)
         let reports = try (0..<30).map { _ in
@@ -183,7 +193,7 @@ import TorchNN
         }
         let parts = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "        // EXAMPLE\n")
         let examples = stride(from: 1, to: parts.count, by: 2).map { lines(parts[$0]) }
-        try #require(examples.count == 6 && parts.count == 13)
+        try #require(examples.count == 7 && parts.count == 15)
         let documented = try Self.documents.flatMap(blocks)
         for example in examples { #expect(documented.contains(example), "\(example[0])") }
         // All of the README is tried: the block that names the package by the examples' manifest.

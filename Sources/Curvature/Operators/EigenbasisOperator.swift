@@ -2,9 +2,9 @@ public import Torch
 
 /// A symmetric matrix with orthonormal eigenvectors that are known: Q diag(w) Qᵀ, where Q has a structure of its own.
 ///
-/// What is kept in its coordinates, such as moments of gradients, moves along when another matrix takes its place: means
-/// exactly, by ``vectors(at:)`` of the old one and ``coordinates(of:)`` of the new one; squares as far as they determine
-/// it, by ``squares(_:from:)``.
+/// What is kept in its coordinates, such as moments of gradients, moves along when another matrix takes its place:
+/// means exactly, by ``vectors(at:)`` of the old one and ``coordinates(of:)`` of the new one; squares as far as they
+/// determine it, by ``squares(_:from:)``.
 public protocol EigenbasisOperator: SymmetricOperator {
     /// Qᵀ x, the coordinates of a vector, [dimension, 1].
     func coordinates(of vector: Tensor) -> Tensor

@@ -22,11 +22,11 @@ public import Optimization
 /// uncorrelated in the old basis; the sum of all squares stays in any case.
 ///
 /// Each kind of curvature has its form. The bias of a layer is the last column of g. Convolutions have the kernel's
-/// elements as columns; grouped ones a pair of bases for each group. A side whose factor is diagonal, such as that of an
-/// embedding's rows, is not turned. Layers of one dense factor, such as biases by themselves, have one basis; diagonals,
-/// scales with shifts and parameters of unknown operations have the coordinate axes: Adam with Nesterov's form. A weight
-/// that is used in two ways has the bases of the sum of its products' marginals. Parameters of a layer of which the step
-/// does not move all are moved by the layer's moments, those of the others counting a gradient of zero.
+/// elements as columns; grouped ones a pair of bases for each group. A side whose factor is diagonal, such as the rows
+/// of an embedding, is not turned. Layers of one dense factor, such as biases by themselves, have one basis. Diagonals,
+/// scales with shifts and parameters of unknown operations have the coordinate axes: Adam with Nesterov's form. A
+/// weight that is used in two ways has the bases of the sum of its products' marginals. A step that does not move all
+/// parameters of a layer counts the gradients of the others as zero.
 ///
 /// Costs two products with each basis a step, 4 m n (m + n) flops for m outputs and n inputs, an eigendecomposition of
 /// each factor (about 9 n³) and two more products for each new basis, and two tensors of the parameters' size.
