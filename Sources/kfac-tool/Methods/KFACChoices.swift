@@ -61,6 +61,7 @@ enum InverseScheduleName: String, CaseIterable, ExpressibleByArgument {
 /// K-FAC's choices and numbers for a problem, by the names of the properties of ``KFACOptions``.
 struct KFACDefaults {
     var stepRule = StepRuleName.fixed
+    var cautious = false
     var damping = 0.1
     var dampingRule = DampingRuleName.fixed
     var dampingInterval = 5
