@@ -25,8 +25,14 @@ extension KFACOptimizer {
         reportInverses(&pass.report)
         try MemoryFault.check()
         // The parameters, and what the damping learns from the objective afterwards.
+        let moments = preconditioner.moments
         try apply(proposal, &pass.report)
-        func restore() { backup?.restore(self) }
+        func restore() {
+            guard let backup else { return }
+            backup.restore(self)
+            // Those before the step, but in its bases, which stay.
+            preconditioner.moments = moments
+        }
         do {
             try restoringWithoutMemory(restore) {
                 try withoutGradients {
@@ -87,14 +93,12 @@ struct Backup {
     let parameters: [Tensor]
     private let velocities: [Tensor.ID: Tensor]
     private let hasVelocity: Bool
-    private let moments: [ObjectIdentifier: GradientMoments]
     private let adaptedDamping: Double?
 
     init(of optimizer: KFACOptimizer) {
         parameters = withoutGradients { optimizer.parameters.map { $0.tensor.copy() } }
         velocities = optimizer.velocityByParameter
         hasVelocity = optimizer.hasVelocity
-        moments = optimizer.preconditioner.moments
         adaptedDamping = optimizer.adaptedDamping
     }
 
@@ -104,7 +108,6 @@ struct Backup {
         }
         optimizer.velocityByParameter = velocities
         optimizer.hasVelocity = hasVelocity
-        optimizer.preconditioner.moments = moments
         optimizer.adaptedDamping = adaptedDamping
     }
 }
