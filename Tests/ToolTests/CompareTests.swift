@@ -244,6 +244,20 @@ import Testing
         #expect(!files().contains("runs/nesterov/tune-1.csv"))
     }
 
+    /// Forms of one method are compared under labels; a step rule brings its own search.
+    @Test func stepRulesAreComparedUnderLabels() throws {
+        let result = try compare([
+            "--method", "moments=kfac", "--search", "moments.step-rule=eigenbasis-moments", "--method", "ahead=soap",
+            "--search", "ahead.nesterov=on",
+        ])
+        #expect(result.status == 0, "\(result.errors)")
+        let line =
+            "moments: kfac: learning-rate 0.002:0.02; step-rule eigenbasis-moments; learning-rate-schedule linear"
+        #expect(result.lines.contains(line))
+        #expect(try fields("out/runs/moments/seed-1.csv")[1] == fields("out/runs/kfac/seed-1.csv")[1])
+        #expect(try fields("out/runs/moments/seed-1.csv") != fields("out/runs/kfac/seed-1.csv"))
+    }
+
     /// The seed and the settings are all that a run depends on, so `kfac train` repeats it.
     @Test func aRunIsThatOfTheTrainer() throws {
         #expect(try compare(["--search", "kfac.learning-rate=0.05", "--search", "kfac.damping=0.2"]).status == 0)

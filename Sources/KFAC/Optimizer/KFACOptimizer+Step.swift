@@ -25,8 +25,14 @@ extension KFACOptimizer {
         reportInverses(&pass.report)
         try MemoryFault.check()
         // The parameters, and what the damping learns from the objective afterwards.
+        let moments = preconditioner.moments
         try apply(proposal, &pass.report)
-        func restore() { backup?.restore(self) }
+        func restore() {
+            guard let backup else { return }
+            backup.restore(self)
+            // Those before the step, but in its bases, which stay.
+            preconditioner.moments = moments
+        }
         do {
             try restoringWithoutMemory(restore) {
                 try withoutGradients {
@@ -89,7 +95,6 @@ struct Backup {
     let parameters: [Tensor]
     private let velocities: [Tensor.ID: Tensor]
     private let hasVelocity: Bool
-    private let moments: [ObjectIdentifier: GradientMoments]
     private let momentsByParameter: [Tensor.ID: GradientMoments]
     private let adaptedDamping: Double?
 
@@ -97,7 +102,6 @@ struct Backup {
         parameters = withoutGradients { optimizer.parameters.map { $0.tensor.copy() } }
         velocities = optimizer.velocityByParameter
         hasVelocity = optimizer.hasVelocity
-        moments = optimizer.preconditioner.moments
         momentsByParameter = optimizer.momentsByParameter
         adaptedDamping = optimizer.adaptedDamping
     }
@@ -108,7 +112,6 @@ struct Backup {
         }
         optimizer.velocityByParameter = velocities
         optimizer.hasVelocity = hasVelocity
-        optimizer.preconditioner.moments = moments
         optimizer.momentsByParameter = momentsByParameter
         optimizer.adaptedDamping = adaptedDamping
     }

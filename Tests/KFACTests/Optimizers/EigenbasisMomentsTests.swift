@@ -195,6 +195,35 @@ import Torch
         }
     }
 
+    /// A step that the first-order rule's part makes a guard undo leaves the moments as they were, in the new basis.
+    @Test func undoneStepsKeepTheMoments() throws {
+        let network = network()
+        let gain = parameter([2], seed: 3)
+        let optimizer = optimizer(network.parameters + [NamedParameter("gain", gain)]) {
+            $0.layers.unknown = .firstOrder
+            $0.inverses = .together(every: 1)
+            // None at first, then so much that no step can be taken.
+            $0.firstOrderRule = .sgd(.init(learningRate: .linear(from: 0, to: 1e308, steps: 2)))
+        }
+        func step(_ number: UInt64) throws -> StepReport {
+            let x = randomTensor([12, 3], seed: number, dtype: .float64)
+            return try optimizer.step { Loss(Normal(mean: network(x) * gain), targets: targets) }
+        }
+        func means() throws -> [Tensor] {
+            try optimizer.curvature.blocks.map { block in
+                let id = ObjectIdentifier(block)
+                let basis = try #require(optimizer.preconditioner.inverses[id]?.matrix as? any EigenbasisOperator)
+                return basis.vectors(at: try #require(optimizer.preconditioner.moments[id]).mean)
+            }
+        }
+        #expect(try !step(1).isRejected)
+        let (before, parameters) = (try means(), network.parameters.map { $0.tensor.detached().copy() })
+        let report = try step(2)
+        #expect(report.isRejected && report.refreshedInverses == 2)
+        for (now, before) in zip(try means(), before) { expectClose(now, before, relative: 1e-12, absolute: 1e-14) }
+        for (now, before) in zip(network.parameters, parameters) { #expect((now.tensor .== before).all()) }
+    }
+
     /// Without guards, a failure is an error.
     @Test func failedBasesAreErrorsWithoutGuards() throws {
         let network = GuardCase.linear.network()
