@@ -18,6 +18,19 @@ public func averagePooling2D(
     pool("averagePooling2D", input, window, stride ?? window, padding, ct_avg_pool2d)
 }
 
+/// Takes the mean of each channel over all spatial axes; [batch, channels, spatial...] becomes [batch, channels].
+///
+/// The gradient lies in memory as the input does, whereas that of ``Tensor/mean(_:)`` would bring the derivatives of all
+/// layers before into the standard layout.
+public func globalAveragePooling(_ input: Tensor) -> Tensor {
+    guard input.rank > 2 else {
+        Tensor.trap("globalAveragePooling", [input], "[batch, channels, spatial...] were expected")
+    }
+    guard input.imageLayout == .channelsLast else { return input.flattened(from: 2).mean(2) }
+    let shape = input.shape
+    return input.inMemoryOrder.reshaped([shape[0], shape[2] * shape[3], shape[1]]).mean(1)
+}
+
 /// Cuts the patches that a 2-D convolution sees.
 ///
 /// - Parameter input: [batch, channels, height, width].
