@@ -1,7 +1,8 @@
 // Maximum pooling of images whose channels lie side by side.
 //
-// Libtorch's keeps the chosen elements' places in eight bytes each, twice as much as the results take, and its derivative
-// goes over all of it several times. One byte tells which element of its window was chosen.
+// Libtorch's keeps the chosen elements' places in eight bytes each, twice as much as the results take, and its
+// derivative goes over all of it several times. One byte tells which element of its window was chosen, or that a
+// rectifier behind it cuts it off.
 #include "pooling.h"
 #include "aten_pooling.h"
 #include "kernels.h"
@@ -16,11 +17,11 @@ namespace {
 constexpr auto channels_last = at::MemoryFormat::ChannelsLast;
 
 /// A pooling as the numbers that a node of the graph keeps: batch, channels, height, width, those of the results, and
-/// the windows.
+/// the windows, and whether a rectifier follows.
 using Numbers = std::vector<int64_t>;
 
 ck_pooling pooling(const Numbers &n) {
-    return {n[0], n[1], n[2], n[3], n[4], n[5], {n[6], n[7]}, {n[8], n[9]}, {n[10], n[11]}};
+    return {n[0], n[1], n[2], n[3], n[4], n[5], {n[6], n[7]}, {n[8], n[9]}, {n[10], n[11]}, n[12] != 0};
 }
 
 int64_t extent(int64_t size, int64_t window, int64_t stride, int64_t padding) {
@@ -32,7 +33,9 @@ Numbers numbers(const at::Tensor &images, const PoolingWindows &windows) {
     for (int axis = 0; axis < 2; ++axis)
         result.push_back(
             extent(images.size(2 + axis), windows.window[axis], windows.stride[axis], windows.padding[axis]));
-    for (auto list : {windows.window, windows.stride, windows.padding}) result.insert(result.end(), list.begin(), list.end());
+    for (auto list : {windows.window, windows.stride, windows.padding})
+        result.insert(result.end(), list.begin(), list.end());
+    result.push_back(windows.is_rectified);
     return result;
 }
 
@@ -129,11 +132,11 @@ bool ct::has_max_pool(const at::Tensor &images, const PoolingWindows &windows) {
     for (int axis = 0; axis < 2; ++axis) {
         auto window = windows.window[axis], padding = windows.padding[axis];
         // Bounds that leave room for sums; libtorch tells what is wrong with the rest.
-        bool fits = window > 0 && window <= 256 && windows.stride[axis] > 0 && padding >= 0 && 2 * padding <= window
+        bool fits = window > 0 && window <= 255 && windows.stride[axis] > 0 && padding >= 0 && 2 * padding <= window
             && images.size(2 + axis) + 2 * padding >= window;
         if (!fits) return false;
     }
-    return windows.window[0] * windows.window[1] <= 256;
+    return windows.window[0] * windows.window[1] <= 255;
 }
 
 at::Tensor ct::max_pool(const at::Tensor &images, const PoolingWindows &windows) {

@@ -9,6 +9,8 @@ namespace ct {
 /// The windows of a pooling, each of two extents.
 struct PoolingWindows {
     at::IntArrayRef window, stride, padding;
+    /// Whether a rectifier follows.
+    bool is_rectified;
 };
 
 /// Whether `max_pool` can do it: images on the CPU whose channels lie side by side, and windows that fit.

@@ -57,13 +57,14 @@ import Testing
         "train": [
             "problem", "data", "augment", "initialization", "optimizer", "learning-rate-schedule", "nesterov", "guards",
             "no-guards", "step-rule", "damping-rule", "damping-split", "estimation", "inverse-schedule",
-            "initial-weights", "output", "quiet", "resume", "no-checkpoints", "device", "products", "version", "help",
+            "initial-weights", "output", "quiet", "resume", "no-checkpoints", "device", "products", "layout", "version",
+            "help",
         ],
         "compare": [
             "problem", "data", "augment", "initialization", "method", "search", "learning-rate-schedule", "metric",
-            "output", "quiet", "device", "products", "version", "help",
+            "output", "quiet", "device", "products", "layout", "version", "help",
         ],
-        "bench": ["case", "quick", "list", "scaling", "json", "csv", "page", "version", "help"],
+        "bench": ["case", "quick", "list", "scaling", "layout", "json", "csv", "page", "version", "help"],
     ]
 
     static let values = ["0", "-1", "-0.1", "1e20", "1e308", "nan", "inf", "", "text"]

@@ -5,28 +5,33 @@ import TorchNN
 
 /// Models of convolutions in both layouts of images.
 @Suite struct ImageLayoutModelTests {
-    private static let models: [(name: String, input: [Int], make: @Sendable (DType, inout RandomGenerator) -> any Module)] = [
-        ("ConvNet", [3, 1, 28, 28], { ConvNet(dtype: $0, using: &$1) }),
-        (
-            "ConvNet of colours", [2, 3, 18, 18],
-            { ConvNet(channels: [3, 5, 20], imageSize: 18, dtype: $0, using: &$1) }
-        ),
-        ("LeNet5", [2, 1, 28, 28], { LeNet5(dtype: $0, using: &$1) }),
-        ("VGGSmall", [2, 1, 28, 28], { VGGSmall(dtype: $0, using: &$1) }),
-        ("ResNet", [2, 3, 32, 32], { ResNet(depth: 14, dtype: $0, using: &$1) }),
-        ("ResNet by projection", [2, 3, 17, 17], { ResNet(depth: 8, shortcut: .projection, dtype: $0, using: &$1) }),
-        (
-            "Sequential", [2, 3, 12, 12],
-            { dtype, generator in
-                Sequential([
-                    Convolution2D(3, 8, kernel: 3, dtype: dtype, using: &generator),
-                    BatchNormalization(8, dtype: dtype), ReLU(), MaxPooling2D(2),
-                    Convolution2D(8, 8, kernel: 3, groups: 4, dtype: dtype, using: &generator), GlobalAveragePooling(),
-                    Flatten(), Linear(8, 4, dtype: dtype, using: &generator),
-                ])
-            }
-        ),
-    ]
+    private static let models:
+        [(name: String, input: [Int], make: @Sendable (DType, inout RandomGenerator) -> any Module)] = [
+            ("ConvNet", [3, 1, 28, 28], { ConvNet(dtype: $0, using: &$1) }),
+            (
+                "ConvNet of colours", [2, 3, 18, 18],
+                { ConvNet(channels: [3, 5, 20], imageSize: 18, dtype: $0, using: &$1) }
+            ),
+            ("LeNet5", [2, 1, 28, 28], { LeNet5(dtype: $0, using: &$1) }),
+            ("VGGSmall", [2, 1, 28, 28], { VGGSmall(dtype: $0, using: &$1) }),
+            ("ResNet", [2, 3, 32, 32], { ResNet(depth: 14, dtype: $0, using: &$1) }),
+            (
+                "ResNet by projection", [2, 3, 17, 17],
+                { ResNet(depth: 8, shortcut: .projection, dtype: $0, using: &$1) }
+            ),
+            (
+                "Sequential", [2, 3, 12, 12],
+                { dtype, generator in
+                    Sequential([
+                        Convolution2D(3, 8, kernel: 3, dtype: dtype, using: &generator),
+                        BatchNormalization(8, dtype: dtype), ReLU(), MaxPooling2D(2),
+                        Convolution2D(8, 8, kernel: 3, groups: 4, dtype: dtype, using: &generator),
+                        GlobalAveragePooling(),
+                        Flatten(), Linear(8, 4, dtype: dtype, using: &generator),
+                    ])
+                }
+            ),
+        ]
 
     private static func model(_ number: Int, _ dtype: DType, _ layout: ImageLayout?) -> any Module {
         var generator = RandomGenerator(seed: 3)
@@ -68,14 +73,17 @@ import TorchNN
         var generator = RandomGenerator(seed: 1)
         let layer = Convolution2D(3, 4, kernel: 3, using: &generator)
         let images = randomTensor([2, 3, 5, 5], dtype: .float32)
-        #expect(layer.imageLayout == nil && layer(images).imageLayout == .channelsLast)
+        let faster = ImageLayout.preferred(for: .float32, on: .cpu)
+        #expect(layer.imageLayout == nil && layer(images).imageLayout == faster)
         let double = Convolution2D(3, 4, kernel: 3, dtype: .float64, using: &generator)
         #expect(double(images.to(.float64)).imageLayout == .standard)
         layer.setImageLayout(.standard)
         #expect(layer(images).imageLayout == .standard)
         #expect(layer(images.contiguous(in: .channelsLast)).imageLayout == .standard)
-        layer.setImageLayout(nil)
+        layer.setImageLayout(.channelsLast)
         #expect(layer(images).imageLayout == .channelsLast)
+        layer.setImageLayout(nil)
+        #expect(layer(images).imageLayout == faster)
     }
 
     @Test func convolutionsOfOtherRanksHaveNone() {

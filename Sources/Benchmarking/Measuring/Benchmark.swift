@@ -1,5 +1,5 @@
 import Reports
-import Torch
+public import Torch
 
 /// Times cases one after the other, and the machine between them.
 public struct Benchmark {
@@ -9,15 +9,23 @@ public struct Benchmark {
     public var repeats: Int
     /// Whether eigendecompositions of more than 4000 rows are left out.
     public var isQuick: Bool
+    /// How images lie in memory in the steps of networks.
+    public var imageLayout: ImageLayout
 
     /// Plans a benchmark.
     ///
-    /// - Parameter repeats: The number of rounds of each case, positive.
-    public init(cases: [BenchmarkCase], repeats: Int = 7, isQuick: Bool = false) {
+    /// - Parameters:
+    ///   - repeats: The number of rounds of each case, positive.
+    ///   - imageLayout: How images lie in memory in the steps of networks; by default the faster one.
+    public init(
+        cases: [BenchmarkCase], repeats: Int = 7, isQuick: Bool = false,
+        imageLayout: ImageLayout = .preferred(for: .float32, on: .cpu)
+    ) {
         guard repeats > 0 else { fatalError("Benchmark: \(repeats) repeats; at least one is needed") }
         self.cases = cases
         self.repeats = repeats
         self.isQuick = isQuick
+        self.imageLayout = imageLayout
     }
 
     /// Does it.
@@ -44,7 +52,7 @@ public struct Benchmark {
             let turns = Turns(rounds: repeats) { round in
                 try onEvent(.round(round, of: repeats, benchmarkCase, number: index + 1))
             }
-            let measurement = try benchmarkCase.measurement(turns, isQuick: isQuick)
+            let measurement = try benchmarkCase.measurement(turns, isQuick: isQuick, imageLayout: imageLayout)
             speeds.append(probe.speed())
             // The bound is of the same minute as the time.
             let speed = MachineSpeed.best(speeds[speeds.count - 2], speeds[speeds.count - 1])

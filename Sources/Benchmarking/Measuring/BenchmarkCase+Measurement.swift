@@ -5,8 +5,10 @@ import Torch
 extension BenchmarkCase {
     /// Times the case and what it is compared with, in turns.
     ///
-    /// - Parameter isQuick: Whether eigendecompositions of more than 4000 rows are left out.
-    func measurement(_ turns: Turns, isQuick: Bool) throws -> CaseMeasurement {
+    /// - Parameters:
+    ///   - isQuick: Whether eigendecompositions of more than 4000 rows are left out.
+    ///   - imageLayout: How images lie in memory in the steps of networks.
+    func measurement(_ turns: Turns, isQuick: Bool, imageLayout: ImageLayout) throws -> CaseMeasurement {
         var generator = RandomGenerator(seed: 1)
         switch self {
         case .inputFactor(let kernel, let shape):
@@ -43,7 +45,7 @@ extension BenchmarkCase {
             let samples = try turns.samples(of: [{ _ = inverses.apply(gradient) }])
             return CaseMeasurement(work: .preconditioning(outputs: outputs, inputs: inputs), samples: samples[0])
         case .step(let network, let batchSize):
-            return try StepTurns(network, batchSize: batchSize).measurement(turns)
+            return try StepTurns(network, batchSize: batchSize, imageLayout: imageLayout).measurement(turns)
         }
     }
 

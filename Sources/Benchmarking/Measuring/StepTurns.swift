@@ -14,10 +14,11 @@ struct StepTurns {
     private let kfac: () throws -> StepReport
     private let sgd: () throws -> StepReport
 
-    init(_ network: BenchmarkNetwork, batchSize: Int) {
+    init(_ network: BenchmarkNetwork, batchSize: Int, imageLayout: ImageLayout) {
         let loss = network.loss(batchSize: batchSize)
         func steps(_ make: ([NamedParameter]) -> any Optimizer) -> () throws -> StepReport {
             let model = network.model()
+            model.setImageLayout(imageLayout)
             let optimizer = make(model.namedParameters)
             return { try optimizer.step(examples: batchSize) { loss(model, $0) } }
         }

@@ -2,9 +2,9 @@ import CTorch
 
 /// How images [batch, channels, height, width] lie in memory.
 ///
-/// Shapes and results are the same in both layouts, up to the rounding of sums in another order; only ``Tensor/strides``
-/// tell them apart. Convolutions, pooling, normalisations and operations on each element give their results in the
-/// layout of their operand, and their derivatives too.
+/// Shapes and results are the same in both layouts, up to the rounding of sums in another order; only
+/// ``Tensor/strides`` tell them apart. Convolutions, pooling, normalisations and operations on each element give their
+/// results in the layout of their operand, and their derivatives too.
 public enum ImageLayout: String, Sendable, Hashable, Codable, CaseIterable {
     /// Row-major order: all pixels of a channel side by side.
     case standard
@@ -13,11 +13,15 @@ public enum ImageLayout: String, Sendable, Hashable, Codable, CaseIterable {
 
     /// The layout in which convolutions of such images run faster.
     ///
-    /// On a CPU that is ``channelsLast``, for one convolution as for a whole network: libtorch's convolutions in single
-    /// precision otherwise copy what goes in and what comes out, and its pooling and batch normalisation take several
-    /// times as long. In double precision and on other devices it is ``standard``.
+    /// In single precision on an x86 processor that is ``channelsLast``, for one convolution as for a whole network:
+    /// libtorch's convolutions otherwise copy what goes in and what comes out, and its pooling and batch normalisation
+    /// take several times as long. In double precision and elsewhere it is ``standard``.
     public static func preferred(for dtype: DType, on device: Device) -> ImageLayout {
-        device == .cpu && dtype == .float32 ? .channelsLast : .standard
+        #if arch(x86_64)
+            device == .cpu && dtype == .float32 ? .channelsLast : .standard
+        #else
+            .standard
+        #endif
     }
 }
 

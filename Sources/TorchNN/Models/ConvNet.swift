@@ -45,8 +45,7 @@ public final class ConvNet: Module {
 
     /// Computes the logits.
     public func callAsFunction(_ input: Tensor) -> Tensor {
-        // The greatest element stays so behind a rectifier, which has a quarter of the pixels left.
-        let features = convolutions.reduce(input) { maxPooling2D($1($0), window: [2, 2]).relu() }
+        let features = convolutions.reduce(input) { maxPooling2D($1($0), window: [2, 2], rectified: true) }
         return classifier(features.flattened(from: 1))
     }
 }

@@ -53,9 +53,7 @@ public final class VGGSmall: Module {
         var features = input
         for (number, convolution) in convolutions.enumerated() {
             features = convolution(features)
-            // The greatest element stays so behind a rectifier, which has a quarter of the pixels left.
-            if number % 2 == 1 { features = maxPooling2D(features, window: [2, 2]) }
-            features = features.relu()
+            features = number % 2 == 1 ? maxPooling2D(features, window: [2, 2], rectified: true) : features.relu()
         }
         return classifier(features.flattened(from: 1))
     }

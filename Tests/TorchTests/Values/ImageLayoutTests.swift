@@ -69,6 +69,61 @@ import Torch
         }
     }
 
+    /// Windows of any kind, with equal elements, against the standard layout; their second derivatives too.
+    @Test(arguments: [DType.float32, .float64]) func maximumPoolingIsTheSame(dtype: DType) {
+        var random = SplitMix(state: 3)
+        for seed in 0..<150 {
+            func pair(_ range: ClosedRange<Int>) -> [Int] { (0..<2).map { _ in Int.random(in: range, using: &random) } }
+            let (window, stride) = (pair(1...4), pair(1...4))
+            let padding = window.map { Int.random(in: 0...($0 / 2), using: &random) }
+            let channels = [1, 2, 3, 8, 16, 21, 40].randomElement(using: &random)!
+            let shape = [Int.random(in: 1...3, using: &random), channels] + pair(4...9)
+            // Few values: windows have equal elements, and some only negative ones.
+            let images = (randomTensor(shape, seed: UInt64(seed), dtype: dtype) * 3).rounded()
+            for rectified in [false, true] {
+                func all(_ layout: ImageLayout) -> [Tensor] {
+                    let input = images.contiguous(in: layout).copy().requiringGradient()
+                    let result = maxPooling2D(
+                        input, window: window, stride: stride, padding: padding, rectified: rectified)
+                    let slopes = randomTensor(result.shape, seed: 1, dtype: dtype).requiringGradient()
+                    let first = gradients(
+                        of: [result], weightedBy: [slopes], withRespectTo: [input], differentiable: true)[0]
+                    let other = randomTensor(shape, seed: 2, dtype: dtype)
+                    let second = gradients(
+                        of: [first], weightedBy: [other], withRespectTo: [slopes], differentiable: true)[0]
+                    return [result, first, second].map { $0.detached() }
+                }
+                for (standard, last) in zip(all(.standard), all(.channelsLast)) {
+                    expectClose(
+                        last, standard, relative: 1e-6, absolute: 1e-6,
+                        "\(shape), window \(window), stride \(stride), padding \(padding), rectified \(rectified)")
+                }
+            }
+        }
+    }
+
+    @Test func poolingTakesWhatIsNotANumberForTheGreatest() {
+        for layout in ImageLayout.allCases {
+            for rectified in [false, true] {
+                let images = Tensor([1, .nan, 3, 4, -1, -2, -3, -.infinity] as [Double], shape: [1, 2, 2, 2])
+                    .contiguous(in: layout).requiringGradient()
+                let result = maxPooling2D(images, window: [2, 2], rectified: rectified)
+                let found = result.array(of: Double.self)
+                #expect(found[0].isNaN && found[1] == (rectified ? 0 : -1))
+                let gradient = gradients(of: [result.sum()], withRespectTo: [images])[0].array(of: Double.self)
+                #expect(gradient == [0, 1, 0, 0, rectified ? 0 : 1, 0, 0, 0])
+            }
+        }
+    }
+
+    /// What is no pooling stops with a reason in both layouts; empty batches have empty results.
+    @Test func emptyBatchesHaveEmptyResults() {
+        for layout in ImageLayout.allCases {
+            let images = Tensor.zeros([0, 3, 4, 4]).contiguous(in: layout)
+            #expect(maxPooling2D(images, window: [2, 2], rectified: true).shape == [0, 3, 2, 2])
+        }
+    }
+
     @Test func globalAveragesHaveGradientsInTheLayout() {
         for layout in ImageLayout.allCases {
             let input = randomTensor([2, 3, 4, 5]).contiguous(in: layout).copy().requiringGradient()
