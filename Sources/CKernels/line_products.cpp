@@ -78,7 +78,11 @@ public:
                     copy_vectors(copier, from, source.channel_step, step, channels, run, to, count * channels);
                 } else {
                     auto step = line.step * layout.pixel_step;
-                    copy_vectors(copier, from, source.channel_step, step, channels, line.count, to, channels);
+                    if (source.channel_step == 1 && step == channels) {
+                        std::memcpy(to, from, line.count * channels * sizeof(T));
+                    } else {
+                        copy_vectors(copier, from, source.channel_step, step, channels, line.count, to, channels);
+                    }
                     std::fill_n(to + line.count * channels, (layout.width - line.count) * channels, T(0));
                 }
             }

@@ -95,14 +95,15 @@ template <class T> struct Panels {
         });
     }
 
-    /// out[width, width] += left^T right for panels of `depth` of these vectors; of a tile on the diagonal, the lower
-    /// triangle.
+    /// out[width, width] += left^T right for panels of `depth` of these vectors, one every `panel_step` elements; of a
+    /// tile on the diagonal, the lower triangle.
     void add_lower(
-        int64_t row, int64_t column, int64_t depth, const T *left, const T *right, T *out, int64_t step) const {
+        int64_t row, int64_t column, int64_t depth, const T *left, const T *right, int64_t panel_step, T *out,
+        int64_t step) const {
         auto registers = quotient_up(columns(column), kernel.lanes);
         for (int64_t i = 0; i < columns(row); i += kernel.rows) {
             auto needed = row == column ? std::min(registers, quotient_up(i + kernel.rows, kernel.lanes)) : registers;
-            kernel.add[needed - 1](depth, left + i, width, right, width, out + i * step, step);
+            kernel.add[needed - 1](depth, left + i, panel_step, right, panel_step, out + i * step, step);
         }
     }
 };

@@ -58,7 +58,7 @@ void by_tiles(
             for (auto i = row * side; i < last_row; ++i)
                 for (auto j = column * side; j < std::min(last_column, i + 1); ++j)
                     panels.add_lower(
-                        i, j, here, start + (i * depth + first) * width, start + (j * depth + first) * width,
+                        i, j, here, start + (i * depth + first) * width, start + (j * depth + first) * width, width,
                         out + (i - row * side) * width * step + (j - column * side) * width, step);
         }
         for (auto i = row * side; i < last_row; ++i) {
@@ -78,19 +78,26 @@ void by_shares(
     auto count = panels.count, width = panels.width, tile = width * width, tiles = count * (count + 1) / 2;
     auto at_a_time = std::clamp<int64_t>((256 << 10) / int64_t(sizeof(T)) / (count * width), 64, 2048);
     auto chunks = quotient_up(vectors.count(), at_a_time), shares = std::min(resources.threads, chunks);
+    // Rows of whole registers, such as the pixels of images whose channels lie side by side, are read where they are.
+    bool are_panels = vectors.are_rows() && vectors.n % kernel.lanes == 0 && vectors.n % kernel.rows == 0;
     Zeros<T> sums(resources, shares * tiles * tile);
-    Memory<T> packed(resources, shares * count * at_a_time * width);
+    Memory<T> packed(resources, are_panels ? 0 : shares * count * at_a_time * width);
     T *start = sums.get(), *memory = packed.get();
     // Which share sums up what does not depend on time: the same result every time.
     resources.for_each_task(shares, [&](int64_t share) {
-        auto own = memory + share * count * at_a_time * width;
+        auto own = are_panels ? nullptr : memory + share * count * at_a_time * width;
         for (auto chunk = chunks * share / shares; chunk < chunks * (share + 1) / shares; ++chunk) {
             auto first = chunk * at_a_time, here = std::min(at_a_time, vectors.count() - first);
-            for (int64_t i = 0; i < count; ++i) panels.fill(vectors, i, first, here, own + i * here * width);
+            if (!are_panels)
+                for (int64_t i = 0; i < count; ++i) panels.fill(vectors, i, first, here, own + i * here * width);
+            auto step = are_panels ? vectors.step() : width;
+            auto panel = [&](int64_t i) -> const T * {
+                return are_panels ? vectors.start + first * step + i * width : own + i * here * width;
+            };
             auto out = start + share * tiles * tile;
             for (int64_t i = 0; i < count; ++i)
                 for (int64_t j = 0; j <= i; ++j, out += tile)
-                    panels.add_lower(i, j, here, own + i * here * width, own + j * here * width, out, width);
+                    panels.add_lower(i, j, here, panel(i), panel(j), step, out, width);
         }
     });
     resources.for_each_task(tiles, [&](int64_t task) {

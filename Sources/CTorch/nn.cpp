@@ -1,6 +1,7 @@
 #include "include/ct_nn.h"
 #include "aten_nn.h"
 #include "memory.h"
+#include "pooling.h"
 #include "precision.h"
 #include "support.h"
 
@@ -63,9 +64,17 @@ ct_status ct_im2col(
 }
 
 ct_status ct_max_pool2d(
-    ct_tensor input, const int64_t kernel[2], const int64_t stride[2], const int64_t padding[2], ct_tensor *out) {
+    ct_tensor input, const int64_t kernel[2], const int64_t stride[2], const int64_t padding[2], bool rectified,
+    ct_tensor *out) {
     return guarded([&] {
-        *out = give(at::max_pool2d(borrow(input), list(kernel, 2), list(stride, 2), list(padding, 2)));
+        auto x = borrow(input);
+        PoolingWindows windows{list(kernel, 2), list(stride, 2), list(padding, 2), rectified};
+        if (has_max_pool(x, windows)) {
+            *out = give(max_pool(x, windows));
+            return;
+        }
+        x = at::max_pool2d(x, windows.window, windows.stride, windows.padding);
+        *out = give(rectified ? at::relu(x) : x);
     });
 }
 

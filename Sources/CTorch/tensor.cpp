@@ -84,6 +84,10 @@ void ct_release(ct_tensor tensor) {
 int64_t ct_rank(ct_tensor tensor) { return borrow_real(tensor).dim(); }
 int64_t ct_count(ct_tensor tensor) { return borrow_real(tensor).numel(); }
 bool ct_is_contiguous(ct_tensor tensor) { return borrow_real(tensor).is_contiguous(); }
+
+bool ct_is_channels_last(ct_tensor tensor) {
+    return borrow_real(tensor).suggest_memory_format() == at::MemoryFormat::ChannelsLast;
+}
 bool ct_shares_memory(ct_tensor a, ct_tensor b) { return share_memory(borrow_real(a), borrow_real(b)); }
 const void *ct_memory(ct_tensor tensor) { return borrow_real(tensor).storage().unsafeGetStorageImpl(); }
 
@@ -189,6 +193,18 @@ ct_status ct_to_device(ct_tensor tensor, ct_device where, ct_tensor *out) {
 
 ct_status ct_contiguous(ct_tensor tensor, ct_tensor *out) {
     return guarded([&] { *out = give(borrow(tensor).contiguous()); });
+}
+
+ct_status ct_channels_last(ct_tensor images, ct_tensor *out) {
+    return guarded([&] {
+        auto x = borrow(images);
+        TORCH_CHECK(x.dim() == 4, "images [batch, channels, height, width] were expected");
+        x = x.contiguous(at::MemoryFormat::ChannelsLast);
+        // A single channel lies in memory in the same way in both layouts: the steps alone tell which one is meant.
+        if (x.size(1) == 1 && x.suggest_memory_format() != at::MemoryFormat::ChannelsLast)
+            x = x.squeeze(1).unsqueeze(-1).permute({0, 3, 1, 2});
+        *out = give(x);
+    });
 }
 
 ct_status ct_clone(ct_tensor tensor, ct_tensor *out) {

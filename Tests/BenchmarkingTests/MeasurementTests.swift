@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Torch
 
 @testable import Benchmarking
 @testable import Reports
@@ -65,7 +66,7 @@ import Testing
         let benchmarkCase = try #require(BenchmarkCase(name))
         // A round of steps is ten of them or more.
         let rounds = hasSGD ? 1 : 2
-        let found = try benchmarkCase.measurement(Turns(rounds: rounds), isQuick: false)
+        let found = try benchmarkCase.measurement(Turns(rounds: rounds), isQuick: false, imageLayout: .standard)
         #expect(found.samples.count == rounds)
         #expect(found.work.flops > 0 && found.work.bytes > 0)
         #expect(found.plain?.count == (hasPlain ? rounds : nil))

@@ -57,17 +57,17 @@ import Testing
     /// Options that take no number.
     static let others: [String: Set<String>] = [
         "train": [
-            "problem", "data", "augment", "initialization", "precision", "optimizer", "learning-rate-schedule",
+            "problem", "data", "augment", "initialization", "layout", "precision", "optimizer", "learning-rate-schedule",
             "nesterov", "guards",
             "no-guards", "step-rule", "cautious", "damping-rule", "damping-split", "estimation", "inverse-schedule",
             "initial-weights", "output", "quiet", "resume", "no-checkpoints", "device", "products", "version", "help",
         ],
         "compare": [
-            "problem", "data", "augment", "initialization", "precision", "method", "search", "learning-rate-schedule",
+            "problem", "data", "augment", "initialization", "layout", "precision", "method", "search", "learning-rate-schedule",
             "metric",
             "output", "quiet", "device", "products", "version", "help",
         ],
-        "bench": ["case", "precision", "quick", "list", "scaling", "json", "csv", "page", "version", "help"],
+        "bench": ["case", "layout", "precision", "quick", "list", "scaling", "json", "csv", "page", "version", "help"],
     ]
 
     static let values = ["0", "-1", "-0.1", "1e20", "1e308", "nan", "inf", "", "text"]

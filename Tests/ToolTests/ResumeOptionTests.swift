@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import TestSupport
 import Testing
+import Torch
 
 @testable import kfac_tool
 
@@ -11,7 +12,7 @@ import Testing
     static let changes: [(run: String, change: String, option: String)] =
         [
             ("", "--problem poisson", "--problem"), ("", "--train-limit 7", "--train-limit"),
-            ("--problem resnet20", "--augment", "--augment"),
+            ("--problem resnet20", "--augment", "--augment"), ("", "--layout standard", "--layout"),
             ("--problem fashion-mnist-autoencoder", "--initialization sparse", "--initialization"),
             ("", "--precision bfloat16", "--precision"),
             ("", "--optimizer adam", "--optimizer"), ("", "--learning-rate 0.3", "--learning-rate"),
@@ -73,7 +74,8 @@ import Testing
         return RunSettings(
             command, arguments: [], isNew: false,
             optimizer: command.optimizerOptions.setup(steps: 10, problem: command.problemOptions.problem),
-            dataset: nil, normalization: nil, trainingExamples: command.problemOptions.trainLimit ?? 100)
+            dataset: nil, normalization: nil, trainingExamples: command.problemOptions.trainLimit ?? 100,
+            layout: command.problemOptions.layout ?? .channelsLast)
     }
 
     /// Where the arguments are lost, a checkpoint's own settings tell runs apart.
@@ -97,7 +99,7 @@ import Testing
             "initialWeights", "seed", "device", "threads", "products", "libtorch", "steps",
         ]
         for (problem, own) in [
-            ("poisson", []), ("resnet20", ["augment"]), ("fashion-mnist-autoencoder", ["initialization"]),
+            ("poisson", []), ("resnet20", ["augment", "layout"]), ("fashion-mnist-autoencoder", ["initialization"]),
         ] {
             let stored = try Self.settings("\(line) --problem \(problem)").compared()
             let names = Set(stored.keys.filter { !$0.hasPrefix("optimizer.") })

@@ -1,5 +1,5 @@
 import Reports
-import Torch
+public import Torch
 
 /// Times cases one after the other, and the machine between them.
 public struct Benchmark {
@@ -9,18 +9,22 @@ public struct Benchmark {
     public var repeats: Int
     /// Whether eigendecompositions of more than 4000 rows are left out.
     public var isQuick: Bool
-    /// Whether the networks of whole steps compute in mixed precision, of K-FAC and SGD alike.
-    public var mixesPrecision: Bool
+    /// What the steps of networks compute in and how.
+    public var conditions: StepConditions
 
     /// Plans a benchmark.
     ///
-    /// - Parameter repeats: The number of rounds of each case, positive.
-    public init(cases: [BenchmarkCase], repeats: Int = 7, isQuick: Bool = false, mixesPrecision: Bool = false) {
+    /// - Parameters:
+    ///   - repeats: The number of rounds of each case, positive.
+    ///   - conditions: What the steps of networks compute in and how.
+    public init(
+        cases: [BenchmarkCase], repeats: Int = 7, isQuick: Bool = false, conditions: StepConditions = StepConditions()
+    ) {
         guard repeats > 0 else { fatalError("Benchmark: \(repeats) repeats; at least one is needed") }
         self.cases = cases
         self.repeats = repeats
         self.isQuick = isQuick
-        self.mixesPrecision = mixesPrecision
+        self.conditions = conditions
     }
 
     /// Does it.
@@ -41,13 +45,13 @@ public struct Benchmark {
                 peakGflops: speeds.map(\.peak).median / 1e9, peakGflopsOneThread: peakOnOneThread / 1e9,
                 copyGbytesPerSecond: speeds.map(\.copyBandwidth).median / 1e9, load: load, loadAfter: loadAverage())
         }
-        var report = BenchmarkReport(machine: machine(), results: [], mixesPrecision: mixesPrecision)
+        var report = BenchmarkReport(machine: machine(), results: [], mixesPrecision: conditions.mixesPrecision)
         try onEvent(.start(report.machine, cases: cases))
         for (index, benchmarkCase) in cases.enumerated() {
             let turns = Turns(rounds: repeats) { round in
                 try onEvent(.round(round, of: repeats, benchmarkCase, number: index + 1))
             }
-            let measurement = try benchmarkCase.measurement(turns, isQuick: isQuick, mixesPrecision: mixesPrecision)
+            let measurement = try benchmarkCase.measurement(turns, isQuick: isQuick, conditions: conditions)
             speeds.append(probe.speed())
             // The bound is of the same minute as the time.
             let speed = MachineSpeed.best(speeds[speeds.count - 2], speeds[speeds.count - 1])

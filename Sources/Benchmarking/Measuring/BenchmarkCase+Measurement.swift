@@ -7,8 +7,10 @@ extension BenchmarkCase {
     ///
     /// - Parameters:
     ///   - isQuick: Whether eigendecompositions of more than 4000 rows are left out.
-    ///   - mixesPrecision: Whether the networks of whole steps compute in mixed precision.
-    func measurement(_ turns: Turns, isQuick: Bool, mixesPrecision: Bool = false) throws -> CaseMeasurement {
+    ///   - conditions: What the steps of networks compute in and how.
+    func measurement(
+        _ turns: Turns, isQuick: Bool, conditions: StepConditions = StepConditions()
+    ) throws -> CaseMeasurement {
         var generator = RandomGenerator(seed: 1)
         switch self {
         case .inputFactor(let kernel, let shape):
@@ -45,7 +47,7 @@ extension BenchmarkCase {
             let samples = try turns.samples(of: [{ _ = inverses.apply(gradient) }])
             return CaseMeasurement(work: .preconditioning(outputs: outputs, inputs: inputs), samples: samples[0])
         case .step(let network, let batchSize):
-            return try StepTurns(network, batchSize: batchSize, mixesPrecision: mixesPrecision).measurement(turns)
+            return try StepTurns(network, batchSize: batchSize, conditions: conditions).measurement(turns)
         }
     }
 

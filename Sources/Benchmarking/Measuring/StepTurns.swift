@@ -14,13 +14,14 @@ struct StepTurns {
     private let kfac: () throws -> StepReport
     private let sgd: () throws -> StepReport
 
-    init(_ network: BenchmarkNetwork, batchSize: Int, mixesPrecision: Bool) {
+    init(_ network: BenchmarkNetwork, batchSize: Int, conditions: StepConditions) {
         let plainLoss = network.loss(batchSize: batchSize)
         func loss(_ model: any Module, _ range: Range<Int>) -> Loss {
-            withMixedPrecision(mixesPrecision) { plainLoss(model, range) }
+            withMixedPrecision(conditions.mixesPrecision) { plainLoss(model, range) }
         }
         func steps(_ make: ([NamedParameter]) -> any Optimizer) -> () throws -> StepReport {
             let model = network.model()
+            model.setImageLayout(conditions.imageLayout)
             let optimizer = make(model.namedParameters)
             return { try optimizer.step(examples: batchSize) { loss(model, $0) } }
         }

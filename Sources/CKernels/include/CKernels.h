@@ -65,6 +65,32 @@ typedef struct {
     int64_t count, n, matrix_step, row_step;
 } ck_matrices;
 
+/// How windows move over images [batch, height, width, channels] without gaps, to one pixel each.
+///
+/// Each window has an element within the image, and at most 255 elements.
+typedef struct {
+    int64_t batch, channels, height, width, out_height, out_width;
+    int64_t window[2], stride[2], padding[2];
+    /// Whether results that are not positive are zero, and no element is chosen there.
+    bool is_rectified;
+} ck_pooling;
+
+/// out, choices [batch, out_height, out_width, channels] <- the greatest elements of the windows, the first of equal
+/// ones, and their numbers in the windows, row by row, or 255 for none.
+bool ck_max_pool(
+    const ck_resources *resources, ck_type type, const ck_pooling *pooling, const void *images, void *out,
+    uint8_t *choices);
+
+/// images <- the sums of the gradients of windows at the elements that were chosen, and zeros: the derivative.
+bool ck_spread_pooled(
+    const ck_resources *resources, ck_type type, const ck_pooling *pooling, const void *gradients,
+    const uint8_t *choices, void *images);
+
+/// out <- the elements of images that were chosen: the derivative of that.
+bool ck_pick_pooled(
+    const ck_resources *resources, ck_type type, const ck_pooling *pooling, const void *images, const uint8_t *choices,
+    void *out);
+
 /// Vectors [batch, groups * n, locations] with any steps.
 typedef struct {
     const void *start;

@@ -26,9 +26,10 @@ ct_status ct_im2col(
     ct_tensor input, const int64_t kernel[2], const int64_t dilation[2],
     const int64_t padding[2], const int64_t stride[2], ct_tensor *out);
 
+/// `rectified`: max(0, x) of the greatest elements.
 ct_status ct_max_pool2d(
     ct_tensor input, const int64_t kernel[2], const int64_t stride[2],
-    const int64_t padding[2], ct_tensor *out);
+    const int64_t padding[2], bool rectified, ct_tensor *out);
 ct_status ct_avg_pool2d(
     ct_tensor input, const int64_t kernel[2], const int64_t stride[2],
     const int64_t padding[2], ct_tensor *out);

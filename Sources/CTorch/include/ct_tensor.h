@@ -15,6 +15,8 @@ void ct_strides(ct_tensor tensor, int64_t *strides);
 ct_dtype ct_get_dtype(ct_tensor tensor);
 ct_device ct_get_device(ct_tensor tensor);
 bool ct_is_contiguous(ct_tensor tensor);
+/// Whether operations take a tensor for images whose channels lie side by side, and give their results so.
+bool ct_is_channels_last(ct_tensor tensor);
 /// Whether both are views of one piece of memory, be it of different parts.
 bool ct_shares_memory(ct_tensor a, ct_tensor b);
 /// Tells the piece of memory that a tensor is a view of from others.
@@ -34,6 +36,9 @@ ct_status ct_to_bytes(ct_tensor tensor, void *bytes, size_t capacity);
 ct_status ct_cast(ct_tensor tensor, ct_dtype dtype, ct_tensor *out);
 ct_status ct_to_device(ct_tensor tensor, ct_device device, ct_tensor *out);
 ct_status ct_contiguous(ct_tensor tensor, ct_tensor *out);
+/// Of images [batch, channels, height, width]: the channels of each pixel side by side, the tensor itself where they
+/// are so already.
+ct_status ct_channels_last(ct_tensor images, ct_tensor *out);
 ct_status ct_clone(ct_tensor tensor, ct_tensor *out);
 
 // Writing into existing memory. In all functions that do, operands may share memory with the destination: they are read

@@ -29,7 +29,7 @@ extension BlockStatistics {
     func withCountedImages() -> BlockStatistics {
         guard isMasked else { return self }
         let kept = uses.indices.map { index in
-            let reached = gradients.map { $0[index].flattened(from: 1).greatestMagnitudes() .!= 0 }
+            let reached = gradients.map { $0[index].inMemoryOrder.flattened(from: 1).greatestMagnitudes() .!= 0 }
             return reached.dropFirst().reduce(reached[0], .|).nonzeroPositions()
         }
         return BlockStatistics(

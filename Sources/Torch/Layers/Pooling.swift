@@ -2,11 +2,14 @@ import CTorch
 
 /// Takes the greatest element of each window; [batch, channels, height, width].
 ///
-/// - Parameter stride: The steps between windows; the window's extents by default.
+/// - Parameters:
+///   - stride: The steps between windows; the window's extents by default.
+///   - rectified: Whether a rectifier follows (or goes before: that is the same). Of images on the CPU whose channels
+///     are last, it then costs nothing.
 public func maxPooling2D(
-    _ input: Tensor, window: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]
+    _ input: Tensor, window: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0], rectified: Bool = false
 ) -> Tensor {
-    pool("maxPooling2D", input, window, stride ?? window, padding, ct_max_pool2d)
+    pool("maxPooling2D", input, window, stride ?? window, padding) { ct_max_pool2d($0, $1, $2, $3, rectified, $4) }
 }
 
 /// Takes the mean of each window, zeros of the border counted; [batch, channels, height, width].
@@ -16,6 +19,19 @@ public func averagePooling2D(
     _ input: Tensor, window: [Int], stride: [Int]? = nil, padding: [Int] = [0, 0]
 ) -> Tensor {
     pool("averagePooling2D", input, window, stride ?? window, padding, ct_avg_pool2d)
+}
+
+/// Takes the mean of each channel over all spatial axes; [batch, channels, spatial...] becomes [batch, channels].
+///
+/// The gradient lies in memory as the input does, whereas that of ``Tensor/mean(_:)`` would bring the derivatives of
+/// all layers before into the standard layout.
+public func globalAveragePooling(_ input: Tensor) -> Tensor {
+    guard input.rank > 2 else {
+        Tensor.trap("globalAveragePooling", [input], "[batch, channels, spatial...] were expected")
+    }
+    guard input.imageLayout == .channelsLast else { return input.flattened(from: 2).mean(2) }
+    let shape = input.shape
+    return input.inMemoryOrder.reshaped([shape[0], shape[2] * shape[3], shape[1]]).mean(1)
 }
 
 /// Cuts the patches that a 2-D convolution sees.

@@ -32,7 +32,9 @@ extension Tensor {
     /// The sum of the products of the elements of two tensors of one shape.
     public func dot(_ other: Tensor) -> Tensor {
         guard shape == other.shape else { Tensor.trap("dot", [self, other], "the shapes differ") }
-        return flattened().matmul(other.flattened())
+        // In which order the elements lie in memory does not matter, as long as both have the same.
+        let isSame = imageLayout == other.imageLayout
+        return (isSame ? inMemoryOrder : self).flattened().matmul((isSame ? other.inMemoryOrder : other).flattened())
     }
 
     /// The sum of the products of the elements of two tensors of one shape, in double precision: float64, a constant

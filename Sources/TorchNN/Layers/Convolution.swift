@@ -11,6 +11,10 @@ public class Convolution: Module {
     public let bias: Tensor?
     /// How the kernel moves.
     public let geometry: ConvolutionGeometry
+    /// The layout of images in memory that the layer computes in, of two spatial axes; by default the faster one.
+    ///
+    /// Images in another layout are converted first. See ``Module/setImageLayout(_:)``.
+    public var imageLayout: ImageLayout?
 
     /// Creates a layer.
     ///
@@ -51,6 +55,24 @@ public class Convolution: Module {
 
     /// Applies the layer.
     public func callAsFunction(_ input: Tensor) -> Tensor {
-        convolution(input, weight: weight, bias: bias, geometry: geometry)
+        convolution(inLayout(input), weight: weight, bias: bias, geometry: geometry)
+    }
+
+    private func inLayout(_ input: Tensor) -> Tensor {
+        guard input.rank == 4, geometry.spatialRank == 2 else { return input }
+        return input.contiguous(in: imageLayout ?? .preferred(for: input.dtype, on: input.device))
+    }
+}
+
+extension Module {
+    /// Lets all convolutions of this module and inside it compute in a layout of images, until further notice.
+    ///
+    /// Images are converted by the first one, and pass through the others in this layout; parameters and states stay in
+    /// the standard one.
+    ///
+    /// - Parameter layout: Nil for the faster one, ``/Torch/ImageLayout/preferred(for:on:)``, which convolutions begin
+    ///   with.
+    public func setImageLayout(_ layout: ImageLayout?) {
+        for (_, module) in namedModules { (module as? Convolution)?.imageLayout = layout }
     }
 }

@@ -46,7 +46,7 @@ public final class GlobalAveragePooling: Module {
     public init() {}
 
     /// Applies the layer.
-    public func callAsFunction(_ input: Tensor) -> Tensor { input.flattened(from: 2).mean(2) }
+    public func callAsFunction(_ input: Tensor) -> Tensor { globalAveragePooling(input) }
 }
 
 /// A square window that moves over an image.

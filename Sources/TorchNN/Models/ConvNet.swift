@@ -45,7 +45,7 @@ public final class ConvNet: Module {
 
     /// Computes the logits.
     public func callAsFunction(_ input: Tensor) -> Tensor {
-        let features = convolutions.reduce(input) { maxPooling2D($1($0).relu(), window: [2, 2]) }
+        let features = convolutions.reduce(input) { maxPooling2D($1($0), window: [2, 2], rectified: true) }
         return classifier(features.flattened(from: 1))
     }
 }

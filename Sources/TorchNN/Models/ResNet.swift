@@ -106,6 +106,6 @@ public final class ResNet: Module {
     /// Computes the logits.
     public func callAsFunction(_ input: Tensor) -> Tensor {
         let features = stages.joined().reduce(normalization(convolution(input)).relu()) { $1($0) }
-        return classifier(features.mean(2, 3))
+        return classifier(globalAveragePooling(features))
     }
 }

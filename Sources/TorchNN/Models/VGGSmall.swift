@@ -52,8 +52,8 @@ public final class VGGSmall: Module {
     public func callAsFunction(_ input: Tensor) -> Tensor {
         var features = input
         for (number, convolution) in convolutions.enumerated() {
-            features = convolution(features).relu()
-            if number % 2 == 1 { features = maxPooling2D(features, window: [2, 2]) }
+            features = convolution(features)
+            features = number % 2 == 1 ? maxPooling2D(features, window: [2, 2], rectified: true) : features.relu()
         }
         return classifier(features.flattened(from: 1))
     }

@@ -60,6 +60,14 @@ struct Bench: ParsableCommand {
     @Flag(help: "Leave out eigendecompositions of more than 4000 rows.")
     var quick = false
 
+    @Option(
+        help: ArgumentHelp(
+            "How images lie in memory in the steps of networks, channels-last or standard. (default: the "
+                + "faster one: channels-last on x86 processors)",
+            valueName: "layout"),
+        transform: ProblemOptions.layout(named:))
+    var layout: ImageLayout?
+
     @Flag(help: "List the names of the cases.")
     var list = false
 
@@ -88,8 +96,8 @@ struct Bench: ParsableCommand {
         }
         for (option, isGiven) in [
             ("--repeats", repeats != nil), ("--threads", threads != nil), ("--precision", precision != nil),
-            ("--quick", quick), ("--json", json != nil),
-            ("--csv", csv != nil), ("--page", page != nil),
+            ("--layout", layout != nil), ("--quick", quick), ("--json", json != nil), ("--csv", csv != nil),
+            ("--page", page != nil),
         ] where list && isGiven {
             throw ValidationError("\(option) has no effect with --list, which times nothing: leave one of them out.")
         }
@@ -112,9 +120,10 @@ struct Bench: ParsableCommand {
             try path.map { (file: try ReportFile(path: $0), content: content) }
         }
         let progress = BenchmarkProgress(to: StandardStreams.result(), status: .standardError())
+        let conditions = StepConditions(
+            imageLayout: layout ?? StepConditions().imageLayout, mixesPrecision: precision == .bfloat16)
         let benchmark = Benchmark(
-            cases: cases, repeats: repeats ?? Self.defaultRepeats, isQuick: quick,
-            mixesPrecision: precision == .bfloat16)
+            cases: cases, repeats: repeats ?? Self.defaultRepeats, isQuick: quick, conditions: conditions)
         try benchmark.run { event in
             progress.receive(event)
             // After each case: what there is so far survives an interruption.

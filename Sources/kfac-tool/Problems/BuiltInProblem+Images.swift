@@ -7,7 +7,7 @@ extension BuiltInProblem {
     static let convolutional: BuiltInProblem = .init(
         name: "fashion-mnist-cnn", summary: "three 3x3 convolutions and a linear layer classify the images",
         epochs: 2, batchSize: 256,
-        images: .mnist(sizes: "square ones from 8 x 8 to") { $0 == $1 && $0 >= 8 }, options: ["--precision"]
+        images: .mnist(sizes: "square ones from 8 x 8 to") { $0 == $1 && $0 >= 8 }, options: ["--layout", "--precision"]
     ) { source, generator in
         let model = ConvNet(
             channels: [source.imageShape[0], 32, 64, 128], imageSize: source.imageShape[1], classes: source.classes,
@@ -61,7 +61,7 @@ extension BuiltInProblem {
     /// A residual network for CIFAR-10, or for synthetic images.
     static let residual: BuiltInProblem = .init(
         name: "resnet20", summary: "a residual network of 20 layers on CIFAR-10, or on synthetic images",
-        epochs: 5, batchSize: 128, images: .cifar, options: ["--augment", "--precision"]
+        epochs: 5, batchSize: 128, images: .cifar, options: ["--augment", "--layout", "--precision"]
     ) { source, generator in
         let model = ResNet(
             depth: 20, channels: source.imageShape[0], classes: source.classes, device: source.device,

@@ -1,5 +1,6 @@
 import ArgumentParser
 import KFAC
+import Torch
 import TorchNN
 import Training
 
@@ -43,6 +44,21 @@ struct ProblemOptions: ParsableArguments {
                 + "steps stay in float32; quicker on processors with AVX-512 BF16. (default: float32)",
             valueName: "type"))
     var precision: PrecisionName?
+
+    @Option(
+        help: ArgumentHelp(
+            "For \(BuiltInProblem.names(having: "--layout")): how images lie in memory, channels-last or standard. "
+                + "(default: the faster one: channels-last on x86 processors)", valueName: "layout"),
+        transform: ProblemOptions.layout(named:))
+    var layout: ImageLayout?
+
+    /// The layout of that name.
+    static func layout(named name: String) throws -> ImageLayout {
+        guard let layout = ImageLayout(rawValue: name) else {
+            throw ValidationError("the layouts of images are called channels-last and standard.")
+        }
+        return layout
+    }
 
     static let defaultInitialization = InitializationName.xavier
 

@@ -15,6 +15,8 @@ struct ProblemSource {
     let images: ImageTask?
     /// The normalisation of pixels; nil if there are none.
     let normalization: Normalization?
+    /// How images lie in memory where a network convolves them.
+    let layout: ImageLayout
 
     /// The data of a run or a comparison that goes on: they keep their name where their folder has another one by now.
     struct Known {
@@ -26,10 +28,13 @@ struct ProblemSource {
 
     /// Reads the data that the options name, and makes sure that it fits.
     ///
-    /// - Parameter known: The data of what goes on, which keep their name if their folder has another one by now.
-    init(_ options: ProblemOptions, device: Device, known: Known? = nil) throws {
+    /// - Parameters:
+    ///   - known: The data of what goes on, which keep their name if their folder has another one by now.
+    ///   - layout: How images lie in memory where the options do not tell; nil for the faster layout.
+    init(_ options: ProblemOptions, device: Device, known: Known? = nil, layout: ImageLayout? = nil) throws {
         self.options = options
         self.device = device
+        self.layout = options.layout ?? layout ?? .preferred(for: .float32, on: device)
         guard let source = options.problem.images else {
             (images, normalization) = (nil, nil)
             return
@@ -82,6 +87,7 @@ extension ProblemSource {
     func classification(
         _ model: any Module, _ layerChoices: LayerChoices = LayerChoices(), using generator: inout RandomGenerator
     ) -> any Problem {
+        model.setImageLayout(layout)
         let augmentation: (Augmentation, UInt64)? =
             options.augment ? (Augmentation(), UInt64(generator.integers([1], in: 0..<Int.max).scalar)) : nil
         var problem = ImageClassification(

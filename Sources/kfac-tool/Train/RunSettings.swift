@@ -15,7 +15,7 @@ struct RunSettings: Encodable {
     private let fields: [(name: String, value: any Encodable)]
 
     /// The options that other fields stand for.
-    private static let storedOtherwise: Set<String> = ["--train-limit"]
+    private static let storedOtherwise: Set<String> = ["--train-limit", "--layout"]
 
     /// Puts the settings of a run together.
     ///
@@ -23,9 +23,10 @@ struct RunSettings: Encodable {
     ///   - isNew: Whether paths are to be made absolute; those of a resumed run are compared as they were stored.
     ///   - dataset: The name of the data; nil if it is part of the problem.
     ///   - normalization: That of pixels; nil if there are none.
+    ///   - layout: How images lie in memory; nil in a run of an earlier version, which did not store it.
     init(
         _ command: Train, arguments: [String], isNew: Bool, optimizer: OptimizerSetup, dataset: String?,
-        normalization: Normalization?, trainingExamples: Int
+        normalization: Normalization?, trainingExamples: Int, layout: ImageLayout?
     ) {
         self.arguments = arguments
         let (problem, run) = (command.problemOptions.problem, command.runOptions)
@@ -34,7 +35,7 @@ struct RunSettings: Encodable {
             ("trainingExamples", trainingExamples), ("normalization", normalization), ("optimizer", optimizer),
             ("epochs", run.steps == nil ? run.epochs ?? problem.epochs : nil), ("steps", run.steps),
             ("threads", Runtime.threadCount), ("products", Runtime.matrixProducts.rawValue),
-            ("libtorch", Runtime.version),
+            ("libtorch", Runtime.version), ("layout", problem.options.contains("--layout") ? layout : nil),
         ]
         let defaults = command.defaults
         let groups: [any ParsableArguments] = [command.problemOptions, run, command.machineOptions]

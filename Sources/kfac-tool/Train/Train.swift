@@ -85,7 +85,8 @@ struct Train: ParsableCommand {
         var generators = RunGenerators(seed: runOptions.seed, device: machineOptions.device)
         let (source, problem) = try checkingMemory {
             let source = try ProblemSource(
-                problemOptions, device: machineOptions.device, known: .init(point?.checkpoint?.manifest))
+                problemOptions, device: machineOptions.device, known: .init(point?.checkpoint?.manifest),
+                layout: Self.layout(of: point?.checkpoint?.manifest))
             let problem = source.problem(using: &generators.parameters)
             // A checkpoint has weights of its own.
             if let file = runOptions.initialWeights, point?.checkpoint == nil { try load(file, into: problem) }
@@ -101,7 +102,8 @@ struct Train: ParsableCommand {
             steps: steps, problem: builtIn, layers: problem.layerChoices)
         let settings = RunSettings(
             self, arguments: arguments, isNew: point == nil, optimizer: setup, dataset: source.dataset,
-            normalization: source.normalization, trainingExamples: problem.trainingCount)
+            normalization: source.normalization, trainingExamples: problem.trainingCount,
+            layout: tellsLayout(point?.checkpoint?.manifest) ? source.layout : nil)
 
         // From here on there is something to lose.
         Interruption.watch()
@@ -145,6 +147,17 @@ struct Train: ParsableCommand {
         // Where nobody can read it, the status still says that the run can be resumed.
         Terminal.standardOutput().write("resume with: kfac train --resume \(path)\n")
         throw ExitCode(Self.resumableStatus)
+    }
+
+    /// How images lay in memory in a run that goes on, for it to end in the same bits; nil for a new run.
+    ///
+    /// Earlier versions, which knew the standard layout only, do not tell.
+    private static func layout(of manifest: CheckpointManifest?) -> ImageLayout? {
+        manifest.map { $0.settings["layout"].flatMap(ImageLayout.init) ?? .standard }
+    }
+
+    private func tellsLayout(_ manifest: CheckpointManifest?) -> Bool {
+        manifest.map { $0.settings["layout"] != nil } ?? true || problemOptions.layout != nil
     }
 
     private func load(_ file: String, into problem: any Problem) throws {
