@@ -1,5 +1,5 @@
 import Reports
-public import Torch
+import Torch
 
 /// Times cases one after the other, and the machine between them.
 public struct Benchmark {
