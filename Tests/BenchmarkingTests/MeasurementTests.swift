@@ -66,7 +66,8 @@ import Torch
         let benchmarkCase = try #require(BenchmarkCase(name))
         // A round of steps is ten of them or more.
         let rounds = hasSGD ? 1 : 2
-        let found = try benchmarkCase.measurement(Turns(rounds: rounds), isQuick: false, conditions: StepConditions(imageLayout: .standard))
+        let found = try benchmarkCase.measurement(
+            Turns(rounds: rounds), isQuick: false, conditions: StepConditions(imageLayout: .standard))
         #expect(found.samples.count == rounds)
         #expect(found.work.flops > 0 && found.work.bytes > 0)
         #expect(found.plain?.count == (hasPlain ? rounds : nil))
