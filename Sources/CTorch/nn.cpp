@@ -74,7 +74,8 @@ ct_status ct_max_pool2d(
             return;
         }
         x = at::max_pool2d(x, windows.window, windows.stride, windows.padding);
-        *out = give(rectified ? at::relu(x) : x);
+        // Libtorch does not know the shape of a rectifier's result.
+        *out = give(rectified && !imagines() ? at::relu(x) : x);
     });
 }
 

@@ -63,6 +63,23 @@ import Training
         #expect(wrong.status == 64 && wrong.errors.contains("are called kernels and library"), "\(wrong.errors)")
     }
 
+    /// A resumed run keeps images as the run before, and so do runs of versions that knew one layout only.
+    @Test func layoutIsThatOfTheRunBefore() throws {
+        let short = Self.arguments.map { ["24": "2", "poisson": "resnet20"][$0] ?? $0 }
+        func layout(_ run: String) throws -> String? {
+            let path = try #require(CheckpointFolder(path: folder("\(run)/checkpoints")).paths.last)
+            return try CheckpointFolder.read(path).manifest.settings["layout"]
+        }
+        #expect(try run(short + ["--layout", "standard"], output: "run").status == 0)
+        #expect(try layout("run") == "standard")
+        #expect(try Tool.run(["train", "--resume", "run", "--steps", "3"], in: folder).status == 0)
+        #expect(try layout("run") == "standard")
+        let other = try Tool.run(["train", "--resume", "run", "--steps", "4", "--layout", "channels-last"], in: folder)
+        #expect(other.status != 0 && other.errors.contains("--layout is standard there"), "\(other.errors)")
+        let wrong = try run(short + ["--layout", "nhwc"], output: "wrong")
+        #expect(wrong.status == 64 && wrong.errors.contains("are called channels-last and standard"))
+    }
+
     private static func products(of run: String) throws -> MatrixProducts? {
         let path = try #require(CheckpointFolder(path: "\(run)/checkpoints").paths.last)
         return try CheckpointFolder.read(path).manifest.products
