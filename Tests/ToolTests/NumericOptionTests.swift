@@ -57,13 +57,15 @@ import Testing
     /// Options that take no number.
     static let others: [String: Set<String>] = [
         "train": [
-            "problem", "data", "augment", "initialization", "layout", "precision", "optimizer", "learning-rate-schedule",
+            "problem", "data", "augment", "initialization", "layout", "precision", "optimizer",
+            "learning-rate-schedule",
             "nesterov", "guards",
             "no-guards", "step-rule", "cautious", "damping-rule", "damping-split", "estimation", "inverse-schedule",
             "initial-weights", "output", "quiet", "resume", "no-checkpoints", "device", "products", "version", "help",
         ],
         "compare": [
-            "problem", "data", "augment", "initialization", "layout", "precision", "method", "search", "learning-rate-schedule",
+            "problem", "data", "augment", "initialization", "layout", "precision", "method", "search",
+            "learning-rate-schedule",
             "metric",
             "output", "quiet", "device", "products", "version", "help",
         ],

@@ -125,7 +125,8 @@ struct Preconditioner {
             guard let inverse = inverses[ObjectIdentifier(block)], request.step - inverse.step < age else {
                 return true
             }
-            guard let curvature = try watch.curvature(of: block, damping: request.damping(block), step: request.step) else {
+            guard let curvature = try watch.curvature(of: block, damping: request.damping(block), step: request.step)
+            else {
                 return false
             }
             // Another vector for each layer and step, and the same when a run is repeated.

@@ -7,7 +7,8 @@ extension BuiltInProblem {
     static let convolutional: BuiltInProblem = .init(
         name: "fashion-mnist-cnn", summary: "three 3x3 convolutions and a linear layer classify the images",
         epochs: 2, batchSize: 256,
-        images: .mnist(sizes: "square ones from 8 x 8 to") { $0 == $1 && $0 >= 8 }, options: ["--layout", "--precision"]
+        images: .mnist(sizes: "square ones from 8 x 8 to") { $0 == $1 && $0 >= 8 },
+        options: ["--layout", "--precision"]
     ) { source, generator in
         let model = ConvNet(
             channels: [source.imageShape[0], 32, 64, 128], imageSize: source.imageShape[1], classes: source.classes,
