@@ -13,9 +13,9 @@ public enum ImageLayout: String, Sendable, Hashable, Codable, CaseIterable {
 
     /// The layout in which convolutions of such images run faster.
     ///
-    /// In single and mixed precision on an x86 processor that is ``channelsLast``, for one convolution as for a whole network:
-    /// libtorch's convolutions otherwise copy what goes in and what comes out, and its pooling and batch normalisation
-    /// take several times as long. In double precision and elsewhere it is ``standard``.
+    /// In single and mixed precision on an x86 processor that is ``channelsLast``, for one convolution as for a whole
+    /// network: libtorch's convolutions otherwise copy what goes in and what comes out, and its pooling and batch
+    /// normalisation take several times as long. In double precision and elsewhere it is ``standard``.
     public static func preferred(for dtype: DType, on device: Device) -> ImageLayout {
         #if arch(x86_64)
             device == .cpu && (dtype == .float32 || dtype == .bfloat16) ? .channelsLast : .standard
