@@ -1,9 +1,9 @@
 import Torch
 
 extension [NamedParameter] {
-    /// Stops the program if a parameter is not of type float32 or float64, if two of them have one name, are one tensor, or have elements in common, if
-    /// elements of one share an address, if one is the result of an operation, or if a state could not be stored under
-    /// a name.
+    /// Stops the program if a parameter is not of type float32 or float64, if two of them have one name, are one
+    /// tensor, or have elements in common, if elements of one share an address, if one is the result of an operation,
+    /// or if a state could not be stored under a name.
     ///
     /// Parameters may be views of one piece of memory if they do not overlap.
     package func requireDistinct(by owner: String) {

@@ -57,6 +57,8 @@ struct Preconditioner {
             let tasks = try zip(due, dampings).map {
                 try watch.task(of: InverseLadder(block: $0, damping: $1, form: request.form), step: step)
             }
+            // Where memory has run out, statistics have no numbers, which only this thread knows.
+            try MemoryFault.check()
             pending = PendingInverses(
                 update: InverseUpdate(tasks), form: request.form, blocks: due, dampings: dampings, step: step,
                 useAt: min(step + delay, SnapshotReader.counts.upperBound))
