@@ -17,6 +17,11 @@ public enum StepRule: Sendable, Hashable, Codable {
     case quadraticModel(QuadraticModelRule = QuadraticModelRule())
 }
 
+extension StepRule {
+    /// Whether a quadratic model finds the length of the step.
+    package var isQuadraticModel: Bool { if case .quadraticModel = self { true } else { false } }
+}
+
 extension StepRule: CheckedSettings {
     package var defect: String? {
         switch self {
