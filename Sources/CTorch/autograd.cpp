@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <algorithm>
+#include <string_view>
 #include <typeindex>
 #include <unordered_map>
 #include <unordered_set>
@@ -38,6 +39,22 @@ ct_status ct_detach(ct_tensor tensor, ct_tensor *out) {
 bool ct_grad_mode(void) { return at::GradMode::is_enabled(); }
 void ct_set_grad_mode(bool enabled) { at::GradMode::set_enabled(enabled); }
 
+/// Runs a differentiation, and tells of graphs that cannot be differentiated by what a caller can do about it.
+template <class Body> static void differentiating(Body &&body) {
+    try {
+        body();
+    } catch (const c10::Error &error) {
+        std::string_view message(error.what_without_backtrace());
+        TORCH_CHECK(
+            !message.starts_with(torch::autograd::ERR_BACKWARD_TWICE),
+            "an earlier differentiation has freed the graph: let it keep the graph by keepingGraph");
+        TORCH_CHECK(
+            message.find("modified by an inplace operation") == message.npos,
+            "a tensor that the derivative needs has been written since the operation that used it: write into a copy");
+        throw;
+    }
+}
+
 ct_status ct_gradients(
     const ct_tensor *outputs, size_t output_count, const ct_tensor *output_gradients,
     const ct_tensor *inputs, size_t input_count, bool keep_graph, bool create_graph,
@@ -50,9 +67,12 @@ ct_status ct_gradients(
         }
         auto weights =
             output_gradients ? borrow_all(output_gradients, output_count) : std::vector<at::Tensor>();
-        auto results = torch::autograd::grad(
-            borrow_all(outputs, output_count), borrow_all(inputs, input_count), weights, keep_graph, create_graph,
-            /*allow_unused=*/true);
+        std::vector<at::Tensor> results;
+        differentiating([&] {
+            results = torch::autograd::grad(
+                borrow_all(outputs, output_count), borrow_all(inputs, input_count), weights, keep_graph, create_graph,
+                /*allow_unused=*/true);
+        });
         for (size_t i = 0; i < input_count; ++i) {
             // libtorch has zeros without memory, which only its own operations can read.
             if (results[i].defined() && results[i]._is_zerotensor()) results[i] = results[i].clone();

@@ -57,12 +57,23 @@ static std::pair<double, double> bounds(at::ScalarType type) {
     }
 }
 
+/// The name that callers know a type by.
+static const char *name(at::ScalarType type) {
+    switch (type) {
+    case at::kBool: return "bool";
+    case at::kByte: return "uint8";
+    case at::kInt: return "int32";
+    case at::kLong: return "int64";
+    default: return at::toString(type);
+    }
+}
+
 at::Scalar scalar_of(at::ScalarType type, double value) {
     if (at::isFloatingType(type)) return at::Scalar(value);
     auto [low, end] = bounds(type);
     TORCH_CHECK(
         std::trunc(value) == value && low <= value && value < end, "the number ", value,
-        " is not one of the tensor's type, ", type);
+        " is not one of the tensor's type, ", name(type));
     return type == at::kBool ? at::Scalar(value != 0) : at::Scalar(static_cast<int64_t>(value));
 }
 

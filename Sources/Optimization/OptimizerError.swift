@@ -2,7 +2,7 @@ import Curvature
 public import Torch
 
 /// Why a step could not be done.
-public enum OptimizerError: Error, CustomStringConvertible {
+public enum OptimizerError: DescribedError {
     /// The loss is infinite or NaN.
     case lossNotFinite(step: Int)
     /// The data of a batch, or of one of the parts that it is given in, cannot be used.

@@ -38,7 +38,8 @@ public struct StepReport: Sendable {
     public var inverses: [InverseStatus] = []
     /// The number of layers whose inverses, or other costly preconditioners, are used for the first time.
     public var refreshedInverses = 0
-    /// Messages to the user, each once: parameters for which no approximation is known, or that the step did not move.
+    /// Messages to the user, each once: parameters for which no approximation is known, or that the step did not move,
+    /// and choices that have no effect.
     public var messages: [String] = []
     /// The time taken by each phase, in seconds, in the order in which they ran.
     public var phases: [(phase: Phase, seconds: Double)] = []

@@ -50,7 +50,11 @@ public func gradientsIfReached(
             }
         }
     }
-    guard status == CT_OK else { Tensor.trap("gradients", outputs) }
+    guard status == CT_OK else {
+        Tensor.trap(
+            "gradients", outputs,
+            OperandDefect.ofGradients(of: outputs, areWeighted: weights != nil, withRespectTo: inputs))
+    }
     return gradients.map { $0.map(Tensor.init(owning:)) }
 }
 

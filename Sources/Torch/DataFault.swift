@@ -5,7 +5,7 @@ import Foundation
 /// Whether data are good is known only when they are used, so an operation that meets a fault does not stop the program
 /// inside of ``checkingData(_:)``: it reports the fault, goes on with a harmless placeholder, and the fault is thrown
 /// at the end. Optimisers run their closures so. Outside, a fault stops the program.
-public struct DataFault: Error, Sendable, Hashable, CustomStringConvertible {
+public struct DataFault: DescribedError, Sendable, Hashable {
     /// The operation, layer or distribution that found it.
     public let place: String
     /// The fault, as a clause.

@@ -4,7 +4,7 @@ import CTorch
 ///
 /// Inside of ``checkingMemory(_:)``, it is thrown at the end; outside, it stops the program. Optimisers do their steps
 /// so.
-public struct MemoryFault: Error, Sendable, Hashable, CustomStringConvertible {
+public struct MemoryFault: DescribedError, Sendable, Hashable {
     /// The operation, for example "matmul".
     public let operation: String
     /// The shapes of its operands, for example "[128, 784], [784, 1000]"; empty if there are none.

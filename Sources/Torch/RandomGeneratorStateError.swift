@@ -1,5 +1,5 @@
 /// Why a random generator cannot go on from a state.
-public struct RandomGeneratorStateError: Error, Hashable, CustomStringConvertible {
+public struct RandomGeneratorStateError: DescribedError, Hashable {
     /// The generator's device.
     public let device: Device
     /// The fault of the state.

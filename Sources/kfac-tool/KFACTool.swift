@@ -1,4 +1,5 @@
 import ArgumentParser
+import Torch
 
 /// The command `kfac`.
 struct KFACTool: ParsableCommand {
@@ -12,7 +13,7 @@ struct KFACTool: ParsableCommand {
 }
 
 /// Why a command could not be carried out, in one sentence for the user.
-struct ToolError: Error, CustomStringConvertible {
+struct ToolError: DescribedError {
     let description: String
 
     init(_ description: String) { self.description = description }

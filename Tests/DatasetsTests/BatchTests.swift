@@ -222,11 +222,21 @@ import Torch
         #expect(abs(images.variance().scalar - 1) < 1e-5)
     }
 
-    @Test func oneColourIsOnlyShifted() {
-        let grey = ImageDataset(
-            images: Tensor.full([3, 1, 2, 2], 51, dtype: .uint8), labels: Tensor([0, 0, 0]), classes: 1)
+    /// The same pictures as bytes and as numbers from 0 to 1.
+    @Test(arguments: [DType.float32, .float64])
+    func normalizationOfNumbersIsThatOfBytes(type: DType) {
+        let numbers = ImageDataset(
+            images: dataset.images.to(type) / 255, labels: dataset.labels, classes: dataset.classes)
+        let (own, ofBytes) = (Normalization(of: numbers), Normalization(of: dataset))
+        #expect(abs(own.mean - ofBytes.mean) < 1e-7)
+        #expect(abs(own.standardDeviation - ofBytes.standardDeviation) < 1e-7)
+    }
+
+    @Test(arguments: [Tensor.full([3, 1, 2, 2], 51, dtype: .uint8), Tensor.full([3, 1, 2, 2], 0.2)])
+    func oneColourIsOnlyShifted(images: Tensor) {
+        let grey = ImageDataset(images: images, labels: Tensor([0, 0, 0]), classes: 1)
         let normalization = Normalization(of: grey)
-        #expect(normalization == Normalization(mean: 0.2, standardDeviation: 1))
+        #expect(abs(normalization.mean - 0.2) < 1e-8 && normalization.standardDeviation == 1)
         #expect(abs(grey.batch(0..<3, normalization: normalization).images.max().scalar) < 1e-7)
     }
 

@@ -112,6 +112,15 @@ import Torch
         }
     }
 
+    @Test func aMeanOfPixelsThatAreNoNumbersStopsTheProgram() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let images = Tensor([0, .nan] as [Float], shape: [2, 1, 1, 1])
+            _ = Normalization(of: ImageDataset(images: images, labels: Tensor([0, 1]), classes: 2))
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains("Normalization(of:): images float32[2, 1, 1, 1] with pixels that are NaN or infinite"))
+    }
+
     @Test func saysThatCountsDiffer() throws {
         try folder.writeImages(training: 3, test: 2, size: 4)
         let labels = try folder.write(idxBytes(shape: [4], elements: [1, 2, 3, 4]), to: "train-labels-idx1-ubyte")

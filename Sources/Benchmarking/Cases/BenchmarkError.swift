@@ -1,5 +1,7 @@
+public import Torch
+
 /// Why a benchmark could not be made.
-public enum BenchmarkError: Error, Hashable, CustomStringConvertible {
+public enum BenchmarkError: DescribedError, Hashable {
     /// No case has a name that is or begins with the pattern.
     case unknownCase(String, known: [String])
     /// A file cannot be written.

@@ -1,5 +1,7 @@
+public import Torch
+
 /// Why a comparison could not be made or continued.
-public enum ComparisonError: Error, Hashable, CustomStringConvertible {
+public enum ComparisonError: DescribedError, Hashable {
     /// The folder holds a comparison of another plan.
     case otherPlan(String, difference: String)
     /// The folder holds a comparison on other data.

@@ -156,7 +156,7 @@ public final class TimeSeriesBlock: CurvatureBlock {
         output.restore(from: reader.under("output"))
         guard let counts = reader.tensor("lagCounts", dtype: .float64, device: .cpu) else { return }
         guard counts.rank == 1, counts.count > 0, (counts .>= 0).all(), counts[0].scalar > 0 else {
-            return reader.fault("'lagCounts' are numbers that are not negative, the first one positive")
+            return reader.fault("lagCounts", "must be numbers that are not negative, the first one positive")
         }
         reader.whenFitting { self.lagCounts = counts.array() }
     }

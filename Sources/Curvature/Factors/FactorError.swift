@@ -1,7 +1,7 @@
 public import Torch
 
 /// Why a factor could not give what it was asked for.
-public enum FactorError: Error, CustomStringConvertible {
+public enum FactorError: DescribedError {
     /// A matrix was asked for that was never registered.
     case notRegistered(DerivedMatrix, registered: [DerivedMatrix])
     /// The matrices of a time series' closed form (option 1 or 2) were asked for that were never registered.

@@ -1,7 +1,7 @@
 public import Torch
 
 /// Why the curvature of a model cannot be found or kept.
-public enum CurvatureError: Error, CustomStringConvertible {
+public enum CurvatureError: DescribedError {
     /// The loss depends on none of the parameters, by name.
     case unreachedParameters([String])
     /// None of the parameters, by name, requires a gradient.

@@ -23,7 +23,7 @@ extension LayerCollection {
         var collection = LayerCollection(self)
         guard reader.contains("plans"), let bytes = reader.bytes("plans") else { return collection }
         guard let stored = try? JSONDecoder().decode([StoredPlan].self, from: Data(bytes)) else {
-            reader.fault("'plans' do not tell what the layers are")
+            reader.fault("plans", "does not tell what the layers are")
             return collection
         }
         let numbers = Dictionary(uniqueKeysWithValues: parameters.enumerated().map { ($1.name, $0) })

@@ -20,7 +20,7 @@ extension SnapshotReader {
             guard let tensor = tensor(name, dtype: like.dtype, device: like.device) else { return nil }
             guard tensor.rank == rank, tensor.count > 0, rank < 2 || tensor.shape[rank - 1] == tensor.shape[rank - 2]
             else {
-                fault("the basis '\(name)' has the shape \(tensor.shape), square matrices were expected")
+                fault(name, "has the shape \(tensor.shape), square matrices were expected")
                 return nil
             }
             return tensor
@@ -37,12 +37,12 @@ extension SnapshotReader {
             let count = reader.names.count
             let bases = (0..<count).compactMap { reader.basis("\($0)", like: like, depth: depth + 1) }
             guard count > 0, bases.count == count else {
-                fault("the basis '\(name)' is not the sum of numbered ones")
+                fault(name, "is not the sum of numbered bases")
                 return nil
             }
             return .sum(bases)
         default:
-            fault("bases of the kind '\(kind)' are not known")
+            fault(name, "is a basis of the kind '\(kind)', which is not known")
             return nil
         }
     }

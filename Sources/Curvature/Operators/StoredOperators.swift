@@ -37,7 +37,7 @@ extension SnapshotReader {
     package func operation(_ name: String, dimension: Int, like: Tensor) -> (any SymmetricOperator)? {
         guard let operation = operation(name, like: like, depth: 0) else { return nil }
         guard operation.dimension == dimension else {
-            fault("the matrix '\(name)' has \(operation.dimension) rows, \(dimension) were expected")
+            fault(name, "is a matrix of \(operation.dimension) rows, \(dimension) were expected")
             return nil
         }
         return operation
@@ -46,27 +46,26 @@ extension SnapshotReader {
     fileprivate func operation(_ name: String, like: Tensor, depth: Int) -> (any SymmetricOperator)? {
         let outer = under(name)
         guard let kind = outer.names.first, outer.names.count == 1, depth < 8 else {
-            fault("there is no matrix of one kind called '\(name)'")
+            fault(name, "is no matrix of one kind")
             return nil
         }
         guard let type = StoredOperators.byKind[kind] else {
-            fault("matrices of the kind '\(kind)' are not known")
+            fault(name, "is a matrix of the kind '\(kind)', which is not known")
             return nil
         }
-        return type.restored(from: OperatorReader(outer.under(kind), kind: kind, like: like, depth: depth))
+        return type.restored(from: OperatorReader(outer.under(kind), like: like, depth: depth))
     }
 }
 
 /// Reads the parts of one stored operator, and notes what is wrong with them.
 struct OperatorReader {
     private let reader: SnapshotReader
-    private let kind: String
     private let like: Tensor
     /// How many operators this one is a part of.
     private let depth: Int
 
-    fileprivate init(_ reader: SnapshotReader, kind: String, like: Tensor, depth: Int) {
-        (self.reader, self.kind, self.like, self.depth) = (reader, kind, like, depth)
+    fileprivate init(_ reader: SnapshotReader, like: Tensor, depth: Int) {
+        (self.reader, self.like, self.depth) = (reader, like, depth)
     }
 
     /// The names of the parts.
@@ -89,7 +88,7 @@ struct OperatorReader {
     func tensor(_ name: String, rank: Int) -> Tensor? {
         guard let tensor = tensor(name) else { return nil }
         guard tensor.rank == rank, tensor.count > 0 else {
-            reader.fault("'\(name)' of the matrix '\(kind)' has the shape \(tensor.shape), \(rank) axes were expected")
+            reader.fault(name, "has the shape \(tensor.shape), \(rank) axes were expected")
             return nil
         }
         return tensor
@@ -98,7 +97,7 @@ struct OperatorReader {
     /// Makes the operator where its parts fit together; they come in with their shapes.
     func made<Operation>(_ fits: Bool, _ make: () -> Operation) -> Operation? {
         guard fits else {
-            reader.fault("the parts of the matrix '\(kind)' do not fit together")
+            reader.fault("the parts of the matrix do not fit together")
             return nil
         }
         return make()

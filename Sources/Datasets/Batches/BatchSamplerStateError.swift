@@ -1,5 +1,7 @@
+public import Torch
+
 /// Why a batch sampler cannot go on from a state.
-public struct BatchSamplerStateError: Error, Hashable, CustomStringConvertible {
+public struct BatchSamplerStateError: DescribedError, Hashable {
     /// The fault of the state.
     public let reason: String
 

@@ -23,20 +23,46 @@ public struct Normalization: Sendable, Hashable, Codable {
         }
     }
 
-    /// Takes mean and standard deviation from all pixels of a data set of uint8; one colour leaves its scale alone.
+    /// Takes mean and standard deviation from all pixels of a data set; one colour leaves its scale alone.
+    ///
+    /// Pixels that are NaN or infinite are misuse. Costs a pass over the images, of floating-point ones two.
     public init(of dataset: ImageDataset) {
-        guard dataset.images.dtype == .uint8, dataset.images.count > 0 else {
-            fatalError(
-                "Normalization(of:): images \(dataset.images.dtype)\(dataset.images.shape); some of uint8 were expected"
-            )
+        let images = dataset.images
+        guard images.count > 0 else {
+            fatalError("Normalization(of:): images \(images.dtype)\(images.shape); at least one was expected")
         }
-        // From the histogram, in whole numbers: exact, whatever the number of images and of threads.
-        let histogram = dataset.images.occurrences(classes: 256).array(of: Int.self)
-        let count = Double(dataset.images.count)
+        let (mean, deviation) =
+            images.dtype == .uint8 ? Self.moments(ofBytes: images) : Self.moments(ofNumbers: images)
+        self.init(mean: mean, standardDeviation: deviation > 0 ? deviation : 1)
+    }
+
+    /// Mean and standard deviation from the histogram, in whole numbers: exact, whatever the number of images and of
+    /// threads.
+    private static func moments(ofBytes images: Tensor) -> (mean: Double, deviation: Double) {
+        let histogram = images.occurrences(classes: 256).array(of: Int.self)
+        let count = Double(images.count)
         let sum = Double(histogram.enumerated().reduce(0) { $0 + $1.offset * $1.element })
         let squares = Double(histogram.enumerated().reduce(0) { $0 + $1.offset * $1.offset * $1.element })
         let variance = squares / count - (sum / count) * (sum / count)
-        self.init(mean: sum / count / 255, standardDeviation: variance > 0 ? variance.squareRoot() / 255 : 1)
+        return (sum / count / 255, max(0, variance).squareRoot() / 255)
+    }
+
+    /// Mean and standard deviation in double precision, from some images at a time.
+    private static func moments(ofNumbers images: Tensor) -> (mean: Double, deviation: Double) {
+        let (least, greatest) = (images.min().scalar, images.max().scalar)
+        guard least.isFinite, greatest.isFinite else {
+            fatalError("Normalization(of:): images \(images.dtype)\(images.shape) with pixels that are NaN or infinite")
+        }
+        // Rounding would give one colour a deviation.
+        guard least < greatest else { return (least, 0) }
+        func mean(_ value: (_ part: Tensor) -> Tensor) -> Double {
+            stride(from: 0, to: images.shape[0], by: 256).reduce(0) { sum, start in
+                let part = images[start..<min(start + 256, images.shape[0])].to(.float64)
+                return sum + value(part).sum().scalar
+            } / Double(images.count)
+        }
+        let center = mean { $0 }
+        return (center, mean { ($0 - center).squared() }.squareRoot())
     }
 
     /// Normalises images of type uint8 (0 to 255) or floating-point (0 to 1); the result is of type float32.

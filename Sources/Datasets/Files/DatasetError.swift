@@ -1,7 +1,7 @@
-import Torch
+public import Torch
 
 /// Why data could not be read: which file, what was found, what was expected, and what to do.
-public enum DatasetError: Error, Hashable, CustomStringConvertible {
+public enum DatasetError: DescribedError, Hashable {
     /// There is no such folder.
     case missingFolder(String)
     /// Something else is where a folder was named.

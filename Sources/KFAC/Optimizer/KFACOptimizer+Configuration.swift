@@ -118,8 +118,7 @@ extension KFACOptimizer.Configuration: CheckedSettings {
     }
 
     private var searchDefect: String? {
-        guard case .adaptive = preconditionerDamping else { return nil }
-        if case .quadraticModel = rule { return nil }
+        guard case .adaptive = preconditionerDamping, !rule.isQuadraticModel else { return nil }
         return "the search for the preconditioner's damping needs the rule .quadraticModel, which compares"
     }
 

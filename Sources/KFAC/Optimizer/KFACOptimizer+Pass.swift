@@ -80,7 +80,10 @@ extension KFACOptimizer {
             try updateAverages(with: statistics, &sum.report)
         }
         if isStatisticsStep, !takesShare, !sum.gradients.isEmpty { try requireCurvature(sum, of: movable) }
-        if !layers.isPlanned, !batch.canRunShares { sum.report.messages += unusedFractions }
+        if !layers.isPlanned {
+            sum.report.messages += curvature.layers.choiceMessages + unusedClipping
+            if !batch.canRunShares { sum.report.messages += unusedFractions }
+        }
         return assemble(sum, of: movable)
     }
 
@@ -88,6 +91,13 @@ extension KFACOptimizer {
     private func requireKnownGroups() throws {
         let unknown = LayerChoices.unknown(configuration.groups.flatMap(\.names), among: curvature.layers.allNames)
         guard unknown.isEmpty else { throw OptimizerError.unknownNames(unknown) }
+    }
+
+    /// A message where a clipping is chosen that the rule does not apply.
+    private var unusedClipping: [String] {
+        let isChosen = ![Clipping.none, Configuration().clipping].contains(configuration.clipping)
+        guard isChosen, configuration.rule.isQuadraticModel else { return [] }
+        return ["the clipping has no effect with the rule .quadraticModel, which finds the length of a step itself"]
     }
 
     /// A message for each share of the batch that is chosen, for steps that cannot run one.

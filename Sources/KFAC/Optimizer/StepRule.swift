@@ -29,6 +29,11 @@ extension StepRule {
     }
 }
 
+extension StepRule {
+    /// Whether a quadratic model finds the length of the step.
+    package var isQuadraticModel: Bool { if case .quadraticModel = self { true } else { false } }
+}
+
 extension StepRule: CheckedSettings {
     package var defect: String? {
         switch self {

@@ -29,7 +29,7 @@ extension SnapshotReader {
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
         guard let stored = try? decoder.decode(StoredGuardState.self, from: Data(bytes)), stored.isPossible else {
-            return fault("'\(name)' does not tell the state of guards")
+            return fault(name, "does not tell the state of guards")
         }
         whenFitting { assign(stored.state) }
     }
@@ -38,7 +38,7 @@ extension SnapshotReader {
     package func rung(_ name: String) -> InverseRung? {
         guard let bytes = bytes(name) else { return nil }
         let rung = try? JSONDecoder().decode(InverseRung.self, from: Data(bytes))
-        if rung == nil { fault("'\(name)' does not tell what took the place of an inverse") }
+        if rung == nil { fault(name, "does not tell what took the place of an inverse") }
         return rung
     }
 }

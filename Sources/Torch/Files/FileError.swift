@@ -1,5 +1,5 @@
 /// Why a file could not be read.
-public struct FileError: Error, Hashable, CustomStringConvertible {
+public struct FileError: DescribedError, Hashable {
     /// The file.
     public let path: String
     /// The obstacle.

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Why a file could not be written.
-public struct FileWriteError: Error, Hashable, CustomStringConvertible {
+public struct FileWriteError: DescribedError, Hashable {
     /// The file.
     public let path: String
     /// The obstacle.

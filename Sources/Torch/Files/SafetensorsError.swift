@@ -1,5 +1,5 @@
 /// Why a safetensors file could not be read.
-public struct SafetensorsError: Error, Hashable, CustomStringConvertible {
+public struct SafetensorsError: DescribedError, Hashable {
     /// The file, if there is one.
     public let file: String?
     /// The fault.

@@ -65,14 +65,19 @@ public struct ConvolutionGeometry: Sendable, Hashable, Codable {
         guard input.count == spatialRank, input.allSatisfy({ (0...Self.greatest).contains($0) }) else {
             stop("the kernel is \(kernel); \(spatialRank) extents from 0 to \(Self.greatest) are needed")
         }
-        return zip(input, kernel.indices).map { extent, axis in
+        guard fits(input) else { stop("with its border, the input is smaller than the kernel \(kernel)") }
+        return positions(in: input)
+    }
+
+    /// Whether an input of some extents gives an output that is not empty.
+    func fits(_ input: [Int]) -> Bool { positions(in: input).allSatisfy { $0 > 0 } }
+
+    private func positions(in input: [Int]) -> [Int] {
+        zip(input, kernel.indices).map { extent, axis in
             let reach = dilation[axis] * (kernel[axis] - 1)
-            let output =
-                isTransposed
+            return isTransposed
                 ? (extent - 1) * stride[axis] - 2 * padding[axis] + reach + 1 + outputPadding[axis]
                 : extent + 2 * padding[axis] > reach ? (extent + 2 * padding[axis] - reach - 1) / stride[axis] + 1 : 0
-            guard output > 0 else { stop("with its border, the input is smaller than the kernel \(kernel)") }
-            return output
         }
     }
 }

@@ -10,7 +10,10 @@ import CTorch
 ///   - bias: [outputs].
 /// - Returns: [..., outputs].
 public func linear(_ input: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
-    let output = Tensor.make("linear", [input, weight] + (bias.map { [$0] } ?? [])) { operands, count, output in
+    let output = Tensor.make(
+        "linear", [input, weight] + (bias.map { [$0] } ?? []),
+        explaining: OperandDefect.ofLinear(input, weight: weight, bias: bias)
+    ) { operands, count, output in
         ct_linear(operands![0], operands![1], count > 2 ? operands![2] : nil, output)
     }
     LayerUse.report(LayerUse(operation: .linear, weight: weight, bias: bias, input: input, preActivation: output))
@@ -32,7 +35,10 @@ public func convolution(
     guard weight.rank == geometry.spatialRank + 2, Array(weight.shape.dropFirst(2)) == geometry.kernel else {
         Tensor.trap("convolution", [input, weight], "the geometry has the kernel \(geometry.kernel)")
     }
-    let output = Tensor.make("convolution", [input, weight] + (bias.map { [$0] } ?? [])) { operands, count, output in
+    let output = Tensor.make(
+        "convolution", [input, weight] + (bias.map { [$0] } ?? []),
+        explaining: OperandDefect.ofConvolution(input, weight: weight, bias: bias, geometry: geometry)
+    ) { operands, count, output in
         geometry.stride.withInt64 { stride, rank in
             geometry.padding.withInt64 { padding, _ in
                 geometry.dilation.withInt64 { dilation, _ in
@@ -87,7 +93,7 @@ public func embedding(_ indices: Tensor, weight: Tensor, paddingIndex: Int? = ni
         fault.report()
         indices = Tensor.zeros(like: indices)
     }
-    let output = Tensor.make("embedding", weight, indices, ct_embedding)
+    let output = Tensor.make("embedding", weight, indices, explaining: OperandDefect.ofEmbedding, ct_embedding)
     let mask = paddingIndex.map { indices .!= Double($0) }
     LayerUse.report(
         LayerUse(

@@ -31,7 +31,10 @@ public func batchNormalization(
     }
     func normalized(_ mean: Tensor?, _ variance: Tensor?) -> Tensor {
         withExtendedLifetime((mean, variance)) {
-            input.make("batchNormalization") {
+            input.make(
+                "batchNormalization",
+                explaining: OperandDefect.ofBatchNormalization(input, [mean, variance].compactMap(\.self))
+            ) {
                 ct_batch_norm($0, mean?.handle.pointer, variance?.handle.pointer, training, momentum, epsilon, $1)
             }
         }
@@ -57,7 +60,9 @@ public func batchNormalization(
 ///   - epsilon: Added to the variance; finite and not negative.
 public func layerNormalization(_ input: Tensor, over shape: [Int], epsilon: Double = 1e-5) -> Tensor {
     requireEpsilon(epsilon, "layerNormalization", input)
-    return input.make("layerNormalization") { x, output in
+    return input.make(
+        "layerNormalization", explaining: OperandDefect.ofLayerNormalization(input, over: shape)
+    ) { x, output in
         shape.withInt64 { ct_layer_norm(x, $0, $1, epsilon, output) }
     }
 }

@@ -61,7 +61,9 @@ private func pool(
     guard window.count == 2, stride.count == 2, padding.count == 2 else {
         Tensor.trap(operation, [input], "window \(window), stride \(stride), padding \(padding): two numbers each")
     }
-    return input.make(operation) { x, output in
+    return input.make(
+        operation, explaining: OperandDefect.ofPooling(input, window: window, padding: padding)
+    ) { x, output in
         window.withInt64 { window, _ in
             stride.withInt64 { stride, _ in
                 padding.withInt64 { padding, _ in function(x, window, stride, padding, output) }

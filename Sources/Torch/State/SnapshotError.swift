@@ -1,5 +1,5 @@
 /// Why a snapshot does not belong to what it is put back into.
-public struct SnapshotError: Error, Hashable, CustomStringConvertible {
+public struct SnapshotError: DescribedError, Hashable {
     /// The misfits.
     struct Faults: Hashable {
         var missing: [String] = []

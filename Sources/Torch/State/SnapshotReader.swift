@@ -108,7 +108,7 @@ public final class SnapshotReader {
     public func integer(_ name: String) -> Int? {
         guard let number = one(name, .int64).map({ $0.array(of: Int.self)[0] }) else { return nil }
         guard Self.counts.contains(number) else {
-            fault("'\(path(name))' is \(number), a number from 0 to \(Self.counts.upperBound) was expected")
+            fault(name, "is \(number), a number from 0 to \(Self.counts.upperBound) was expected")
             return nil
         }
         return number
@@ -137,7 +137,7 @@ public final class SnapshotReader {
         guard let state = bytes(name) else { return }
         var restored = generator
         do { try restored.restore(state) } catch {
-            fault("'\(path(name))': \(error)")
+            under(name).fault("\(error)")
             return
         }
         let final = restored
@@ -147,13 +147,16 @@ public final class SnapshotReader {
     /// Does something once all is known to fit.
     public func whenFitting(_ action: @escaping () -> Void) { all.actions.append(action) }
 
-    /// Notes something else that does not fit.
-    public func fault(_ text: String) { all.faults.others.append(text) }
+    /// Notes something else that does not fit; the error says under which name.
+    public func fault(_ text: String) { all.faults.others.append(prefix.isEmpty ? text : "'\(prefix)': \(text)") }
+
+    /// Notes that a stored tensor does not fit.
+    public func fault(_ name: String, _ text: String) { all.faults.others.append("'\(path(name))' \(text)") }
 
     /// Notes the tensors here that have elements that are NaN or infinite.
     package func requireFinite() {
         for (name, (tensor, _)) in all.tensors where name.hasPrefix("\(prefix).") && tensor.dtype.isFloatingPoint {
-            if !tensor.isFinite().all() { fault("'\(name)' has elements that are NaN or infinite") }
+            if !tensor.isFinite().all() { all.faults.others.append("'\(name)' has elements that are NaN or infinite") }
         }
     }
 
@@ -167,7 +170,7 @@ public final class SnapshotReader {
         let squares = ofMatrices ? own.diagonal() : own
         guard squares.count > 0 else { return }
         let least = ofMatrices ? -1e-3 * squares.abs().max().scalar : 0
-        if (squares .< least).any() { fault("'\(path(name))' has negative elements where means of squares belong") }
+        if (squares .< least).any() { fault(name, "has negative elements where means of squares belong") }
     }
 
     /// Ignores what is stored under names that begin with `name`.

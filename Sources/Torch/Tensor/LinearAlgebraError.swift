@@ -1,7 +1,7 @@
 import CTorch
 
 /// A failure of the numbers in linear algebra: a singular or indefinite matrix, an iteration without convergence.
-public struct LinearAlgebraError: Error, Hashable, CustomStringConvertible {
+public struct LinearAlgebraError: DescribedError, Hashable {
     /// The operation that failed, for example "cholesky".
     public let operation: String
     /// The shape of the matrix.

@@ -8,7 +8,7 @@ import CTorch
 extension Tensor {
     /// Writes the elements of `source`, converted and broadcast, into this tensor's memory.
     public func assign(_ source: Tensor) {
-        perform("assign", with: source) { ct_assign($0, source.handle.pointer) }
+        perform("assign", with: source, explaining: OperandDefect.ofWriting) { ct_assign($0, source.handle.pointer) }
     }
 
     /// Writes `value` into each element.
@@ -16,7 +16,9 @@ extension Tensor {
 
     /// Adds scale · other to this tensor's memory.
     public func add(inPlace other: Tensor, scale: Double = 1) {
-        perform("add(inPlace:)", with: other) { ct_add_in_place($0, other.handle.pointer, scale) }
+        perform("add(inPlace:)", with: other, explaining: OperandDefect.ofWriting) {
+            ct_add_in_place($0, other.handle.pointer, scale)
+        }
     }
 
     /// Adds a number to each element in memory.
@@ -27,21 +29,23 @@ extension Tensor {
 
     /// Adds scale · a · b, element by element, to this tensor's memory.
     public func add(inPlaceProductOf a: Tensor, _ b: Tensor, scale: Double = 1) {
-        perform("add(inPlaceProductOf:)", with: a, b) {
+        perform("add(inPlaceProductOf:)", with: a, b, explaining: OperandDefect.ofWriting) {
             ct_addcmul_in_place($0, a.handle.pointer, b.handle.pointer, scale)
         }
     }
 
     /// Adds scale · a / b, element by element, to this tensor's memory.
     public func add(inPlaceQuotientOf a: Tensor, _ b: Tensor, scale: Double = 1) {
-        perform("add(inPlaceQuotientOf:)", with: a, b) {
+        perform("add(inPlaceQuotientOf:)", with: a, b, explaining: OperandDefect.ofWriting) {
             ct_addcdiv_in_place($0, a.handle.pointer, b.handle.pointer, scale)
         }
     }
 
     /// Moves this tensor's memory towards `target`: x ← x + weight · (target − x).
     public func interpolate(inPlaceTowards target: Tensor, weight: Double) {
-        perform("interpolate(inPlaceTowards:)", with: target) { ct_lerp_in_place($0, target.handle.pointer, weight) }
+        perform("interpolate(inPlaceTowards:)", with: target, explaining: OperandDefect.ofWriting) {
+            ct_lerp_in_place($0, target.handle.pointer, weight)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ extension Tensor {
     ///
     /// A product with a parameter on the right, or with its transpose, is a use of a layer: see ``LayerUse``.
     public func matmul(_ other: Tensor) -> Tensor {
-        let product = Tensor.make("matmul", self, other, ct_matmul)
+        let product = Tensor.make("matmul", self, other, explaining: OperandDefect.ofProduct, ct_matmul)
         LayerUse.reportProduct(of: self, with: other, product)
         return product
     }

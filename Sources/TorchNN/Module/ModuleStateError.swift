@@ -1,7 +1,7 @@
-import Torch
+public import Torch
 
 /// Why a state does not belong to a module.
-public struct ModuleStateError: Error, Hashable, CustomStringConvertible {
+public struct ModuleStateError: DescribedError, Hashable {
     /// An entry whose shape or kind of elements is not the module's.
     public struct Mismatch: Sendable, Hashable {
         /// The entry's name.

@@ -1,5 +1,7 @@
+public import Torch
+
 /// Why a checkpoint could not be read, used or written.
-public enum CheckpointError: Error, Hashable, CustomStringConvertible {
+public enum CheckpointError: DescribedError, Hashable {
     /// There is nothing to go on from.
     case notFound(String)
     /// A file is missing, unreadable or not what was written.

@@ -10,9 +10,12 @@ import Synchronization
 /// | XCPU, USR1, USR2 | a scheduler, before it kills | the run ends after the step in progress |
 /// | ALRM, VTALRM, PROF | a timer, of the process or of who started it | the run ends after the step in progress |
 /// | PWR (Linux) | a power supply that fails | the run ends after the step in progress |
+/// | IO, STKFLT, real-time ones (Linux) | whoever means to end the program | the run ends after the step in progress |
 /// | PIPE, XFSZ | the system, at a write | nothing: the write fails, and the run tells why or does without |
 ///
 /// Signals of the middle rows may come again: a terminal may send HUP twice, and the system sends XCPU each second.
+/// Those that tell of a crash (SEGV, ABRT, ILL and the like), QUIT, which asks for one, and KILL end the process at
+/// once.
 /// A signal that was ignored when the process started (under `nohup`, or in a shell's background job) stays ignored,
 /// and one that something else handles already, such as a profiler, stays with it.
 ///
@@ -20,12 +23,13 @@ import Synchronization
 public enum Interruption {
     /// The signals that end a run, and at once where one came before.
     private static let demands = [SIGINT, SIGTERM]
-    /// The signals that end a run, and may come again meanwhile.
-    private static let warnings = [SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF] + powerFailures
+    /// The signals that end a run, and may come again meanwhile: all others that end a program and tell of no crash.
+    private static let warnings = [SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF] + linuxWarnings
     #if os(Linux)
-        private static let powerFailures = [SIGPWR]
+        private static let linuxWarnings =
+            [SIGPWR, SIGIO, SIGSTKFLT] + Array(__libc_current_sigrtmin()...__libc_current_sigrtmax())
     #else
-        private static let powerFailures: [Int32] = []
+        private static let linuxWarnings: [Int32] = []
     #endif
     /// The signals of failing writes, which have an error, too.
     private static let writeFailures = [SIGPIPE, SIGXFSZ]

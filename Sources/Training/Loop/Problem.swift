@@ -109,7 +109,7 @@ func requireTests(_ limit: Int?, of name: String) {
 }
 
 /// Why weights cannot be a beginning.
-struct WeightsError: Error, CustomStringConvertible {
+struct WeightsError: DescribedError {
     /// Which have elements that are NaN or infinite.
     let name: String
 

@@ -1,7 +1,7 @@
 public import Torch
 
 /// A batch of the training data cannot be used; the model is as it was before the step.
-public struct TrainingDataError: Error, CustomStringConvertible {
+public struct TrainingDataError: DescribedError {
     /// The number of the step, from 0.
     public let step: Int
     /// The number of the epoch, from 1.

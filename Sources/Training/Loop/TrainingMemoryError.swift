@@ -1,7 +1,7 @@
 public import Torch
 
 /// There is not enough memory for what a run does beside its steps.
-public struct TrainingMemoryError: Error, CustomStringConvertible {
+public struct TrainingMemoryError: DescribedError {
     /// What a run does beside its steps.
     public enum Activity: String, Sendable, Hashable {
         /// Takes over the state of an earlier run.

@@ -1,8 +1,8 @@
 import Foundation
-import Torch
+public import Torch
 
 /// Why a run's folder could not be written.
-public enum RunFolderError: Error, Hashable, CustomStringConvertible {
+public enum RunFolderError: DescribedError, Hashable {
     /// The folder holds another run.
     case holdsRun(String)
     /// Another process writes to the run.

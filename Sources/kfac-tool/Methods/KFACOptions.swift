@@ -253,7 +253,8 @@ struct KFACOptions: ParsableArguments {
             statisticsPeriod: statisticsPeriod ?? defaults.statisticsPeriod,
             statisticsFraction: statisticsFraction ?? defaults.statisticsFraction,
             burnIn: burnIn ?? defaults.burnIn, inverses: inverses,
-            clipping: .norm(normConstraint ?? defaults.normConstraint),
+            // A quadratic model finds the length of a step itself.
+            clipping: rule.isQuadraticModel ? .none : .norm(normConstraint ?? defaults.normConstraint),
             regularization: Regularization(l2: l2 ?? defaults.l2), factors: factors(defaults),
             layers: settings.layers, guards: settings.guards)
     }

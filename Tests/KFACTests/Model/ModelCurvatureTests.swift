@@ -126,6 +126,24 @@ import Torch
         optimizer.configuration.groups[0].names = ["layers.1"]
         let messages = try optimizer.step { setting.loss(0) }.messages
         #expect(messages.count { $0.contains("has no effect in this step") } == 2, "\(messages)")
+        #expect(messages.count == 2)
+        #expect(try optimizer.step { setting.loss(1) }.messages == [])
+    }
+
+    /// So are a clipping that the rule does not apply, makers of blocks that there are not, and what is left out.
+    @Test func unusedClippingsAndMakersAndExclusionsAreTold() throws {
+        let setting = Setting()
+        let optimizer = KFACOptimizer(
+            setting.parameters,
+            configuration: .init(
+                rule: .quadraticModel(), clipping: .value(0.1), layers: LayerChoices(excluded: ["layers.1"])),
+            blockMakers: ["gate": { _, _, _ in fatalError("there is no such operation") }])
+        #expect(
+            try optimizer.step { setting.loss(0) }.messages == [
+                "the choices exclude layers.1.weight, layers.1.bias: they stay unchanged",
+                "no layer of the first batch is an operation called gate: its block maker has no effect",
+                "the clipping has no effect with the rule .quadraticModel, which finds the length of a step itself",
+            ])
         #expect(try optimizer.step { setting.loss(1) }.messages == [])
     }
 

@@ -132,6 +132,23 @@ import Torch
         #expect("\(error!)".contains("is a product of matrices of 13 and 96 rows"))
     }
 
+    /// Whatever is of another shape, the error names it in full, with its layer.
+    @Test func whatDoesNotFitIsNamedWithItsLayer() throws {
+        let good = try state(of: { kfac($0) }, replacing: [:])
+        let names = good.tensors.keys.filter { $0.contains(/layers\.\d/) && good.tensors[$0]!.rank > 0 }
+        for part in ["inverses.", "layers.blocks.", "velocity."] { #expect(names.contains { $0.hasPrefix(part) }) }
+        for name in names {
+            let damaged = Tensor.zeros([2, 3, 5], dtype: good.tensors[name]!.dtype)
+            let other = kfac(ResumeNetwork.perceptron.make())
+            let error = #expect(throws: SnapshotError.self) {
+                try other.load(Snapshot(tensors: good.tensors.merging([name: damaged]) { $1 }))
+            }
+            let text = try #require(error).description
+            let start = try #require(name.firstMatch(of: /^.*layers\.\d/)).output
+            #expect(text.contains("'\(start)"), "\(name): \(text)")
+        }
+    }
+
     /// The time of a step does not depend on how many were missed.
     @Test(arguments: [
         InverseSchedule.together(every: 10), .roundRobin(every: 3), .whenStale(beyond: 9, atMost: 5),

@@ -16,14 +16,84 @@ struct MisuseTests {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = Tensor.zeros([2, 3]).matmul(Tensor.zeros([4, 5]))
         }
-        expectStandardError(result, "matmul(float32[2, 3], float32[4, 5]): ", "shapes cannot be multiplied")
+        expectStandardError(result, "matmul(float32[2, 3], float32[4, 5]): ", "3 columns on the left, 4 rows")
     }
 
     @Test func operandsOfALayer() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = linear(Tensor.zeros([2, 3]), weight: Tensor.zeros([4, 5]), bias: Tensor.zeros([4]))
         }
-        expectStandardError(result, "linear(float32[2, 3], float32[4, 5], float32[4]): ")
+        expectStandardError(result, "linear(float32[2, 3], float32[4, 5], float32[4]): ", "takes 5 inputs")
+    }
+
+    /// Operations with operands that do not fit together, and what they say; none in the words of libtorch.
+    static let operands: [(message: String, run: @Sendable () -> Void)] = [
+        (
+            "linear(float32[2, 5], float64[4, 5]): operands of one floating-point type are needed",
+            { _ = linear(Tensor.zeros([2, 5]), weight: Tensor.zeros([4, 5], dtype: .float64)) }
+        ),
+        (
+            "convolution(float32[1, 3, 8, 8], float32[4, 2, 3, 3]): the weight takes 2 channels, axis 1 of the input has 3",
+            { _ = convolution(Tensor.zeros([1, 3, 8, 8]), weight: Tensor.zeros([4, 2, 3, 3])) }
+        ),
+        (
+            "convolution(float32[1, 2, 2, 8], float32[4, 2, 3, 3]): with its border, the input is smaller than the kernel",
+            { _ = convolution(Tensor.zeros([1, 2, 2, 8]), weight: Tensor.zeros([4, 2, 3, 3])) }
+        ),
+        (
+            "embedding(float32[4, 5], float32[2]): the indices must be of type int64 or int32",
+            { _ = embedding(Tensor.zeros([2]), weight: Tensor.zeros([4, 5])) }
+        ),
+        (
+            "layerNormalization(float32[2, 3]): the input's last axes must be [4]",
+            { _ = layerNormalization(Tensor.zeros([2, 3]), over: [4]) }
+        ),
+        (
+            "batchNormalization(float32[4, 3]): running statistics of shape [3] are needed",
+            {
+                let ones = Tensor.ones([4])
+                _ = batchNormalization(Tensor.zeros([4, 3]), runningMean: ones, runningVariance: ones, training: false)
+            }
+        ),
+        (
+            "maxPooling2D(float32[1, 1, 2, 2]): with its border, the input is smaller than the window [3, 3]",
+            { _ = maxPooling2D(Tensor.zeros([1, 1, 2, 2]), window: [3, 3]) }
+        ),
+        (
+            "add(float32[2, 3], float32[2, 4]): axis -1 has 3 and 4 elements",
+            { _ = Tensor.zeros([2, 3]) + Tensor.zeros([2, 4]) }
+        ),
+        (
+            "gradients(float32[2]): without weights, outputs must have one element",
+            {
+                let x = Tensor.ones([2]).requiringGradient()
+                _ = gradients(of: x * 2, withRespectTo: [x])
+            }
+        ),
+        (
+            "gradients(float32[]): input 0, float32[3], requires no gradient",
+            {
+                let x = Tensor.ones([2]).requiringGradient()
+                _ = gradients(of: x.sum(), withRespectTo: [Tensor.ones([3])])
+            }
+        ),
+        (
+            "gradients(float32[]): a tensor that the derivative needs has been written",
+            {
+                let x = Tensor.ones([2]).requiringGradient()
+                let y = x.exp()
+                withoutGradients { y.fill(1) }
+                _ = gradients(of: y.sum(), withRespectTo: [x])
+            }
+        ),
+    ]
+
+    @Test(arguments: operands.indices) func operandsThatDoNotFit(number: Int) async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            [number = number as Int] in
+            Self.operands[number].run()
+        }
+        expectStandardError(result, Self.operands[number].message)
     }
 
     @Test func kernelThatIsNotTheWeights() async {
@@ -39,7 +109,7 @@ struct MisuseTests {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             Tensor.zeros([2]).add(inPlace: Tensor.zeros([3]))
         }
-        expectStandardError(result, "add(inPlace:)(float32[2], float32[3]): ")
+        expectStandardError(result, "add(inPlace:)(float32[2], float32[3]): ", "[3] does not broadcast")
     }
 
     @Test func rangeOutsideAnAxis() async {
@@ -68,7 +138,7 @@ struct MisuseTests {
             let x = Tensor.ones([2]).requiringGradient()
             _ = gradients(of: x.detached().sum(), withRespectTo: [x])
         }
-        expectStandardError(result, "gradients(float32[]): ", "does not require grad")
+        expectStandardError(result, "gradients(float32[]): an output depends on nothing")
     }
 
     @Test func valuesThatDoNotFillAShape() async {

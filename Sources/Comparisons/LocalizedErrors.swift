@@ -1,7 +1,0 @@
-public import Foundation
-
-// Errors that programs for people show by `localizedDescription` tell their one sentence there, too.
-
-extension ComparisonError: LocalizedError {
-    public var errorDescription: String? { description }
-}
