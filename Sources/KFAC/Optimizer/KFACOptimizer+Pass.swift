@@ -96,8 +96,14 @@ extension KFACOptimizer {
     /// A message where a clipping is chosen that the rule does not apply.
     private var unusedClipping: [String] {
         let isChosen = ![Clipping.none, Configuration().clipping].contains(configuration.clipping)
-        guard isChosen, configuration.rule.isQuadraticModel else { return [] }
-        return ["the clipping has no effect with the rule .quadraticModel, which finds the length of a step itself"]
+        guard isChosen else { return [] }
+        return switch configuration.rule {
+        case .fixed, .momentumOfGradients: []
+        case .quadraticModel:
+            ["the clipping has no effect with the rule .quadraticModel, which finds the length of a step itself"]
+        case .eigenbasisMoments, .grafted:
+            ["the clipping has no effect with this rule, whose steps have the lengths of Adam's"]
+        }
     }
 
     /// A message for each share of the batch that is chosen, for steps that cannot run one.

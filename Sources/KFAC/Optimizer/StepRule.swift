@@ -32,6 +32,14 @@ extension StepRule {
 extension StepRule {
     /// Whether a quadratic model finds the length of the step.
     package var isQuadraticModel: Bool { if case .quadraticModel = self { true } else { false } }
+
+    /// Whether steps are bounded by the clipping.
+    package var isClipped: Bool {
+        switch self {
+        case .fixed, .momentumOfGradients: true
+        case .quadraticModel, .eigenbasisMoments, .grafted: false
+        }
+    }
 }
 
 extension StepRule: CheckedSettings {

@@ -254,7 +254,7 @@ struct KFACOptions: ParsableArguments {
             statisticsFraction: statisticsFraction ?? defaults.statisticsFraction,
             burnIn: burnIn ?? defaults.burnIn, inverses: inverses,
             // A quadratic model finds the length of a step itself.
-            clipping: rule.isQuadraticModel ? .none : .norm(normConstraint ?? defaults.normConstraint),
+            clipping: rule.isClipped ? .norm(normConstraint ?? defaults.normConstraint) : .none,
             regularization: Regularization(l2: l2 ?? defaults.l2), factors: factors(defaults),
             layers: settings.layers, guards: settings.guards)
     }
