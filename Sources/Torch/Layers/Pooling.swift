@@ -23,8 +23,8 @@ public func averagePooling2D(
 
 /// Takes the mean of each channel over all spatial axes; [batch, channels, spatial...] becomes [batch, channels].
 ///
-/// The gradient lies in memory as the input does, whereas that of ``Tensor/mean(_:)`` would bring the derivatives of
-/// all layers before into the standard layout.
+/// The gradient lies in memory as the input does, whereas that of ``Tensor/mean(_:keepingAxes:)`` would bring the
+/// derivatives of all layers before into the standard layout.
 public func globalAveragePooling(_ input: Tensor) -> Tensor {
     guard input.rank > 2 else {
         Tensor.trap("globalAveragePooling", [input], "[batch, channels, spatial...] were expected")
