@@ -3,7 +3,7 @@ import Optimization
 import Torch
 
 /// The rule of ``KLShampoo``.
-final class KLShampooRule: RememberingRule {
+final class KLShampooRule: EigenbasisRule {
     var configuration: KLShampoo.Configuration {
         didSet {
             configuration.requireFixed(since: oldValue)
@@ -12,7 +12,7 @@ final class KLShampooRule: RememberingRule {
     }
     var memory: RuleMemory<Memory>
 
-    struct Memory: ParameterMemory {
+    struct Memory: EigenbasisMemory {
         let axes: PreconditionedAxes
         /// The mean of the gradients: with mean squares in the eigenbasis, otherwise as the parameter has them.
         var mean: Tensor
@@ -58,6 +58,8 @@ final class KLShampooRule: RememberingRule {
 
     var learningRate: Schedule { configuration.learningRate }
     var momentum: Double { configuration.beta1 }
+    var weightDecay: Double { configuration.weightDecay }
+    var period: Int { configuration.period }
     private var momentDecay: Double { configuration.momentDecay ?? configuration.beta2 }
 
     func isBounded(atStep step: Int) -> Bool {
@@ -68,57 +70,8 @@ final class KLShampooRule: RememberingRule {
                 rate: configuration.learningRate(step), decay: configuration.weightDecay, momentum: configuration.beta1)
     }
 
-    func update(_ gradients: [Tensor?], step: Int, report: inout StepReport) throws(OptimizerError) {
-        var memory = memory
-        memory.begin(gradients)
-        let gradients = gradients.reached
-        let new = gradients.filter { memory[$0.index].updateCount == 0 }
-        // Due since the end of the last update, and done before anything of this one has changed.
-        let due = gradients.filter {
-            let count = memory[$0.index].updateCount
-            return count > 1 && (count - 1) % configuration.period == 0
-        }
-        if !new.isEmpty || !due.isEmpty {
-            try report.time(.inverses) { () throws(OptimizerError) in
-                for (index, gradient) in new {
-                    memory[index] = try naming(index, step) {
-                        () throws(LinearAlgebraError) in try started(memory[index], gradient)
-                    }
-                }
-                for (index, _) in due {
-                    memory[index] = try naming(index, step) {
-                        () throws(LinearAlgebraError) in try turned(memory[index])
-                    }
-                }
-            }
-            report.refreshedInverses = new.count + due.count
-        }
-        let moved = gradients.filter { memory[$0.index].updateCount > 0 }
-        if !moved.isEmpty {
-            let directions = report.time(.preconditioning) {
-                moved.map { index, gradient in
-                    memory[index].hasBasis
-                        ? direction(memory[index], gradient) : adamDirection(memory[index], gradient)
-                }
-            }
-            let rate = configuration.learningRate(step)
-            report.time(.update) {
-                for ((index, _), direction) in zip(moved, directions) {
-                    let theta = memory.parameters[index].tensor
-                    theta.add(inPlace: direction.reshaped(theta.shape), scale: -rate)
-                    if configuration.weightDecay != 0 { theta.multiply(inPlace: 1 - rate * configuration.weightDecay) }
-                }
-            }
-            report.time(.statistics) {
-                for (index, gradient) in moved where memory[index].hasBasis { fold(gradient, into: memory[index]) }
-            }
-        }
-        for (index, _) in gradients { memory[index].updateCount.countOn() }
-        self.memory = memory
-    }
-
     /// The moments of the first gradient and their eigenvectors, by descending eigenvalues.
-    private func started(_ own: Memory, _ gradient: Tensor) throws(LinearAlgebraError) -> Memory {
+    func started(_ own: Memory, _ gradient: Tensor) throws(LinearAlgebraError) -> Memory {
         var started = own
         let gradient = gradient.reshaped(own.axes.shape)
         for (axis, side) in own.sides.enumerated() {
@@ -133,7 +86,7 @@ final class KLShampooRule: RememberingRule {
     }
 
     /// One step of the power method for each basis; eigenvalues and mean squares stay.
-    private func turned(_ own: Memory) throws(LinearAlgebraError) -> Memory {
+    func turned(_ own: Memory) throws(LinearAlgebraError) -> Memory {
         var turned = own
         var rotations: [AxisFactor] = own.sides.map { _ in .identity }
         for (axis, side) in own.sides.enumerated() {
@@ -151,8 +104,9 @@ final class KLShampooRule: RememberingRule {
         return turned
     }
 
-    /// The direction of a parameter with bases, in the shape of its axes.
-    private func direction(_ own: Memory, _ gradient: Tensor) -> Tensor {
+    /// The direction in the shape of the axes; without bases, ``Adam``'s.
+    func direction(_ own: Memory, _ gradient: Tensor) -> Tensor {
+        guard own.hasBasis else { return adamDirection(own, gradient) }
         let gradient = gradient.reshaped(own.axes.shape)
         switch configuration.scaling {
         case .eigenvalues:
@@ -189,7 +143,8 @@ final class KLShampooRule: RememberingRule {
 
     /// Averages one more gradient into moments and eigenvalues, each whitened by the eigenvalues of the other axes
     /// before it.
-    private func fold(_ gradient: Tensor, into own: Memory) {
+    func fold(_ gradient: Tensor, into own: Memory) {
+        guard own.hasBasis else { return }
         let gradient = gradient.reshaped(own.axes.shape)
         let keep = momentDecay
         let roots = own.sides.map { $0.map { $0.values.pow(-0.5) } }

@@ -6,7 +6,7 @@ import Torch
 ///
 /// The mean of the gradients is kept in the eigenbasis, and turned with it, instead of being projected at every step: a
 /// quarter of the products less, for the same steps.
-final class SOAPRule: RememberingRule {
+final class SOAPRule: EigenbasisRule {
     var configuration: SOAP.Configuration {
         didSet {
             configuration.requireFixed(since: oldValue)
@@ -15,7 +15,7 @@ final class SOAPRule: RememberingRule {
     }
     var memory: RuleMemory<Memory>
 
-    struct Memory: ParameterMemory {
+    struct Memory: EigenbasisMemory {
         let axes: PreconditionedAxes
         /// The mean of the gradients, and of their squares, in the eigenbasis.
         var mean: Tensor
@@ -45,6 +45,8 @@ final class SOAPRule: RememberingRule {
 
     var learningRate: Schedule { configuration.learningRate }
     var momentum: Double { configuration.beta1 }
+    var weightDecay: Double { configuration.weightDecay }
+    var period: Int { configuration.period }
 
     func isBounded(atStep step: Int) -> Bool {
         configuration.epsilon >= 1e-15 && (0..<1).contains(configuration.beta2)
@@ -52,50 +54,8 @@ final class SOAPRule: RememberingRule {
                 rate: configuration.learningRate(step), decay: configuration.weightDecay, momentum: configuration.beta1)
     }
 
-    func update(_ gradients: [Tensor?], step: Int, report: inout StepReport) throws(OptimizerError) {
-        var memory = memory
-        memory.begin(gradients)
-        let gradients = gradients.reached
-        let new = gradients.filter { memory[$0.index].updateCount == 0 }
-        // Due since the end of the last update, and done before anything of this one has changed.
-        let due = gradients.filter {
-            let count = memory[$0.index].updateCount
-            return count > 1 && (count - 1) % configuration.period == 0
-        }
-        if !new.isEmpty || !due.isEmpty {
-            try report.time(.inverses) { () throws(OptimizerError) in
-                for (index, gradient) in new {
-                    memory[index] = try naming(index, step) {
-                        () throws(LinearAlgebraError) in try started(memory[index], gradient)
-                    }
-                }
-                for (index, _) in due {
-                    memory[index] = try naming(index, step) {
-                        () throws(LinearAlgebraError) in try turned(memory[index])
-                    }
-                }
-            }
-            report.refreshedInverses = new.count + due.count
-        }
-        let known = gradients.filter { memory[$0.index].updateCount > 0 }
-        if !known.isEmpty {
-            let directions = report.time(.preconditioning) { known.map { direction(memory[$0.index], $0.gradient) } }
-            let rate = configuration.learningRate(step)
-            report.time(.update) {
-                for ((index, _), direction) in zip(known, directions) {
-                    move(memory.parameters[index].tensor, along: direction, rate, memory[index].updateCount)
-                }
-            }
-            report.time(.statistics) {
-                for (index, gradient) in known { fold(gradient, into: memory[index]) }
-            }
-        }
-        for (index, _) in gradients { memory[index].updateCount.countOn() }
-        self.memory = memory
-    }
-
     /// Averages one more gradient into the moments.
-    private func fold(_ gradient: Tensor, into own: Memory) {
+    func fold(_ gradient: Tensor, into own: Memory) {
         let decay = configuration.momentDecay ?? configuration.beta2
         let gradient = gradient.reshaped(own.axes.shape)
         for (axis, moment) in own.moments.enumerated() {
@@ -105,7 +65,7 @@ final class SOAPRule: RememberingRule {
     }
 
     /// The moments of the first gradient and their eigenvectors, by descending eigenvalues.
-    private func started(_ own: Memory, _ gradient: Tensor) throws(LinearAlgebraError) -> Memory {
+    func started(_ own: Memory, _ gradient: Tensor) throws(LinearAlgebraError) -> Memory {
         var started = own
         started.moments = own.moments.map { $0.map { Tensor.zeros(like: $0) } }
         fold(gradient, into: started)
@@ -116,7 +76,7 @@ final class SOAPRule: RememberingRule {
     }
 
     /// One step of the power method for each basis, in the order of the estimated eigenvalues (algorithm 4).
-    private func turned(_ own: Memory) throws(LinearAlgebraError) -> Memory {
+    func turned(_ own: Memory) throws(LinearAlgebraError) -> Memory {
         var turned = own
         var rotations: [AxisFactor] = own.bases.map { _ in .identity }
         for axis in rotations.indices {
@@ -138,7 +98,7 @@ final class SOAPRule: RememberingRule {
     }
 
     /// Adam's direction in the eigenbasis, turned back into the parameter's axes; its bias is not corrected yet.
-    private func direction(_ own: Memory, _ gradient: Tensor) -> Tensor {
+    func direction(_ own: Memory, _ gradient: Tensor) -> Tensor {
         let projected = own.axes.applying(
             own.bases.map { $0.map { .matrix($0) } ?? .identity }, to: gradient.reshaped(own.axes.shape))
         own.mean.interpolate(inPlaceTowards: projected, weight: 1 - configuration.beta1)
@@ -152,13 +112,11 @@ final class SOAPRule: RememberingRule {
             own.bases.map { $0.map { .matrix($0.transposed()) } ?? .identity }, to: mean / root)
     }
 
-    /// - Parameter updateCount: The number of gradients before this one: the first one moves nothing.
-    private func move(_ theta: Tensor, along direction: Tensor, _ rate: Double, _ updateCount: Int) {
+    /// The correction of both biases; the first gradient moved nothing.
+    func scale(after updateCount: Int) -> Double {
         let count = Double(updateCount)
         let meanCount = configuration.nesterov ? count + 1 : count
-        let bias = (1 - pow(configuration.beta2, count)).squareRoot() / (1 - pow(configuration.beta1, meanCount))
-        theta.add(inPlace: direction.reshaped(theta.shape), scale: -rate * bias)
-        if configuration.weightDecay != 0 { theta.multiply(inPlace: 1 - rate * configuration.weightDecay) }
+        return (1 - pow(configuration.beta2, count)).squareRoot() / (1 - pow(configuration.beta1, meanCount))
     }
 }
 
