@@ -51,7 +51,7 @@ extension Loss {
         }
         if DataFault.areCollected, let fault = distribution.fault(in: targets.masked(by: kept)) {
             fault.report()
-            self.init(placeholderFor: distribution)
+            self.init(unusableDataFor: distribution)
             return
         }
         guard !targets.dtype.isFloatingPoint, targets.shape == Array(logits.shape.dropLast()) else {

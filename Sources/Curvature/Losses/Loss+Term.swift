@@ -46,7 +46,7 @@ extension Loss {
                     positions: isPlain ? nil : distribution.negativeLogLikelihoodPerPosition(of: targets))
             } catch {
                 error.report()
-                self.init(placeholderFor: distribution)
+                self.init(unusableDataFor: distribution)
             }
         }
 
@@ -70,7 +70,7 @@ extension Loss {
                     distribution, targets: targets, selection: selection, perExample: nil, positions: objective)
             } catch {
                 error.report()
-                self.init(placeholderFor: distribution)
+                self.init(unusableDataFor: distribution)
             }
         }
 
@@ -90,8 +90,8 @@ extension Loss {
             self.perExample = perExample ?? self.positions!.weighted(by: selection.weights).sumPerExample()
         }
 
-        /// A placeholder for a term whose data cannot be used.
-        init(placeholderFor distribution: any PredictiveDistribution) {
+        /// The term of data that cannot be used: NaN for each example.
+        init(unusableDataFor distribution: any PredictiveDistribution) {
             self.distribution = distribution
             (targets, mask, weights, weight, positions) = (nil, nil, nil, 1, nil)
             let parameter = distribution.parameters[0]

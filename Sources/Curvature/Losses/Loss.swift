@@ -82,9 +82,9 @@ public struct Loss: Sendable {
             Term(objective: objective, distribution, targets: targets, mask: mask, weights: weights), reduction)
     }
 
-    /// A placeholder for a loss whose data cannot be used.
-    init(placeholderFor distribution: any PredictiveDistribution) {
-        self.init(Term(placeholderFor: distribution), .meanOverExamples)
+    /// The loss of data that cannot be used: NaN for each example.
+    init(unusableDataFor distribution: any PredictiveDistribution) {
+        self.init(Term(unusableDataFor: distribution), .meanOverExamples)
     }
 
     private init(_ term: Term, _ reduction: Reduction) {
