@@ -81,14 +81,6 @@ enum SettledAxis: Hashable {
 }
 
 extension LayerUse {
-    /// The same use with its tensors in float32 where they are bfloat16, for sums that keep their digits.
-    var inFullPrecision: LayerUse {
-        guard input.dtype == .bfloat16 || preActivation.dtype == .bfloat16 else { return self }
-        return LayerUse(
-            operation: operation, weight: weight, bias: bias, input: input.inFullPrecision,
-            preActivation: preActivation.detached().inFullPrecision, mask: mask)
-    }
-
     /// The same use with the axis of the examples first.
     func movingExamplesFirst(from axis: Int) -> LayerUse {
         guard axis != 0 else { return self }

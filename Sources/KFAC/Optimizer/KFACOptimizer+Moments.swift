@@ -16,7 +16,7 @@ extension KFACOptimizer {
     }
 
     /// For each block, where its parameters are among those that this step moves; nil for one that is not.
-    private var parameterPositions: [[Int?]] {
+    var parameterPositions: [[Int?]] {
         let numbers = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
         return curvature.blocks.map { block in block.parameters.map { numbers[$0.tensor.id] } }

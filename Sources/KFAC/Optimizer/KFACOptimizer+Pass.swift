@@ -96,14 +96,12 @@ extension KFACOptimizer {
     /// A message where a clipping is chosen that the rule does not apply.
     private var unusedClipping: [String] {
         let isChosen = ![Clipping.none, Configuration().clipping].contains(configuration.clipping)
-        guard isChosen else { return [] }
-        return switch configuration.rule {
-        case .fixed, .momentumOfGradients: []
-        case .quadraticModel:
-            ["the clipping has no effect with the rule .quadraticModel, which finds the length of a step itself"]
-        case .eigenbasisMoments, .grafted:
-            ["the clipping has no effect with this rule, whose steps have the lengths of Adam's"]
-        }
+        guard isChosen, !configuration.rule.isClipped else { return [] }
+        let rule =
+            configuration.rule.isQuadraticModel
+            ? "the rule .quadraticModel, which finds the length of a step itself"
+            : "this rule, whose steps have the lengths of Adam's"
+        return ["the clipping has no effect with \(rule)"]
     }
 
     /// A message for each share of the batch that is chosen, for steps that cannot run one.

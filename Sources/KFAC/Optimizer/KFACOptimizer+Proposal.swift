@@ -93,12 +93,7 @@ extension KFACOptimizer {
 
     /// For each block, where its parameters are among those that this step moves; nil where it moves none of them.
     var blockPositions: [[Int]?] {
-        let numbers = Dictionary(
-            uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
-        return curvature.blocks.map { block in
-            let positions = block.parameters.compactMap { numbers[$0.tensor.id] }
-            return positions.count == block.parameters.count ? positions : nil
-        }
+        parameterPositions.map { $0.contains(nil) ? nil : $0.compactMap(\.self) }
     }
 
     /// The direction, what it is to be multiplied by, and what is reported of the clipping.
