@@ -1,5 +1,4 @@
 import Curvature
-import Torch
 
 /// The damping that blocks are inverted with.
 enum BlockDamping {
@@ -13,8 +12,7 @@ enum BlockDamping {
         switch self {
         case .absolute(let damping): return damping
         case .relative(let share, let damping):
-            guard let matrix = try? block.curvature(damping: 0) else { return damping }
-            let mean = matrix.trace() / Double(max(1, matrix.dimension))
+            let mean = block.meanDiagonal
             return mean > 0 && mean.isFinite ? share * mean : damping
         }
     }

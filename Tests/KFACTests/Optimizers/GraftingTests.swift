@@ -98,6 +98,23 @@ import Torch
         }
     }
 
+    /// Time series have a closed form of their inverse only; their diagonal is known.
+    @Test func timeSeriesAreDampedInTheirOwnUnit() throws {
+        let recurrent = TestLayer([6, 6], hasBias: false, seed: 2)
+        let x = randomTensor([12, 5, 6], seed: 4)
+        let curvature = ModelCurvature(
+            of: recurrent.named("recurrent"),
+            configuration: .init(layers: LayerChoices(names: ["recurrent": .timeSeries(.symmetricLag)])))
+        try curvature.update {
+            let start = Tensor.zeros([12, 6], dtype: .float64)
+            let state = (0..<5).reduce(start) { state, step in (x[.all, step] + recurrent(state)).tanh() }
+            return Loss(Normal(mean: state), targets: start)
+        }
+        let block = try #require(curvature.blocks.first as? TimeSeriesBlock)
+        #expect(block.meanDiagonal > 0)
+        #expect(BlockDamping.relative(0.5, otherwise: 9)(block) == 0.5 * block.meanDiagonal)
+    }
+
     /// A layer without curvature has no unit: λ damps it.
     @Test func deadLayersAreDamped() throws {
         let network = network()
