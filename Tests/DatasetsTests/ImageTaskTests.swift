@@ -24,6 +24,20 @@ import Torch
         #expect(task.training.images[1, 0, 7 * 6 / 10, 0].scalar == 200)
     }
 
+    /// One file decides which of the two forms the rest must have.
+    @Test func takesEitherForm() throws {
+        let error = #expect(throws: DatasetError.self) { _ = try ImageTask(mnistOrCIFARFolder: folder.path) }
+        #expect(error?.description.contains("data_batch_1.bin is missing") == true)
+        try folder.writeImages(training: 30, test: 12, size: 6)
+        let task = try ImageTask(mnistOrCIFARFolder: folder.path)
+        #expect(task.training.images.shape == [30, 1, 6, 6])
+        try FileManager.default.removeItem(atPath: folder(MNISTFile.testImages.rawValue))
+        let partial = #expect(throws: DatasetError.self) { _ = try ImageTask(mnistOrCIFARFolder: folder.path) }
+        #expect(partial?.description.contains("t10k-images-idx3-ubyte is missing") == true)
+        let missing = #expect(throws: DatasetError.self) { _ = try ImageTask(mnistOrCIFARFolder: folder("none")) }
+        #expect(missing?.description.contains("does not exist") == true)
+    }
+
     @Test func prefixKeepsTheFirst() throws {
         try folder.writeImages(training: 30, test: 12, size: 6)
         let task = try ImageTask(folder: folder.path)

@@ -16,7 +16,9 @@ import TorchNN
         // EXAMPLE
         var generator = RandomGenerator(seed: 1)
         let model = MultilayerPerceptron([784, 100, 10], using: &generator)
-        let optimizer = KFACOptimizer(model.namedParameters, configuration: .init(learningRate: 0.05, damping: 0.1))
+        let optimizer = KFACOptimizer(
+            model.namedParameters,
+            configuration: .smallBatches(learningRate: .linear(from: 0.007, to: 0, steps: batches.count)))
 
         for (images, labels) in batches {
             let report = try optimizer.step { Loss(Categorical(logits: model(images)), targets: labels) }
@@ -49,9 +51,8 @@ import TorchNN
     /// The recipe for small batches.
     private func moments() -> KFACOptimizer.Configuration {
         // EXAMPLE
-        let configuration = KFACOptimizer.Configuration(
-            rule: .eigenbasisMoments(.init(learningRate: .linear(from: 0.007, to: 0, steps: 1000))),
-            statisticsPeriod: 8, statisticsFraction: 0.125, inverses: .growing(every: 40))
+        let configuration = KFACOptimizer.Configuration.smallBatches(
+            learningRate: .linear(from: 0.007, to: 0, steps: 1000), statisticsFraction: 0.125)
         // EXAMPLE
         return configuration
     }

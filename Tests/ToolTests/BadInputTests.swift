@@ -71,7 +71,7 @@ import Torch
             ["--inverse-schedule", "when-stale", "--staleness=-1"],
             "The value '-1' is invalid for '--staleness <error>': it must be at least 0 and finite."
         ),
-        (["--staleness", "0.1"], "--staleness is for --inverse-schedule when-stale only."),
+        (["--step-rule", "fixed", "--staleness", "0.1"], "--staleness is for --inverse-schedule when-stale only."),
         (
             ["--optimizer", "sgd", "--damping", "1"],
             "--damping is for --optimizer kfac only; the optimizer is sgd."

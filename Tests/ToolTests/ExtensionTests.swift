@@ -124,7 +124,7 @@ import Training
 
     /// A rate that falls over the run falls over the new length from there on.
     @Test(arguments: ["linear", "cosine"]) func aFallingRateFollowsTheNewLength(schedule: String) throws {
-        try run(["--epochs", "2", "--learning-rate-schedule", schedule], output: "run")
+        try run(["--step-rule", "fixed", "--epochs", "2", "--learning-rate-schedule", schedule], output: "run")
         try resume("run", ["--epochs", "4"])
         let steps = try Metric.read(folder("run/metrics.jsonl")).filter { $0.event == "step" }
         #expect(steps.count == 8)
@@ -199,7 +199,7 @@ import Training
         #expect(result.status == 1)
         #expect(
             result.errors == """
-                Error: the checkpoint run/checkpoints/step-00000004 is of another run: --damping is 0.01 there and 0.3 here: \
+                Error: the checkpoint run/checkpoints/step-00000004 is of another run: --damping is 0.05 there and 0.3 here: \
                 use the run's own options, or start a new run
 
                 """)

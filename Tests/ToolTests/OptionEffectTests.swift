@@ -9,22 +9,39 @@ import Testing
 @Suite struct OptionEffectTests {
     /// A command line, and what is said of it.
     static let refused: [(String, String)] = [
-        ("train --damping-decay 0.9", "--damping-decay is for --damping-rule adaptive only."),
-        ("train --damping-interval 3", "--damping-interval is for --damping-rule adaptive only."),
-        ("train --minimum-damping 0.01", "--minimum-damping is for --damping-rule adaptive only."),
+        ("train --step-rule fixed --damping-decay 0.9", "--damping-decay is for --damping-rule adaptive only."),
+        ("train --step-rule fixed --damping-interval 3", "--damping-interval is for --damping-rule adaptive only."),
+        ("train --step-rule fixed --minimum-damping 0.01", "--minimum-damping is for --damping-rule adaptive only."),
         (
             "train --problem fashion-mnist-autoencoder --damping-rule fixed --damping-decay 0.9",
             "--damping-decay is for --damping-rule adaptive only."
         ),
-        ("train --model-fraction 0.5", "--model-fraction is for --step-rule quadratic-model only."),
+        ("train --step-rule fixed --model-fraction 0.5", "--model-fraction is for --step-rule quadratic-model only."),
         (
             "train --step-rule quadratic-model --norm-constraint 1",
             "--norm-constraint is for --step-rule fixed or gradient-momentum only."
         ),
-        ("train --cautious", "--cautious is for --step-rule eigenbasis-moments only."),
+        ("train --step-rule fixed --cautious", "--cautious is for --step-rule eigenbasis-moments only."),
         (
             "train --step-rule eigenbasis-moments --damping 0.1",
             "--damping has no effect with --step-rule eigenbasis-moments."
+        ),
+        (
+            "train --damping 0.1",
+            "--damping has no effect with --step-rule eigenbasis-moments, the default: add --step-rule fixed or "
+                + "another one."
+        ),
+        (
+            "train --problem poisson --eigenvalues examples --damping-split exact",
+            "--damping-split is for --eigenvalues factors only."
+        ),
+        (
+            "train --problem poisson --eigenvalues examples --inverse-schedule when-stale",
+            "--inverse-schedule when-stale is for --eigenvalues factors only."
+        ),
+        (
+            "train --step-rule eigenbasis-moments --eigenvalues examples",
+            "--eigenvalues has no effect with --step-rule eigenbasis-moments."
         ),
         (
             "train --problem fashion-mnist-autoencoder --step-rule eigenbasis-moments --damping-decay 0.9",
@@ -54,7 +71,7 @@ import Testing
             "train --step-rule quadratic-model --damping-rule relative",
             "--damping-rule relative is for --step-rule fixed, gradient-momentum or grafted only."
         ),
-        ("train --staleness 0.1", "--staleness is for --inverse-schedule when-stale only."),
+        ("train --step-rule fixed --staleness 0.1", "--staleness is for --inverse-schedule when-stale only."),
         (
             "train --no-checkpoints --keep-checkpoints 2",
             "--keep-checkpoints has no effect with --no-checkpoints: leave one of them out."
@@ -69,7 +86,7 @@ import Testing
         ),
         ("train --steps 5 --burn-in 5", "--burn-in must be less than the number of steps, 5; 5 was given."),
         (
-            "train --damping-rule adaptive --minimum-damping 0.3 --damping 0.1",
+            "train --step-rule fixed --damping-rule adaptive --minimum-damping 0.3 --damping 0.1",
             "--minimum-damping must be at most --damping; the minimum is 0.3 and the damping 0.1."
         ),
         (
@@ -82,7 +99,7 @@ import Testing
             "--initialization has no effect with --initial-weights: leave one of them out."
         ),
         (
-            "compare --method kfac --search kfac.damping-decay=0.9",
+            "compare --method kfac --search kfac.step-rule=fixed --search kfac.damping-decay=0.9",
             "--search kfac.damping-decay=0.9: --damping-decay is for --damping-rule adaptive only."
         ),
         (
@@ -90,16 +107,17 @@ import Testing
             "--search sgd.damping=1: --damping is for --optimizer kfac only; the optimizer is sgd."
         ),
         (
-            "compare --method kfac --search kfac.damping-rule=adaptive --search kfac.minimum-damping=0.5 --search "
-                + "kfac.damping=0.1 --search kfac.learning-rate=1",
-            "--search: kfac with learning-rate=1 damping=0.1 damping-rule=adaptive minimum-damping=0.5 "
+            "compare --method kfac --search kfac.step-rule=fixed --search kfac.damping-rule=adaptive "
+                + "--search kfac.minimum-damping=0.5 --search kfac.damping=0.1 --search kfac.learning-rate=1",
+            "--search: kfac with learning-rate=1 damping=0.1 step-rule=fixed damping-rule=adaptive minimum-damping=0.5 "
                 + "learning-rate-schedule=linear: --minimum-damping must be at most --damping; the minimum is 0.5 and the "
                 + "damping 0.1."
         ),
         (
-            "compare --method kfac --search kfac.burn-in=20 --search kfac.damping=1 --search kfac.learning-rate=1 "
+            "compare --method kfac --search kfac.step-rule=fixed --search kfac.burn-in=20 --search kfac.damping=1 "
+                + "--search kfac.learning-rate=1 "
                 + "--steps 20",
-            "--search: kfac with learning-rate=1 damping=1 burn-in=20 learning-rate-schedule=linear: --burn-in must be "
+            "--search: kfac with learning-rate=1 damping=1 step-rule=fixed burn-in=20 learning-rate-schedule=linear: --burn-in must be "
                 + "less than the number of steps, 20; 20 was given."
         ),
         (
@@ -124,15 +142,18 @@ import Testing
 
     /// Command lines whose options all have an effect, some by the problem's defaults.
     @Test(arguments: [
-        "train --damping-rule adaptive --damping-decay 0.9 --damping-interval 3 --minimum-damping 0.1",
+        "train --cautious", "train --step-rule fixed --eigenvalues examples",
+        "train --problem fashion-mnist-autoencoder --eigenvalues examples",
+        "train --problem poisson --damping-rule adaptive --damping-decay 0.9 --damping-interval 3 --minimum-damping 0.01",
         "train --problem fashion-mnist-autoencoder --damping-decay 0.9 --model-fraction 0.5",
         "train --problem fashion-mnist-autoencoder --step-rule fixed --norm-constraint 1",
-        "train --inverse-schedule when-stale --staleness 0.1", "train --steps 5 --burn-in 4",
+        "train --step-rule fixed --inverse-schedule when-stale --staleness 0.1", "train --steps 5 --burn-in 4",
         "train --resume run --staleness 0.1", "train --resume run --nesterov",
-        "compare --method kfac --search kfac.staleness=0.1:0.5 --search kfac.inverse-schedule=when-stale",
-        "compare --method kfac --search kfac.damping-rule=fixed,adaptive --search kfac.damping-decay=0.9",
+        "compare --problem poisson --method kfac --search kfac.staleness=0.1:0.5 --search kfac.inverse-schedule=when-stale",
+        "compare --problem poisson --method kfac --search kfac.damping-rule=fixed,adaptive --search kfac.damping-decay=0.9",
         "compare --method kfac --problem fashion-mnist-autoencoder --search kfac.damping-interval=3,5",
-        "train --step-rule grafted --damping 0.3 --damping-split exact", "train --damping-rule relative --damping 0.3",
+        "train --step-rule grafted --damping 0.3 --damping-split exact",
+        "train --step-rule fixed --damping-rule relative --damping 0.3",
         "compare --method kfac --search kfac.step-rule=grafted --search kfac.damping=0.1",
         "train --step-rule eigenbasis-moments --cautious --statistics-period 4 --inverse-schedule background",
         "train --problem fashion-mnist-autoencoder --step-rule eigenbasis-moments --momentum 0.9",

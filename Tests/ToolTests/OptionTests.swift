@@ -34,7 +34,7 @@ import Testing
                 "problem", "data", "train-limit", "augment", "initialization", "optimizer", "learning-rate",
                 "learning-rate-schedule", "momentum", "nesterov", "weight-decay", "inverse-period", "step-rule",
                 "cautious", "damping",
-                "damping-rule", "damping-interval", "damping-decay", "minimum-damping", "damping-split",
+                "damping-rule", "damping-interval", "damping-decay", "minimum-damping", "damping-split", "eigenvalues",
                 "norm-constraint",
                 "estimation", "statistics-period", "statistics-fraction", "model-fraction", "inverse-schedule",
                 "staleness",

@@ -211,11 +211,22 @@ import Torch
     }
 
     @Test func otherImagesThanAProblems() throws {
-        try folder.writeImages(training: 4, test: 4)
+        try folder.writeCIFAR(training: 2, test: 2)
         try expectError(
-            "resnet20",
-            "\(folder("data_batch_1.bin")) is missing: the folder must hold data_batch_1.bin to data_batch_5.bin and "
-                + "test_batch.bin of the binary version of CIFAR-10")
+            "fashion-mnist-cnn",
+            "\(folder("train-images-idx3-ubyte")) is missing, and so is \(folder("train-images-idx3-ubyte")).gz: the "
+                + "folder must hold train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+                + "t10k-labels-idx1-ubyte, each plain or compressed by gzip")
+    }
+
+    /// Grey images, of another size.
+    @Test func theResidualNetworkTakesImagesInTheFormOfMNIST() throws {
+        try folder.writeImages(training: 8, test: 4)
+        let result = try Tool.run(
+            ["train", "--problem", "resnet20", "--data", ".", "--steps", "1", "--batch-size", "4"], in: folder)
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.lines.first == "resnet20 on \(folder.name): 8 training examples, 4 test examples")
+        #expect(result.lines[1] == "kfac: 269434 parameters, 1 step, 4 examples a step")
     }
 
     @Test func aDamagedFileOfCIFAR() throws {

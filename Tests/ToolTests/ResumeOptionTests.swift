@@ -25,19 +25,22 @@ import Torch
             ("--step-rule eigenbasis-moments", "--cautious", "--cautious"),
             ("--step-rule eigenbasis-moments", "--momentum 0.9", "--momentum"),
             ("--step-rule eigenbasis-moments", "--inverse-schedule together", "--inverse-schedule"),
-            ("--optimizer soap", "--nesterov", "--nesterov"), ("", "--damping 0.3", "--damping"),
-            ("--damping 0.3", "--damping 0.4", "--damping"),
-            ("", "--damping-rule adaptive", "--damping-rule"),
-            ("--damping-rule adaptive", "--damping-interval 3", "--damping-interval"),
-            ("--damping-rule adaptive", "--damping 0.3", "--damping"),
-            ("--damping-rule adaptive", "--damping-decay 0.5", "--damping-decay"),
-            ("--damping-rule adaptive", "--minimum-damping 0.05", "--minimum-damping"),
-            ("", "--damping-split exact", "--damping-split"), ("", "--norm-constraint 1", "--norm-constraint"),
+            ("--optimizer soap", "--nesterov", "--nesterov"), ("--step-rule fixed", "--damping 0.3", "--damping"),
+            ("--step-rule fixed --damping 0.3", "--damping 0.4", "--damping"),
+            ("--step-rule fixed", "--damping-rule adaptive", "--damping-rule"),
+            ("--step-rule fixed --damping-rule adaptive", "--damping-interval 3", "--damping-interval"),
+            ("--step-rule fixed --damping-rule adaptive", "--damping 0.3", "--damping"),
+            ("--step-rule fixed --damping-rule adaptive", "--damping-decay 0.5", "--damping-decay"),
+            ("--step-rule fixed --damping-rule adaptive", "--minimum-damping 0.05", "--minimum-damping"),
+            ("--step-rule fixed", "--damping-split exact", "--damping-split"),
+            ("--step-rule fixed", "--eigenvalues examples", "--eigenvalues"),
+            ("--step-rule fixed", "--norm-constraint 1", "--norm-constraint"),
             ("", "--estimation exact", "--estimation"), ("", "--statistics-period 3", "--statistics-period"),
             ("", "--statistics-fraction 0.5", "--statistics-fraction"),
             ("--step-rule quadratic-model", "--model-fraction 0.5", "--model-fraction"),
             ("", "--inverse-schedule background", "--inverse-schedule"),
-            ("--inverse-schedule when-stale", "--staleness 0.5", "--staleness"), ("", "--burn-in 1", "--burn-in"),
+            ("--step-rule fixed --inverse-schedule when-stale", "--staleness 0.5", "--staleness"),
+            ("", "--burn-in 1", "--burn-in"),
             ("", "--dimension-limit 100", "--dimension-limit"), ("", "--l2 0.1", "--l2"),
             ("", "--batch-size 7", "--batch-size"),
             ("", "--batch-growth 7", "--batch-growth"),
@@ -144,9 +147,9 @@ import Torch
 
     /// What the run has by default is no change.
     @Test func defaultsThatAreGivenAreNoDifference() throws {
-        let stored = try Self.command("")
+        let stored = try Self.command("--step-rule fixed")
         let current = try Self.command(
-            "--damping 0.1 --learning-rate 0.1 --momentum 0.9 --inverse-period 10 --batch-size 256 --guards --l2 0 --seed 0"
+            "--step-rule fixed --damping 0.1 --learning-rate 0.1 --momentum 0.9 --inverse-period 10 --batch-size 256 --guards --l2 0 --seed 0"
         )
         #expect(ChosenOption.difference(stored: stored.chosen, current: current.chosen) == nil)
         let rule = "--step-rule eigenbasis-moments"
@@ -154,11 +157,15 @@ import Torch
         #expect(
             ChosenOption.difference(
                 stored: try Self.command(rule).chosen, current: try Self.command("\(rule) \(numbers)").chosen) == nil)
+        // It is the default.
+        #expect(
+            ChosenOption.difference(stored: try Self.command("").chosen, current: try Self.command(rule).chosen) == nil)
     }
 
     @Test func severalOptionsAreAllNamed() throws {
         let difference = ChosenOption.difference(
-            stored: try Self.command("").chosen, current: try Self.command("--l2 0.1 --damping 0.3 --seed 2").chosen)
+            stored: try Self.command("--step-rule fixed").chosen,
+            current: try Self.command("--step-rule fixed --l2 0.1 --damping 0.3 --seed 2").chosen)
         #expect(
             difference
                 == "--damping is 0.1 there and 0.3 here, --l2 is 0.0 there and 0.1 here, --seed is 0 there and 2 here")

@@ -89,6 +89,7 @@ import Training
         ["--optimizer", "sgd", "--learning-rate", "0.001"], ["--optimizer", "adam"], ["--optimizer", "adamw"],
         ["--optimizer", "shampoo"], ["--optimizer", "soap"], ["--optimizer", "kl-shampoo"],
         ["--optimizer", "kl-soap"], ["--optimizer", "muon"], ["--optimizer", "kfac"],
+        ["--optimizer", "kfac", "--step-rule", "fixed", "--eigenvalues", "examples"],
         ["--optimizer", "kfac", "--step-rule", "quadratic-model", "--damping-rule", "adaptive"],
         ["--optimizer", "kfac", "--inverse-schedule", "background", "--average", "0.9", "--epochs", "12"],
         ["--optimizer", "kfac", "--batch-growth", "10", "--test-period", "5"],

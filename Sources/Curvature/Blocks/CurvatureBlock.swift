@@ -47,6 +47,17 @@ public protocol CurvatureBlock: AnyObject {
         in dtype: DType
     ) throws(LinearAlgebraError) -> @Sendable () throws(LinearAlgebraError) -> any EigenbasisOperator
 
+    /// The mean square of the examples' gradients along each eigenvector of a basis, [dimension, 1], in units of the
+    /// mean loss's curvature; nil where the block cannot tell, as by default.
+    ///
+    /// They are the diagonal of the curvature in that basis, which the factors' eigenvalues only approximate (EK-FAC:
+    /// George et al. 2018).
+    ///
+    /// - Parameters:
+    ///   - statistics: Those of a batch, as for ``updateStatistics(_:)``.
+    ///   - basis: One of ``eigenbasisUpdate(in:)``.
+    func squaredCoordinates(of statistics: BlockStatistics, in basis: any EigenbasisOperator) -> Tensor?
+
     /// Looks at the current statistics before they are inverted.
     ///
     /// - Parameters:
@@ -86,6 +97,9 @@ extension CurvatureBlock {
     public func inverseCurvature(damping: Double) throws(LinearAlgebraError) -> any SymmetricOperator {
         try curvature(damping: damping).inverse()
     }
+
+    /// nil.
+    public func squaredCoordinates(of statistics: BlockStatistics, in basis: any EigenbasisOperator) -> Tensor? { nil }
 
     /// The same form for any number of applications.
     public func inverseCurvature(

@@ -6,6 +6,9 @@ public import Torch
 /// means exactly, by ``vectors(at:)`` of the old one and ``coordinates(of:)`` of the new one; squares as far as they
 /// determine it, by ``squares(_:from:)``.
 public protocol EigenbasisOperator: SymmetricOperator {
+    /// w, [dimension, 1], in the order of the coordinates.
+    var eigenvalues: Tensor { get }
+
     /// Qᵀ x, the coordinates of a vector, [dimension, 1].
     func coordinates(of vector: Tensor) -> Tensor
 
@@ -76,6 +79,9 @@ extension SymmetricOperator {
 }
 
 extension DiagonalOperator: EigenbasisOperator {
+    /// The diagonal.
+    public var eigenvalues: Tensor { diagonal.reshaped([-1, 1]) }
+
     /// The vector itself.
     public func coordinates(of vector: Tensor) -> Tensor { vector }
 
@@ -90,6 +96,8 @@ extension DiagonalOperator: EigenbasisOperator {
 }
 
 extension EigenOperator: EigenbasisOperator {
+    public var eigenvalues: Tensor { values.reshaped([-1, 1]) }
+
     public func coordinates(of vector: Tensor) -> Tensor { vectors.transposed().matmul(vector) }
 
     public func vectors(at coordinates: Tensor) -> Tensor { vectors.matmul(coordinates) }
@@ -105,6 +113,8 @@ extension EigenOperator: EigenbasisOperator {
 }
 
 extension KroneckerEigenOperator: EigenbasisOperator {
+    public var eigenvalues: Tensor { values.reshaped([-1, 1]) }
+
     public func coordinates(of vector: Tensor) -> Tensor {
         right.transformRows(of: left.applyTransposed(vector.reshaped(values.shape))).reshaped([-1, 1])
     }
@@ -127,6 +137,8 @@ extension KroneckerEigenOperator: EigenbasisOperator {
 }
 
 extension DirectSumOperator: EigenbasisOperator {
+    public var eigenvalues: Tensor { Tensor.concatenate(blocks.map { Self.basis(of: $0).eigenvalues }) }
+
     public func coordinates(of vector: Tensor) -> Tensor { eachPart(of: vector) { $0.coordinates(of: $1) } }
 
     public func vectors(at coordinates: Tensor) -> Tensor { eachPart(of: coordinates) { $0.vectors(at: $1) } }

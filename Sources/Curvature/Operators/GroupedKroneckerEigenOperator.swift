@@ -68,6 +68,8 @@ public struct GroupedKroneckerEigenOperator: SymmetricOperator {
 }
 
 extension GroupedKroneckerEigenOperator: EigenbasisOperator {
+    public var eigenvalues: Tensor { values.reshaped([-1, 1]) }
+
     public func coordinates(of vector: Tensor) -> Tensor {
         left.transposed().matmul(vector.reshaped(values.shape)).matmul(right).reshaped([-1, 1])
     }

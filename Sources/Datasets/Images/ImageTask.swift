@@ -88,6 +88,17 @@ public struct ImageTask: Sendable {
             name: isFashion ? "Fashion-MNIST" : folderName, training: training, test: test, fingerprint: checksums)
     }
 
+    /// Reads a data set in the form of MNIST where the folder has one of its files, and one of CIFAR-10 otherwise.
+    ///
+    /// - Throws: ``DatasetError`` if a file is missing or not what it must be.
+    public init(mnistOrCIFARFolder folder: String) throws(DatasetError) {
+        var isMNIST = false
+        if case .folder = try Self.target(folder) {
+            for file in MNISTFile.allCases where try !Self.paths(of: file, in: folder).isEmpty { isMNIST = true }
+        }
+        if isMNIST { try self.init(folder: folder) } else { try self.init(cifarFolder: folder) }
+    }
+
     /// The same task with its first training images only.
     public func limited(toTraining count: Int) -> ImageTask {
         ImageTask(name: name, training: training.prefix(count), test: test, fingerprint: fingerprint)
@@ -99,9 +110,18 @@ public struct ImageTask: Sendable {
     }
 
     private static func path(of file: MNISTFile, in folder: String) throws(DatasetError) -> String {
+        guard let path = try paths(of: file, in: folder).first else {
+            throw .missingFile(URL(fileURLWithPath: folder).appendingPathComponent(file.rawValue).path)
+        }
+        return path
+    }
+
+    /// The plain file and the compressed one, as far as they are there.
+    private static func paths(of file: MNISTFile, in folder: String) throws(DatasetError) -> [String] {
         let plain = URL(fileURLWithPath: folder).appendingPathComponent(file.rawValue).path
-        for path in [plain, plain + ".gz"] where try isThere(path) { return path }
-        throw .missingFile(plain)
+        var paths: [String] = []
+        for path in [plain, plain + ".gz"] where try isThere(path) { paths.append(path) }
+        return paths
     }
 
     /// Makes sure that data can be looked for in a folder.

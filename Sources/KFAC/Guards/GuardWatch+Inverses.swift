@@ -123,7 +123,8 @@ extension GuardWatch {
         case .failure(let error):
             switch form {
             case .inverse: throw .inversionFailed(layer: block.name, step: step, error)
-            case .eigenbasis: throw .preconditionerFailed(parameter: block.name, step: step, error)
+            case .eigenbasis, .correctedEigenbasis:
+                throw .preconditionerFailed(parameter: block.name, step: step, error)
             }
         }
     }

@@ -27,7 +27,7 @@ struct InverseLadder {
     func first() throws(LinearAlgebraError) -> any SymmetricOperator {
         switch form {
         case .inverse: try block.inverseCurvature(damping: damping, applications: applications)
-        case .eigenbasis: try block.eigenbasisUpdate(in: block.parameters[0].tensor.dtype)()
+        case .eigenbasis, .correctedEigenbasis: try block.eigenbasisUpdate(in: block.parameters[0].tensor.dtype)()
         }
     }
 
@@ -35,7 +35,7 @@ struct InverseLadder {
     func task() throws(LinearAlgebraError) -> InverseTask {
         switch form {
         case .inverse: return try block.inverseUpdate(damping: damping)
-        case .eigenbasis:
+        case .eigenbasis, .correctedEigenbasis:
             let update = try block.eigenbasisUpdate(in: block.parameters[0].tensor.dtype)
             return { () throws(LinearAlgebraError) in try update() }
         }

@@ -10,6 +10,8 @@ extension KFACOptimizer {
         public var damping: Damping
         /// The damping of the curvature that preconditions.
         public var preconditionerDamping: PreconditionerDamping
+        /// What the eigenvalues of the curvature that preconditions come from: K-FAC or EK-FAC.
+        public var eigenvalues: EigenvalueSource
         /// How the curvature is estimated.
         public var estimation: Estimation
         /// Which matrix is estimated; both are the same for losses of natural parameters.
@@ -49,7 +51,8 @@ extension KFACOptimizer {
         /// Creates a configuration.
         public init(
             rule: StepRule = .fixed(), damping: Damping = 0.1,
-            preconditionerDamping: PreconditionerDamping = .proportional(), estimation: Estimation = .sampled(),
+            preconditionerDamping: PreconditionerDamping = .proportional(),
+            eigenvalues: EigenvalueSource = .factors, estimation: Estimation = .sampled(),
             matrix: CurvatureMatrix = .fisher, statisticsDecay: Double = 0.95, statisticsPeriod: Int = 1,
             statisticsFraction: Double = 1, burnIn: Int = 0, inverses: InverseSchedule = .together(every: 10),
             clipping: Clipping = .norm(0.003), regularization: Regularization = Regularization(),
@@ -60,6 +63,7 @@ extension KFACOptimizer {
             self.rule = rule
             self.damping = damping
             self.preconditionerDamping = preconditionerDamping
+            self.eigenvalues = eigenvalues
             self.estimation = estimation
             self.matrix = matrix
             self.statisticsDecay = statisticsDecay
@@ -85,6 +89,12 @@ extension KFACOptimizer {
 }
 
 extension KFACOptimizer.Configuration {
+    /// What is applied to gradients.
+    var curvatureForm: CurvatureForm {
+        if case .eigenbasisMoments = rule { return .eigenbasis }
+        return eigenvalues == .examples ? .correctedEigenbasis : .inverse
+    }
+
     /// The part that decides about the curvature.
     var ofCurvature: ModelCurvature.Configuration {
         ModelCurvature.Configuration(
@@ -105,9 +115,17 @@ extension KFACOptimizer.Configuration: CheckedSettings {
         ].firstDefect ?? groups.lazy.compactMap(\.defect).first ?? searchDefect ?? effectDefect
     }
 
-    /// A choice that can have no effect with moments in an eigenbasis.
+    /// A choice that can have no effect beside the others.
     private var effectDefect: String? {
-        guard case .eigenbasisMoments = rule else { return nil }
+        guard case .eigenbasisMoments = rule else {
+            if eigenvalues == .examples, case .whenStale = inverses {
+                return "eigenvalues from examples have no inverses that .whenStale could probe: choose another schedule"
+            }
+            return nil
+        }
+        if eigenvalues == .examples {
+            return "the rule .eigenbasisMoments uses the bases alone: leave eigenvalues out, or choose another rule"
+        }
         if case .adaptive = damping {
             return "the rule .eigenbasisMoments has no damping to adapt: leave .adaptive out, or choose another rule"
         }
@@ -118,7 +136,11 @@ extension KFACOptimizer.Configuration: CheckedSettings {
     }
 
     private var searchDefect: String? {
-        guard case .adaptive = preconditionerDamping, !rule.isQuadraticModel else { return nil }
+        guard case .adaptive = preconditionerDamping else { return nil }
+        if eigenvalues == .examples {
+            return "the search for the preconditioner's damping compares inverses: leave eigenvalues out, or .adaptive"
+        }
+        guard !rule.isQuadraticModel else { return nil }
         return "the search for the preconditioner's damping needs the rule .quadraticModel, which compares"
     }
 

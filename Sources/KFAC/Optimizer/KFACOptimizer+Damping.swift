@@ -31,10 +31,10 @@ extension KFACOptimizer {
 
     /// Computes the inverses that are due.
     func updateInverses(_ report: inout StepReport) throws {
-        let form = configuration.rule.curvatureForm
-        let damping = form == .inverse ? blockDamping : .absolute(0)
+        let form = configuration.curvatureForm
+        let damping = form == .eigenbasis ? .absolute(0) : blockDamping
         // There is no number of all blocks where each has its own.
-        if form == .inverse, case .absolute(let number) = damping { report.preconditionerDamping = number }
+        if form != .eigenbasis, case .absolute(let number) = damping { report.preconditionerDamping = number }
         if case .adaptive = configuration.preconditionerDamping { searchedDamping = preconditionerDamping }
         let request = Preconditioner.Request(
             step: updateCount, schedule: configuration.inverses, form: form, damping: damping)
@@ -133,8 +133,12 @@ extension KFACOptimizer {
         var product = 0.0
         for (block, positions) in zip(curvature.blocks, blockPositions) {
             guard let positions else { continue }
-            guard let curvature = try? block.curvature(damping: damping) else { return nil }
             let own = positions.map { step[$0] }
+            if let corrected = preconditioner.correctedForm(block, of: own) {
+                product += corrected
+                continue
+            }
+            guard let curvature = try? block.curvature(damping: damping) else { return nil }
             product += inner(own, block.apply(curvature, to: own))
         }
         if !countsDamping { product -= (damping - configuration.regularization.l2) * inner(step, step) }

@@ -173,7 +173,8 @@ extension KFACOptimizer {
     /// Whether gradients of few rows are preconditioned in thin form: those of a whole batch, not of its parts or a sum
     /// over steps.
     private func thinsGradients(of batch: Batch) -> Bool {
-        switch configuration.rule {
+        guard configuration.curvatureForm == .inverse else { return false }
+        return switch configuration.rule {
         case .momentumOfGradients, .eigenbasisMoments, .grafted: false
         case .fixed, .quadraticModel: batch.parts == 1
         }
@@ -206,7 +207,7 @@ extension KFACOptimizer {
         requireUnfrozen(movable, in: "KFACOptimizer.step")
         let mean = loss.mean
         var report = StepReport(step: stepCount, lossTensor: mean.detached(), learningRate: 0, momentum: 0)
-        if configuration.rule.curvatureForm == .inverse { report.damping = damping }
+        if configuration.curvatureForm != .eigenbasis { report.damping = damping }
         report.phases.append((.forward, start.duration(to: clock.now).seconds))
         try requireFinite(loss: mean, report)
 
@@ -278,6 +279,9 @@ extension KFACOptimizer {
             var statistics = statistics
             statistics.blocks = try admitted(statistics.blocks, soFar)
             try curvature.updateAverages(with: statistics)
+            if configuration.curvatureForm == .correctedEigenbasis {
+                withoutGradients { preconditioner.correct(by: statistics.blocks) }
+            }
         }
     }
 

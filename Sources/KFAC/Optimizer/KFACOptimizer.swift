@@ -69,11 +69,11 @@ public final class KFACOptimizer: Optimizer {
     /// - Parameters:
     ///   - parameters: What is optimised, each tensor once, under a name of its own. Parameters that no operation with
     ///     a known curvature uses get the generic diagonal, and the first step's report says so.
-    ///   - configuration: What can be chosen.
+    ///   - configuration: What can be chosen; by default what serves small batches.
     ///   - blockMakers: What makes the blocks of operations of one's own, by their names.
     ///   - generator: Draws the targets that the curvature is estimated with; on the parameters' device.
     public init(
-        _ parameters: [NamedParameter], configuration: Configuration = Configuration(),
+        _ parameters: [NamedParameter], configuration: Configuration = .smallBatches(),
         blockMakers: [String: BlockMaker] = [:], generator: RandomGenerator = RandomGenerator(seed: 0)
     ) {
         configuration.require(by: "KFACOptimizer")

@@ -23,13 +23,6 @@ public enum StepRule: Sendable, Hashable, Codable {
 }
 
 extension StepRule {
-    /// What it applies to gradients.
-    var curvatureForm: CurvatureForm {
-        if case .eigenbasisMoments = self { .eigenbasis } else { .inverse }
-    }
-}
-
-extension StepRule {
     /// Whether a quadratic model finds the length of the step.
     package var isQuadraticModel: Bool { if case .quadraticModel = self { true } else { false } }
 

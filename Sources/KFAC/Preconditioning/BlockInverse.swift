@@ -8,6 +8,11 @@ enum CurvatureForm {
     case inverse
     /// The curvature in its eigenbasis, without damping.
     case eigenbasis
+    /// The same, with eigenvalues from the gradients of examples.
+    case correctedEigenbasis
+
+    /// Whether gradients are turned into a basis.
+    var isBasis: Bool { self != .inverse }
 }
 
 /// The inverse of a block's curvature that is in use, or the basis in its place.

@@ -8,6 +8,8 @@ extension KFACPreconditioner {
     public struct Configuration: Sendable, Hashable, Codable {
         /// The damping λ by update, added to the curvature of the *mean* loss.
         public var damping: Schedule
+        /// What the eigenvalues of the curvature come from: K-FAC or EK-FAC.
+        public var eigenvalues: EigenvalueSource
         /// How the curvature is estimated.
         public var estimation: Estimation
         /// Which matrix is estimated.
@@ -27,12 +29,13 @@ extension KFACPreconditioner {
 
         /// Creates a configuration.
         public init(
-            damping: Schedule = 0.1, estimation: Estimation = .sampled(), matrix: CurvatureMatrix = .fisher,
-            statisticsDecay: Double = 0.95, statisticsPeriod: Int = 1,
+            damping: Schedule = 0.1, eigenvalues: EigenvalueSource = .factors, estimation: Estimation = .sampled(),
+            matrix: CurvatureMatrix = .fisher, statisticsDecay: Double = 0.95, statisticsPeriod: Int = 1,
             inverses: InverseSchedule = .together(every: 10), factors: FactorSettings = FactorSettings(),
             layers: LayerChoices = LayerChoices(), guards: Guards = Guards()
         ) {
             self.damping = damping
+            self.eigenvalues = eigenvalues
             self.estimation = estimation
             self.matrix = matrix
             self.statisticsDecay = statisticsDecay
@@ -48,7 +51,7 @@ extension KFACPreconditioner {
             KFACOptimizer.Configuration(
                 // The rule decides about thin forms of the batch's gradient: any gradient may come here.
                 rule: .momentumOfGradients(learningRate: 0, momentum: 0), damping: .scheduled(damping),
-                estimation: estimation, matrix: matrix, statisticsDecay: statisticsDecay,
+                eigenvalues: eigenvalues, estimation: estimation, matrix: matrix, statisticsDecay: statisticsDecay,
                 statisticsPeriod: statisticsPeriod, inverses: inverses, clipping: .none, factors: factors,
                 layers: layers, firstOrderRule: .sgd(SGD.Configuration(learningRate: 0)), guards: guards)
         }

@@ -30,14 +30,21 @@ extension Preconditioner {
         return (zip(directions, gradients).map { $0 ?? Tensor.zeros(like: $1) }, moments)
     }
 
-    /// Takes a block's new inverse or basis into use; moments that it has turn with the basis.
+    /// Takes a block's new inverse or basis into use; moments and eigenvalues that it has turn with the basis.
     mutating func use(_ new: BlockInverse) {
         let id = ObjectIdentifier(new.block)
-        if let basis = new.matrix as? any EigenbasisOperator,
-            let old = inverses[id]?.matrix as? any EigenbasisOperator
-        {
-            moments[id] = moments[id]?.turned(from: old, to: basis)
+        defer { inverses[id] = new }
+        guard let basis = new.matrix as? any EigenbasisOperator else { return }
+        let old = inverses[id]?.matrix as? any EigenbasisOperator
+        moments[id] = old.flatMap { moments[id]?.turned(from: $0, to: basis) }
+        guard new.form == .correctedEigenbasis else { return }
+        if new.rung == .identity {
+            // The axes that stand for a basis have no eigenvalues of their own.
+            let mean = new.block.meanDiagonal
+            eigenvalues[id] = CorrectedEigenvalues(mean.isFinite ? max(0, mean) : 0, like: basis)
+        } else {
+            eigenvalues[id] =
+                old.flatMap { eigenvalues[id]?.turned(from: $0, to: basis) } ?? CorrectedEigenvalues(of: basis)
         }
-        inverses[id] = new
     }
 }

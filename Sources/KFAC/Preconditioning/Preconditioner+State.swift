@@ -13,6 +13,7 @@ extension Preconditioner {
                 snapshot.set("step", inverse.step)
                 snapshot.set(inverse.form)
                 moments[ObjectIdentifier(block)].map { own in snapshot.under("moments") { own.save(to: &$0) } }
+                eigenvalues[ObjectIdentifier(block)].map { own in snapshot.under("eigenvalues") { own.save(to: &$0) } }
                 if let rung = inverse.rung { snapshot.set("rung", rung) }
                 if inverse.isIdle { snapshot.set("isIdle", 1) }
             }
@@ -46,6 +47,11 @@ extension Preconditioner {
             inverses[ObjectIdentifier(block)] = Self.inverse(of: block, in: reader)
             let own = reader.under("stored.\(block.name).moments")
             if !own.names.isEmpty { moments[ObjectIdentifier(block)] = GradientMoments(from: own, block: block) }
+            guard let inverse = inverses[ObjectIdentifier(block)], inverse.form == .correctedEigenbasis,
+                let basis = inverse.matrix as? any EigenbasisOperator
+            else { continue }
+            eigenvalues[ObjectIdentifier(block)] = CorrectedEigenvalues(
+                from: reader.under("stored.\(block.name).eigenvalues"), basis: basis)
         }
         if reader.contains("lastStep") { lastStep = reader.integer("lastStep") }
         if reader.contains("pending") { pending = Self.pending(of: blocks, in: reader.under("pending")) }
@@ -96,7 +102,7 @@ extension Preconditioner {
     ) -> (any SymmetricOperator)? {
         let dimension = block.parameters.reduce(0) { $0 + $1.tensor.count }
         let matrix = reader.operation("matrix", dimension: dimension, like: block.parameters[0].tensor)
-        if form == .eigenbasis, let matrix, !(matrix is any EigenbasisOperator) {
+        if form.isBasis, let matrix, !(matrix is any EigenbasisOperator) {
             reader.fault("the stored basis of \(block.name) is not one")
             return nil
         }
@@ -112,12 +118,14 @@ extension Preconditioner {
 extension Snapshot {
     /// Notes that what is stored is no inverse.
     fileprivate mutating func set(_ form: CurvatureForm) {
-        if form == .eigenbasis { set("isEigenbasis", 1) }
+        if form.isBasis { set("isEigenbasis", 1) }
+        if form == .correctedEigenbasis { set("isCorrected", 1) }
     }
 }
 
 extension SnapshotReader {
     fileprivate func curvatureForm() -> CurvatureForm {
-        contains("isEigenbasis") && integer("isEigenbasis") == 1 ? .eigenbasis : .inverse
+        guard contains("isEigenbasis"), integer("isEigenbasis") == 1 else { return .inverse }
+        return contains("isCorrected") && integer("isCorrected") == 1 ? .correctedEigenbasis : .eigenbasis
     }
 }

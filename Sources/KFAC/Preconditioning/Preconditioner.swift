@@ -13,6 +13,11 @@ struct Preconditioner {
     /// The moments of the gradients of blocks that have a basis, in that basis.
     var moments: [ObjectIdentifier: GradientMoments] = [:]
 
+    /// The eigenvalues of blocks in the basis in use, where they do not come from the factors.
+    var eigenvalues: [ObjectIdentifier: CorrectedEigenvalues] = [:]
+    /// What is added to those.
+    var damping = BlockDamping.absolute(0)
+
     /// What an update goes by.
     struct Request {
         let step: Int
@@ -37,6 +42,7 @@ struct Preconditioner {
         let moved = zip(blocks, isMoved).filter(\.1).map(\.0)
         let step = request.step
         forget(allBut: blocks, in: request.form)
+        damping = request.damping
         // Steps that were rejected may have been due.
         let steps = min((lastStep ?? step - 1) + 1, step)...step
         lastStep = step
@@ -80,6 +86,7 @@ struct Preconditioner {
         let present = Set(blocks.map { ObjectIdentifier($0) })
         inverses = inverses.filter { present.contains($0.key) && $0.value.form == form }
         moments = moments.filter { inverses[$0.key] != nil && form == .eigenbasis }
+        eigenvalues = eigenvalues.filter { inverses[$0.key] != nil && form == .correctedEigenbasis }
         if pending?.form != form { pending = nil }
         for block in present {
             inverses[block]?.isNew = false
@@ -155,7 +162,8 @@ struct Preconditioner {
         for (block, positions) in zip(blocks, positions) {
             guard let inverse = inverses[ObjectIdentifier(block)]?.matrix, let positions else { continue }
             let results =
-                thin[ObjectIdentifier(block)].flatMap { (block as? KroneckerBlock)?.apply(inverse, to: $0) }
+                applyCorrected(block, to: positions.map { gradients[$0] })
+                ?? thin[ObjectIdentifier(block)].flatMap { (block as? KroneckerBlock)?.apply(inverse, to: $0) }
                 ?? block.apply(inverse, to: positions.map { gradients[$0] })
             for (position, result) in zip(positions, results) { updates[position] = result }
         }
@@ -177,8 +185,9 @@ struct Preconditioner {
     mutating func discard(_ blocks: [any CurvatureBlock], atStep step: Int, damping: Double, watch: inout GuardWatch) {
         for block in blocks {
             guard let form = inverses[ObjectIdentifier(block)]?.form else { continue }
-            // Nor can moments be trusted that led there.
+            // Nor can moments be trusted that led there, nor eigenvalues.
             moments[ObjectIdentifier(block)] = nil
+            eigenvalues[ObjectIdentifier(block)] = nil
             use(
                 watch.identity(
                     in: InverseLadder(block: block, damping: damping, applications: 1, form: form), step: step))

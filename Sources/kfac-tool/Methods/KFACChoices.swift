@@ -32,6 +32,19 @@ enum DampingSplitName: String, CaseIterable, ExpressibleByArgument {
     }
 }
 
+/// What the eigenvalues of the curvature come from.
+enum EigenvalueSourceName: String, CaseIterable, ExpressibleByArgument {
+    case factors
+    case examples
+
+    var source: EigenvalueSource {
+        switch self {
+        case .factors: .factors
+        case .examples: .examples
+        }
+    }
+}
+
 /// How the curvature is estimated.
 enum EstimationName: String, CaseIterable, ExpressibleByArgument {
     case sampled
@@ -68,6 +81,7 @@ struct KFACDefaults {
     var dampingDecay = 0.95
     var minimumDamping = 1e-8
     var dampingSplit = DampingSplitName.traceRatio
+    var eigenvalues = EigenvalueSourceName.factors
     var normConstraint = 0.003
     var estimation = EstimationName.sampled
     var statisticsPeriod = 1
@@ -93,14 +107,13 @@ struct KFACDefaults {
         Numbers(rule: .grafted, inversePeriod: 5, learningRate: 0.005, momentum: 0.95),
     ]
 
-    /// The choices and numbers beside a step rule.
+    /// The choices and numbers beside a step rule, which has some of its own.
     ///
     /// - Parameter rule: One that is chosen; nil for the problem's own.
     func beside(_ rule: StepRuleName?) -> KFACDefaults {
-        guard let rule, rule != stepRule else { return self }
         var defaults = self
-        defaults.stepRule = rule
-        switch rule {
+        defaults.stepRule = rule ?? stepRule
+        switch defaults.stepRule {
         case .fixed, .gradientMomentum, .quadraticModel: break
         case .eigenbasisMoments:
             defaults.dampingRule = .fixed
@@ -118,6 +131,9 @@ struct KFACDefaults {
 
     /// Those that serve most problems, with changes.
     init(_ change: (inout KFACDefaults) -> Void = { _ in }) { change(&self) }
+
+    /// Those of problems whose gradients are noisy.
+    static let smallBatches = KFACDefaults { $0.stepRule = .eigenbasisMoments }
 
     /// All of them by the names of the properties.
     var all: [String: Any] {

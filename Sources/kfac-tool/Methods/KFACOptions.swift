@@ -66,6 +66,13 @@ struct KFACOptions: ParsableArguments {
     var dampingSplit: DampingSplitName?
 
     @Option(
+        help: ArgumentHelp(
+            "What the eigenvalues of the curvature come from: the factors (factors, K-FAC), or the gradients of the "
+                + "examples in the factors' eigenbasis (examples, EK-FAC), which costs an eigendecomposition in the "
+                + "place of inverses. \(KFACDefaults.forHelp(\.eigenvalues))", valueName: "source"))
+    var eigenvalues: EigenvalueSourceName?
+
+    @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "The bound on the squared length of a step in the metric of the Fisher matrix; for a learning rate that "
@@ -157,6 +164,7 @@ struct KFACOptions: ParsableArguments {
         guard defaults.stepRule != .eigenbasisMoments else { return misplacedBesideMoments }
         let isAdaptive = (dampingRule ?? defaults.dampingRule) == .adaptive
         let hasModel = defaults.stepRule == .quadraticModel
+        let isCorrected = (eigenvalues ?? defaults.eigenvalues) == .examples
         return [
             ("--damping-interval", dampingInterval != nil, isAdaptive, "--damping-rule adaptive"),
             ("--damping-decay", dampingDecay != nil, isAdaptive, "--damping-rule adaptive"),
@@ -171,19 +179,28 @@ struct KFACOptions: ParsableArguments {
                 "--step-rule fixed, gradient-momentum or grafted"
             ),
             ("--staleness", staleness != nil, inverseSchedule == .whenStale, "--inverse-schedule when-stale"),
+            ("--damping-split", dampingSplit != nil, !isCorrected, "--eigenvalues factors"),
+            (
+                "--inverse-schedule when-stale", inverseSchedule == .whenStale, !isCorrected, "--eigenvalues factors"
+            ),
             ("--cautious", cautious, false, "--step-rule eigenbasis-moments"),
         ].compactMap { MisplacedOption($0, isGiven: $1, hasEffect: $2, isFor: $3) }
     }
 
     /// The options about damped inverses, which moments in an eigenbasis do without.
     private var misplacedBesideMoments: [MisplacedOption] {
+        let rule =
+            stepRule == nil
+            ? "--step-rule eigenbasis-moments, the default: add --step-rule fixed or another one"
+            : "--step-rule eigenbasis-moments"
         let list = [
             ("--damping", damping != nil), ("--damping-rule", dampingRule != nil),
             ("--damping-interval", dampingInterval != nil), ("--damping-decay", dampingDecay != nil),
             ("--minimum-damping", minimumDamping != nil), ("--damping-split", dampingSplit != nil),
-            ("--norm-constraint", normConstraint != nil), ("--model-fraction", modelFraction != nil),
+            ("--eigenvalues", eigenvalues != nil), ("--norm-constraint", normConstraint != nil),
+            ("--model-fraction", modelFraction != nil),
             ("--staleness", staleness != nil),
-        ].filter(\.1).map { MisplacedOption($0.0, "\($0.0) has no effect with --step-rule eigenbasis-moments.") }
+        ].filter(\.1).map { MisplacedOption($0.0, "\($0.0) has no effect with \(rule).") }
         guard inverseSchedule == .whenStale else { return list }
         return list + [
             MisplacedOption(
@@ -249,6 +266,7 @@ struct KFACOptions: ParsableArguments {
         return KFACOptimizer.Configuration(
             rule: rule, damping: damping,
             preconditionerDamping: isRelative ? .relative(.constant(initial)) : .proportional(),
+            eigenvalues: (eigenvalues ?? defaults.eigenvalues).source,
             estimation: (estimation ?? defaults.estimation).estimation,
             statisticsPeriod: statisticsPeriod ?? defaults.statisticsPeriod,
             statisticsFraction: statisticsFraction ?? defaults.statisticsFraction,

@@ -9,28 +9,33 @@ extension OptimizationMethod {
         name: "kfac", learningRate: 0.1, inversePeriod: 10,
         ownOptions: DeclaredOption.names(in: KFACOptions.self),
         search: { problem, rule in
-            guard (rule ?? problem.kfac.stepRule) != .eigenbasisMoments else {
-                return [.init("learning-rate", .logUniform(from: 0.002, to: 0.02))]
-            }
-            if rule == .grafted {
-                return [
+            switch rule ?? problem.kfac.stepRule {
+            case .fixed, .gradientMomentum:
+                [
+                    .init("learning-rate", .logUniform(from: 0.01, to: 1)),
+                    .init("damping", .logUniform(from: 0.001, to: 1)),
+                ]
+            case .quadraticModel where problem.kfac.dampingRule == .adaptive:
+                [
+                    .init("damping", .logUniform(from: 0.1, to: 10)),
+                    .init("minimum-damping", .logUniform(from: 0.001, to: 0.1)),
+                    constantRate,
+                ]
+            case .quadraticModel:
+                [.init("damping", .logUniform(from: 0.001, to: 1)), constantRate]
+            case .eigenbasisMoments:
+                [.init("learning-rate", .logUniform(from: 0.002, to: 0.02))]
+            case .grafted:
+                [
                     .init("learning-rate", .logUniform(from: 0.001, to: 0.02)),
                     .init("damping", .logUniform(from: 0.01, to: 1)),
                 ]
             }
-            guard problem.kfac.stepRule == .quadraticModel else {
-                return [
-                    .init("learning-rate", .logUniform(from: 0.01, to: 1)),
-                    .init("damping", .logUniform(from: 0.001, to: 1)),
-                ]
-            }
-            return [
-                .init("damping", .logUniform(from: 0.1, to: 10)),
-                .init("minimum-damping", .logUniform(from: 0.001, to: 0.1)),
-                .init("learning-rate-schedule", .values([LearningRateDecay.constant.rawValue])),
-            ]
         },
         setup: { settings in
             OptimizerSetup(settings.options.optimizer, settings.options.kfac.configuration(settings))
         })
+
+    private static let constantRate = ComparisonMethod.Option(
+        "learning-rate-schedule", .values([LearningRateDecay.constant.rawValue]))
 }

@@ -58,7 +58,8 @@ struct OptimizerOptions: ParsableArguments {
 
     /// The options whose effect or bounds depend on others, or that others' depend on.
     static let dependent: Set<String> = [
-        "momentum", "nesterov", "step-rule", "cautious", "damping-split", "damping-rule", "damping-interval",
+        "momentum", "nesterov", "step-rule", "cautious", "damping-split", "eigenvalues", "damping-rule",
+        "damping-interval",
         "damping-decay", "minimum-damping",
         "norm-constraint", "model-fraction", "inverse-schedule", "staleness", "burn-in",
     ]

@@ -8,7 +8,8 @@ extension BuiltInProblem {
         name: "fashion-mnist-cnn", summary: "three 3x3 convolutions and a linear layer classify the images",
         epochs: 2, batchSize: 256,
         images: .mnist(sizes: "square ones from 8 x 8 to") { $0 == $1 && $0 >= 8 },
-        options: ["--layout", "--precision"]
+        options: ["--layout", "--precision"],
+        kfac: .smallBatches
     ) { source, generator in
         let model = ConvNet(
             channels: [source.imageShape[0], 32, 64, 128], imageSize: source.imageShape[1], classes: source.classes,
@@ -46,7 +47,8 @@ extension BuiltInProblem {
         name: "fashion-mnist-rows", summary: "a recurrent network of 128 tanh units reads an image row by row",
         epochs: 2, batchSize: 256, images: .mnist(sizes: "ones from 2 x 1 to") { height, _ in height >= 2 },
         options: ["--precision"],
-        learningRates: ["sgd": 0.03]
+        learningRates: ["sgd": 0.03],
+        kfac: .smallBatches
     ) { source, generator in
         let model = RowNetwork(
             rowSize: source.imageShape[0] * source.imageShape[2], classes: source.classes, device: source.device,
@@ -59,10 +61,11 @@ extension BuiltInProblem {
         return source.classification(model, choices, using: &generator)
     }
 
-    /// A residual network for CIFAR-10, or for synthetic images.
+    /// A residual network for CIFAR-10, images in the form of MNIST, or synthetic ones.
     static let residual: BuiltInProblem = .init(
-        name: "resnet20", summary: "a residual network of 20 layers on CIFAR-10, or on synthetic images",
-        epochs: 5, batchSize: 128, images: .cifar, options: ["--augment", "--layout", "--precision"]
+        name: "resnet20", summary: "a residual network of 20 layers on CIFAR-10, other images or synthetic ones",
+        epochs: 5, batchSize: 128, images: .cifar, options: ["--augment", "--layout", "--precision"],
+        kfac: .smallBatches
     ) { source, generator in
         let model = ResNet(
             depth: 20, channels: source.imageShape[0], classes: source.classes, device: source.device,

@@ -26,10 +26,11 @@ struct ImageSource: Sendable {
             }, sizes: sizes, accepts: accepts, isNormalized: isNormalized)
     }
 
-    /// Images in the form of CIFAR-10; by default synthetic ones.
+    /// Images in the form of CIFAR-10 or MNIST; by default synthetic ones.
     static let cifar = ImageSource(
         read: { folder in
-            try folder.map { try ImageTask(cifarFolder: $0) } ?? .synthetic(trainingCount: 10_000, testCount: 2000)
+            try folder.map { try ImageTask(mnistOrCIFARFolder: $0) }
+                ?? .synthetic(trainingCount: 10_000, testCount: 2000)
         }, sizes: "ones of at most", accepts: { _, _ in true }, isNormalized: true)
 
     /// Makes sure that the network can take the images.

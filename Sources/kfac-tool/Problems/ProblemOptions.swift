@@ -16,7 +16,7 @@ struct ProblemOptions: ParsableArguments {
                 For fashion-mnist-...: the four IDX files of a data set in the form of MNIST, plain or .gz; by default the \
                 Fashion-MNIST that 'make setup' puts into .deps/data/fashion-mnist. For resnet20: the binary version of \
                 CIFAR-10, that is data_batch_1.bin to data_batch_5.bin and test_batch.bin, in the folder or in its \
-                cifar-10-batches-bin; by default synthetic images.
+                cifar-10-batches-bin, or the four IDX files; by default synthetic images.
                 """,
             valueName: "folder"))
     var data: String?

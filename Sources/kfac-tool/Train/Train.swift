@@ -29,7 +29,7 @@ struct Train: ParsableCommand {
             Examples:
               kfac train
               kfac train --optimizer sgd --learning-rate 0.05 --epochs 5
-              kfac train --damping 0.03 --inverse-period 20 --output runs/trial
+              kfac train --step-rule fixed --damping 0.03 --output runs/trial
               kfac train --problem fashion-mnist-autoencoder --steps 500 --batch-growth 500 --test-period 20
               kfac train --data ~/datasets/mnist --device cuda
               kfac train --resume runs/trial

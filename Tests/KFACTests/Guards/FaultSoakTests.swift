@@ -67,6 +67,10 @@ import Torch
                 rule: .grafted(.init(learningRate: 0.02)), inverses: schedule(number),
                 preconditionerDamping: .relative(0.1))
         }
+        if number % 7 == 6 {
+            return network.optimizer(
+                rule: rules[number % 3], inverses: .together(every: period), eigenvalues: .examples)
+        }
         // A quadratic model of a few examples is to be trusted only as far as it proves itself.
         let adaptive = LevenbergMarquardt(initial: 1, interval: 2, minimum: 0.03, rejectsBadSteps: true)
         let damping: Damping = number % 3 == 2 ? .adaptive(adaptive) : 0.1

@@ -178,13 +178,15 @@ struct GuardNetwork {
     func optimizer(
         rule: StepRule = .fixed(learningRate: 0.1), inverses: InverseSchedule = .together(every: 3),
         damping: Damping = 0.1, estimation: Estimation = .sampled(),
-        preconditionerDamping: PreconditionerDamping = .proportional(), guards: Guards = Guards()
+        preconditionerDamping: PreconditionerDamping = .proportional(), eigenvalues: EigenvalueSource = .factors,
+        guards: Guards = Guards()
     ) -> KFACOptimizer {
         KFACOptimizer(
             parameters,
             configuration: .init(
-                rule: rule, damping: damping, preconditionerDamping: preconditionerDamping, estimation: estimation,
-                inverses: inverses, factors: kind.settings, layers: kind.choices, guards: guards))
+                rule: rule, damping: damping, preconditionerDamping: preconditionerDamping,
+                eigenvalues: eigenvalues, estimation: estimation, inverses: inverses, factors: kind.settings,
+                layers: kind.choices, guards: guards))
     }
 
     /// The parameters' elements, to the bit.

@@ -11,7 +11,7 @@ import Torch
 @Suite struct MicroBatchTests {
     private func parameters(
         after steps: Int, partSizes: [Int], matrix: CurvatureMatrix = .fisher,
-        rule: StepRule = .fixed(learningRate: 0.3)
+        rule: StepRule = .fixed(learningRate: 0.3), eigenvalues: EigenvalueSource = .factors
     ) throws -> [Tensor] {
         let network = TestNetwork([3, 5, 4], seed: 1) { $0.tanh() }
         let x = randomTensor([12, 3], seed: 2)
@@ -19,7 +19,8 @@ import Torch
         let optimizer = KFACOptimizer(
             network.parameters,
             configuration: .init(
-                rule: rule, estimation: .exact, matrix: matrix, inverses: .together(every: 2)))
+                rule: rule, eigenvalues: eigenvalues, estimation: .exact, matrix: matrix,
+                inverses: .together(every: 2)))
         let starts = partSizes.indices.map { partSizes[..<$0].reduce(0, +) }
         for step in 0..<steps {
             let report = try optimizer.step(parts: partSizes.count) { part in
@@ -31,10 +32,10 @@ import Torch
         return network.parameters.map { $0.tensor.detached() }
     }
 
-    @Test(arguments: [[6, 6], [1, 4, 7], Array(repeating: 1, count: 12)])
-    func partsMakeTheWhole(partSizes: [Int]) throws {
-        let whole = try parameters(after: 5, partSizes: [12])
-        for (a, b) in zip(try parameters(after: 5, partSizes: partSizes), whole) {
+    @Test(arguments: [[6, 6], [1, 4, 7], Array(repeating: 1, count: 12)], EigenvalueSource.allCases)
+    func partsMakeTheWhole(partSizes: [Int], eigenvalues: EigenvalueSource) throws {
+        let whole = try parameters(after: 5, partSizes: [12], eigenvalues: eigenvalues)
+        for (a, b) in zip(try parameters(after: 5, partSizes: partSizes, eigenvalues: eigenvalues), whole) {
             expectClose(a, b, relative: 1e-10, absolute: 1e-11)
         }
     }

@@ -16,7 +16,7 @@ import TorchNN
         case kfac, momentumOfGradients, quadraticModel, gammaSearch, adaptiveDamping, exactDamping
         case background, roundRobin, whenStale, sparseStatistics, shareOfBatch, burnIn, firstOrder, empirical
         case wide, wideExact, wideBackground
-        case eigenbasisMoments, eigenbasisInBackground, wideEigenbasis, grafted
+        case eigenbasisMoments, eigenbasisInBackground, wideEigenbasis, grafted, corrected, correctedInBackground
 
         func callAsFunction(_ parameters: [NamedParameter]) -> any Optimizer {
             switch self {
@@ -68,6 +68,11 @@ import TorchNN
             case .grafted:
                 configuration.rule = .grafted()
                 configuration.preconditionerDamping = .relative(0.1)
+            case .corrected, .correctedInBackground:
+                configuration.eigenvalues = .examples
+                if self == .correctedInBackground {
+                    configuration.inverses = .background(every: 4, after: 3, initially: 2)
+                }
             case .eigenbasisMoments, .eigenbasisInBackground, .wideEigenbasis:
                 configuration.rule = .eigenbasisMoments(.init(cautious: self == .eigenbasisMoments))
                 configuration.inverses =
