@@ -147,7 +147,7 @@ ct_status ct_addcdiv_in_place(ct_tensor target, ct_tensor a, ct_tensor b, double
 
 ct_status ct_lerp_in_place(ct_tensor target, ct_tensor source, double weight) {
     return in_place(target, [&](at::Tensor &tensor) {
-        tensor.lerp_(apart_elementwise(tensor, borrow(source)), weight);
+        tensor.lerp_(apart_elementwise(tensor, borrow(source)), scalar_like(tensor, weight));
     });
 }
 

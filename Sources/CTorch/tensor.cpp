@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <string>
 
 namespace ct {
@@ -68,8 +69,20 @@ static const char *name(at::ScalarType type) {
     }
 }
 
+/// The greatest finite number of a floating-point type.
+static double greatest(at::ScalarType type) {
+    switch (type) {
+    case at::kFloat: return std::numeric_limits<float>::max();
+    case at::kBFloat16: return std::numeric_limits<c10::BFloat16>::max();
+    default: return std::numeric_limits<double>::max();
+    }
+}
+
 at::Scalar scalar_of(at::ScalarType type, double value) {
-    if (at::isFloatingType(type)) return at::Scalar(value);
+    if (at::isFloatingType(type)) {
+        // As in arithmetic: libtorch would refuse numbers that round to infinity.
+        return std::abs(value) > greatest(type) ? at::Scalar(std::copysign(INFINITY, value)) : at::Scalar(value);
+    }
     auto [low, end] = bounds(type);
     TORCH_CHECK(
         std::trunc(value) == value && low <= value && value < end, "the number ", value,

@@ -79,6 +79,46 @@ import Torch
         #expect(network.parameters.allSatisfy { $0.tensor.isFinite().all() })
     }
 
+    /// Without guards, what is not finite ends the run; it stops no program.
+    @Test func ratesThatSinglePrecisionDoesNotHave() throws {
+        let rate = Schedule.constant(1e300)
+        let rules: [StepRule] = [
+            .fixed(learningRate: rate), .momentumOfGradients(learningRate: rate),
+            .quadraticModel(QuadraticModelRule(rescaling: rate)), .eigenbasisMoments(.init(learningRate: rate)),
+            .grafted(.init(learningRate: rate)),
+        ]
+        let firstOrder: [FirstOrderRule] = [
+            .sgd(.init(learningRate: rate)), .adam(.init(learningRate: rate)), .shampoo(.init(learningRate: rate)),
+            .soap(.init(learningRate: rate)), .klShampoo(.init(learningRate: rate)),
+            .klShampoo(.init(learningRate: rate, scaling: .meanSquares)), .muon(.init(learningRate: rate)),
+        ]
+        func parameters() -> [NamedParameter] {
+            [NamedParameter("weight", randomTensor([2, 3], seed: 1, dtype: .float32).requiringGradient())]
+        }
+        var runs: [(parameters: [NamedParameter], optimizer: any Optimizer)] = []
+        for rule in rules {
+            let own = parameters()
+            let configuration = KFACOptimizer.Configuration(rule: rule, clipping: .norm(1e300), guards: .off)
+            runs.append((own, KFACOptimizer(own, configuration: configuration)))
+        }
+        for rule in firstOrder {
+            let own = parameters()
+            let optimizer = FirstOrderOptimizer(own, rule: rule)
+            optimizer.guards = .off
+            runs.append((own, optimizer))
+        }
+        for (parameters, optimizer) in runs {
+            let weight = parameters[0].tensor
+            let error = #expect(throws: OptimizerError.self) {
+                for step in 0..<3 {
+                    let x = randomTensor([6, 3], seed: UInt64(step), dtype: .float32)
+                    try optimizer.step { Loss(Normal(mean: linear(x, weight: weight)), targets: Tensor.ones([6, 2])) }
+                }
+            }
+            #expect("\(error!)".contains("lower the learning rate") || "\(error!)".contains("raise the damping"))
+        }
+    }
+
     @Test func decaysBeyondAllMeasureAreRefused() {
         let sentence = "the weight decay must be at least 0 and at most 1000000; 1e+300 was given"
         #expect(KFACOptimizer.Configuration(regularization: .init(weightDecay: 1e300)).defect == sentence)
