@@ -30,7 +30,7 @@ extension Tensor {
         case CT_OK: return
         case CT_LINALG:
             throw LinearAlgebraError(operation: "\(operation)", shape: operands[0].shape, reason: lastMessage())
-        default: trap(operation, operands)
+        default: trap(operation, operands, OperandDefect.ofLinearAlgebra(operands))
         }
     }
 }

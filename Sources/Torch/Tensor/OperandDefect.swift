@@ -22,7 +22,15 @@ enum OperandDefect {
                 return "the shape \(other.shape) does not broadcast to \(target.shape), that of the tensor to write"
             }
         }
-        return nil
+        return others.first { $0.dtype != target.dtype }.map {
+            "an operand is of type \($0.dtype), the tensor to write of type \(target.dtype): convert it"
+        }
+    }
+
+    /// Of matrices that are factorised, or solved with.
+    static func ofLinearAlgebra(_ matrices: [Tensor]) -> String? {
+        guard matrices.allSatisfy(\.dtype.isFullPrecision) else { return "matrices of float32 or float64 are needed" }
+        return matrices.allSatisfy { $0.dtype == matrices[0].dtype } ? nil : "both must be of one type"
     }
 
     /// Of a matrix product.
@@ -33,6 +41,12 @@ enum OperandDefect {
             return "\(a.shape[a.rank - 1]) columns on the left, \(rows) rows on the right: as many are needed"
         }
         return a.dtype == b.dtype ? nil : "both must be of one type"
+    }
+
+    /// Of a sum with a matrix product that is written into one of its terms.
+    static func ofProductSum(_ target: Tensor, _ factors: [Tensor]) -> String? {
+        if let defect = ofWriting(target) ?? ofProduct(factors[0], factors[1]) { return defect }
+        return target.dtype == factors[0].dtype ? nil : "all must be of one type"
     }
 
     /// Of a linear layer.

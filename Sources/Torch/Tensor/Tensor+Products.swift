@@ -19,7 +19,7 @@ extension Tensor {
     ///
     /// One pass over memory does the product, the scale and the running average.
     public func formSum(withProductOf a: Tensor, _ b: Tensor, beta: Double = 1, alpha: Double = 1) {
-        perform("formSum(withProductOf:)", with: a, b) {
+        perform("formSum(withProductOf:)", with: a, b, explaining: OperandDefect.ofProductSum) {
             ct_addmm_in_place($0, a.handle.pointer, b.handle.pointer, beta, alpha)
         }
     }

@@ -29,6 +29,30 @@ struct MisuseTests {
     /// Operations with operands that do not fit together, and what they say; none in the words of libtorch.
     static let operands: [(message: String, run: @Sendable () -> Void)] = [
         (
+            "symmetricEigen(bfloat16[2, 2]): matrices of float32 or float64 are needed",
+            { _ = try? Tensor.identity(2).to(.bfloat16).symmetricEigen() }
+        ),
+        (
+            "qr(bfloat16[2, 2]): matrices of float32 or float64 are needed",
+            { _ = try? Tensor.identity(2).to(.bfloat16).qr() }
+        ),
+        (
+            "solve(float32[2, 2], float64[2, 2]): both must be of one type",
+            { _ = try? Tensor.identity(2).solve(Tensor.identity(2, dtype: .float64)) }
+        ),
+        (
+            "interpolate(inPlaceTowards:)(float32[2], bfloat16[2]): an operand is of type bfloat16, the tensor to write of "
+                + "type float32: convert it",
+            { Tensor.ones([2]).interpolate(inPlaceTowards: Tensor.ones([2], dtype: .bfloat16), weight: 0.5) }
+        ),
+        (
+            "formSum(withProductOf:)(float32[2, 2], float64[2, 2], float64[2, 2]): all must be of one type",
+            {
+                Tensor.identity(2).formSum(
+                    withProductOf: Tensor.identity(2, dtype: .float64), Tensor.identity(2, dtype: .float64))
+            }
+        ),
+        (
             "linear(float32[2, 5], float64[4, 5]): operands of one floating-point type are needed",
             { _ = linear(Tensor.zeros([2, 5]), weight: Tensor.zeros([4, 5], dtype: .float64)) }
         ),
