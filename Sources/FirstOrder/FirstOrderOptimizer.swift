@@ -49,7 +49,7 @@ public class FirstOrderOptimizer: Optimizer {
     public func step(_ loss: () throws -> Loss) throws -> StepReport {
         try gate.run("\(type(of: self)).step") {
             try checkingMemory(ofStep: stepCount, remedies: [.smallerBatch], restore: replacePoint()) {
-                try guardedStep { try attemptStep(loss) }
+                try guardedStep { try attemptStep { try gate.runModel(loss) } }
             }
         }
     }
@@ -61,7 +61,7 @@ public class FirstOrderOptimizer: Optimizer {
     ///
     /// - Parameters:
     ///   - gradients: One for each of the parameters that the optimiser was made for and that required a gradient then,
-    ///     in their order and shapes, nil for those that are to be left alone; read only.
+    ///     in their order, shapes and types, nil for those that are to be left alone; read only.
     ///   - loss: The mean loss, for the report only; NaN if it is not known.
     /// - Throws: ``/Optimization/OptimizerError``; the parameters are then as before.
     @discardableResult
@@ -72,6 +72,7 @@ public class FirstOrderOptimizer: Optimizer {
                 "FirstOrderOptimizer.step(gradients:): gradients of shapes \(gradients.shapes) for parameters of "
                     + "shapes \(shapes)")
         }
+        active.map { parameters[$0] }.requireTypes(of: gradients, by: "FirstOrderOptimizer.step(gradients:)")
         return try gate.run("\(type(of: self)).step", recordsGradients: false) {
             try checkingMemory(ofStep: stepCount, remedies: [.smallerBatch], restore: replacePoint()) {
                 try guardedStep {

@@ -68,7 +68,7 @@ public final class CurvatureProducts {
 
     /// The matrix times a vector: Jᵀ M J v.
     public func product(of matrix: CurvatureMatrix, with vector: [Tensor]) -> [Tensor] {
-        withoutGradients {
+        withoutGradientsInFullPrecision {
             let images = perTerm(jacobianProduct(with: vector))
             return scaled(jacobianTransposedProduct(with: modelProduct(of: matrix, with: images)), by: scale)
         }
@@ -90,7 +90,7 @@ public final class CurvatureProducts {
     /// Traps for the Gauss–Newton matrix of a term that is not convex in z, which has no factor.
     public func factorProduct(of matrix: CurvatureMatrix, with vectors: [Tensor]) -> [Tensor] {
         require(vectors, innerShapes(of: matrix), "inner vectors")
-        return withoutGradients {
+        return withoutGradientsInFullPrecision {
             let images = zip(loss.terms, vectors).flatMap { $0.factorProduct(of: matrix, with: $1) }
             return scaled(jacobianTransposedProduct(with: images), by: scale.squareRoot())
         }
@@ -101,7 +101,7 @@ public final class CurvatureProducts {
     /// Traps for the Gauss–Newton matrix of a term that is not convex in z, which has no factor.
     public func factorTransposedProduct(of matrix: CurvatureMatrix, with vector: [Tensor]) -> [Tensor] {
         _ = innerShapes(of: matrix)
-        return withoutGradients {
+        return withoutGradientsInFullPrecision {
             let images = zip(loss.terms, perTerm(jacobianProduct(with: vector)))
             return scaled(images.map { $0.factorTransposedProduct(of: matrix, with: $1) }, by: scale.squareRoot())
         }
@@ -119,7 +119,7 @@ public final class CurvatureProducts {
     /// products of Bᵀ J vᵢ, in double precision: a form that has no negative values, and keeps its digits where
     /// predictions are confident.
     public func quadraticForm(of matrix: CurvatureMatrix, with vectors: [[Tensor]]) -> Tensor {
-        withoutGradients {
+        withoutGradientsInFullPrecision {
             let images = vectors.map { perTerm(jacobianProduct(with: $0)) }
             let forms = loss.terms.indices.map { index in
                 let term = loss.terms[index]

@@ -3,9 +3,12 @@ import Torch
 
 /// Lets in one step of an optimiser at a time, from one thread, and none inside of another; nor is its state copied or
 /// loaded meanwhile.
+///
+/// The step's own arithmetic is in full precision, also inside of `withMixedPrecision`; the model is run in the mode of
+/// the step's caller.
 package final class StepGate: Sendable {
-    /// The thread whose step is in progress.
-    private let thread = Mutex<OwnThread?>(nil)
+    /// The thread whose step is in progress, and whether that thread computes in mixed precision otherwise.
+    private let caller = Mutex<(thread: OwnThread, mixesPrecision: Bool)?>(nil)
 
     package init() {}
 
@@ -23,17 +26,22 @@ package final class StepGate: Sendable {
                 "\(operation): called inside of withoutGradients, where no gradients are recorded; call it outside, or "
                     + "inside of withGradients")
         }
-        thread.withLock { thread in
-            if let thread {
+        caller.withLock { caller in
+            if let caller {
                 fatalError(
-                    thread.isCurrent
+                    caller.thread.isCurrent
                         ? "\(operation): called inside of a step's own closure, whose step is not done yet"
                         : "\(operation): called while another thread is inside of a step; an optimizer is for one thread "
                             + "at a time")
             }
-            thread = OwnThread()
+            caller = (OwnThread(), precisionIsMixed)
         }
-        defer { thread.withLock { $0 = nil } }
-        return try body()
+        defer { caller.withLock { $0 = nil } }
+        return try withMixedPrecision(false, body)
+    }
+
+    /// Runs the model inside of a step.
+    package func runModel<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        try withMixedPrecision(caller.withLock { $0?.mixesPrecision ?? precisionIsMixed }, body)
     }
 }

@@ -111,7 +111,7 @@ public final class ModelCurvature {
     /// - Throws: What `loss` throws, ``CurvatureError``, and ``/Torch/DataFault``.
     public func plan(_ loss: () throws -> Loss) throws {
         try gate.run("ModelCurvature.plan") {
-            let (loss, uses) = try recordingLayerUses { try checkingData(loss) }
+            let (loss, uses) = try recordingLayerUses { try checkingData { try gate.runModel(loss) } }
             try layers.plan(for: uses, of: loss, estimation: configuration.estimation)
         }
     }
@@ -131,7 +131,7 @@ public final class ModelCurvature {
     }
 
     private func moveAverages(_ loss: () throws -> Loss) throws -> Tensor {
-        let (loss, uses) = try recordingLayerUses { try checkingData(loss) }
+        let (loss, uses) = try recordingLayerUses { try checkingData { try gate.runModel(loss) } }
         let mean = loss.mean.detached()
         guard mean.scalar.isFinite else { throw CurvatureError.lossNotFinite }
         let generator = generator
@@ -183,7 +183,9 @@ public final class ModelCurvature {
                 ModelOperator(
                     parts: try blocks.map { block in
                         do throws(LinearAlgebraError) {
-                            let matrix = try withoutGradients { () throws(LinearAlgebraError) in try make(block) }
+                            let matrix = try withoutGradientsInFullPrecision {
+                                () throws(LinearAlgebraError) in try make(block)
+                            }
                             return ModelOperator.Part(block: block, matrix: matrix)
                         } catch { throw CurvatureError.inversionFailed(layer: block.name, error) }
                     })

@@ -24,14 +24,15 @@ public struct ModelOperator {
     /// The number of rows and columns.
     public var dimension: Int { parts.reduce(0) { $0 + $1.matrix.dimension } }
 
-    /// The matrix times a vector that is given as tensors in the shapes of ``parameters``.
+    /// The matrix times a vector that is given as tensors in the shapes and types of ``parameters``.
     public func apply(to tensors: [Tensor]) -> [Tensor] {
         guard tensors.map(\.shape) == parameters.map(\.tensor.shape) else {
             fatalError(
                 "ModelOperator.apply: tensors of shapes \(tensors.map(\.shape)) for parameters of shapes "
                     + "\(parameters.map(\.tensor.shape))")
         }
-        return withoutGradients {
+        parameters.requireTypes(of: tensors, by: "ModelOperator.apply")
+        return withoutGradientsInFullPrecision {
             var rest = tensors[...]
             return parts.flatMap { part in
                 let count = part.block.parameters.count
@@ -47,14 +48,18 @@ public struct ModelOperator {
     }
 
     /// The sum of the diagonal.
-    public func trace() -> Double { parts.reduce(0) { $0 + $1.matrix.trace() } }
+    public func trace() -> Double {
+        withoutGradientsInFullPrecision { parts.reduce(0) { $0 + $1.matrix.trace() } }
+    }
 
     /// The logarithm of the determinant, as of a Laplace approximation's evidence.
     ///
     /// - Throws: ``/Torch/LinearAlgebraError`` if a part is not positive-definite.
     public func logDeterminant() throws(LinearAlgebraError) -> Double {
-        var sum = 0.0
-        for part in parts { sum += try part.matrix.logDeterminant() }
-        return sum
+        try withoutGradientsInFullPrecision { () throws(LinearAlgebraError) in
+            var sum = 0.0
+            for part in parts { sum += try part.matrix.logDeterminant() }
+            return sum
+        }
     }
 }

@@ -171,7 +171,10 @@ public final class KFACOptimizer: Optimizer {
         try gate.run("KFACOptimizer.step") {
             try checkingMemory(ofStep: stepCount, remedies: MemoryRemedy.ofCurvature, restore: replacePoint()) {
                 try withoutActuallyEscaping(model) { model in
-                    let batch = Batch(step: stepCount, parts: parts, canRunShares: canRunShares, model: model)
+                    let batch = Batch(step: stepCount, parts: parts, canRunShares: canRunShares) {
+                        [gate] part in
+                        try gate.runModel { try model(part) }
+                    }
                     return try guarded { try takeStep(on: batch) }
                 }
             }

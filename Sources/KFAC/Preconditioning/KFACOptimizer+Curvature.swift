@@ -9,7 +9,7 @@ extension KFACOptimizer {
         try gate.run("KFACPreconditioner.update") {
             try checkingMemory(ofStep: stepCount, remedies: [.smallerBatch, .dimensionLimit], restore: replacePoint()) {
                 try withoutActuallyEscaping(loss) { loss in
-                    let batch = Batch(step: stepCount) { _ in try loss() }
+                    let batch = Batch(step: stepCount) { [gate] _ in try gate.runModel(loss) }
                     var gradients: [Tensor.ID: Tensor]?
                     let report = try guarded {
                         var pass = try pass(over: batch)

@@ -96,6 +96,7 @@ public final class KFACPreconditioner {
                 "KFACPreconditioner.precondition: gradients of shapes \(gradients.shapes) for parameters of shapes "
                     + "\(parameters.map(\.tensor.shape))")
         }
+        parameters.requireTypes(of: gradients, by: "KFACPreconditioner.precondition")
         let numbers = Dictionary(
             uniqueKeysWithValues: parameters.enumerated().map { ($0.element.tensor.id, $0.offset) })
         let blocks = optimizer.curvature.blocks
@@ -103,7 +104,7 @@ public final class KFACPreconditioner {
             let own = block.parameters.compactMap { numbers[$0.tensor.id] }
             return own.count == block.parameters.count && own.contains { gradients[$0] != nil } ? own : nil
         }
-        let results = withoutGradients {
+        let results = withoutGradientsInFullPrecision {
             optimizer.preconditioner.apply(
                 blocks, positions: positions,
                 to: zip(gradients, parameters).map { $0?.detached() ?? Tensor.zeros(like: $1.tensor.detached()) })

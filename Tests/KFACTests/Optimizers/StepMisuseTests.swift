@@ -36,6 +36,30 @@ import Torch
             }, "FirstOrderOptimizer.step: its closure froze weight"
         ),
         (
+            {
+                let weight = parameter([2, 3], seed: 1)
+                try SOAP([NamedParameter("weight", weight)]).step(gradients: [Tensor.ones([2, 3], dtype: .bfloat16)])
+            },
+            "FirstOrderOptimizer.step(gradients:): the tensor for the parameter 'weight' is of type bfloat16, the parameter "
+                + "of type float64: convert it by to(.float64)"
+        ),
+        (
+            {
+                let weight = parameter([2, 3], seed: 1)
+                let curvature = KFACPreconditioner([NamedParameter("weight", weight)])
+                try curvature.update { loss(weight) }
+                _ = curvature.precondition([Tensor.ones([2, 3])])
+            }, "KFACPreconditioner.precondition: the tensor for the parameter 'weight' is of type float32"
+        ),
+        (
+            {
+                let weight = parameter([2, 3], seed: 1)
+                let curvature = ModelCurvature(of: [NamedParameter("weight", weight)])
+                try curvature.update { loss(weight) }
+                _ = try curvature.matrix().apply(to: [Tensor.ones([2, 3])])
+            }, "ModelOperator.apply: the tensor for the parameter 'weight' is of type float32"
+        ),
+        (
             { try KFACOptimizer([]).step(examples: -1) { _ in loss(parameter([2, 3], seed: 1)) } },
             "KFACOptimizer.step: -1 examples"
         ),
