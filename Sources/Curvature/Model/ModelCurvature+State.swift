@@ -35,6 +35,7 @@ extension ModelCurvature {
     package func restore(from reader: SnapshotReader) -> LayerCollection {
         reader.integer("updateCount") { self.updateCount = $0 }
         reader.generator("generator", like: generator) { self.generator = $0 }
+        reader.under("layers").requireFinite()
         let layers = layers.restored(from: reader.under("layers"))
         reader.whenFitting { self.layers = layers }
         return layers

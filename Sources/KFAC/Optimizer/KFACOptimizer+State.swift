@@ -36,8 +36,11 @@ extension KFACOptimizer {
 
     /// Takes over the state of another optimiser; its parameters are to be loaded, too.
     ///
+    /// The settings need not be those that it was saved with, but for those that may not be changed either: what a rule
+    /// or a schedule needs and the state does not have is computed at the next step.
+    ///
     /// - Throws: ``/Torch/SnapshotError`` where the state is that of another method, of other parameters or layers, or
-    ///   of another configuration; this optimiser is then as before.
+    ///   holds numbers that are not finite; this optimiser is then as before.
     public func load(_ state: Snapshot) throws(SnapshotError) { try load(state, as: "KFACOptimizer.load") }
 
     /// - Parameter operation: What misuse is told of.
@@ -50,6 +53,7 @@ extension KFACOptimizer {
         reader.integer("stepCount") { self.stepCount = $0 }
         reader.integer("hasVelocity") { self.hasVelocity = $0 != 0 }
         reader.guardState("guards") { self.watch.state = $0 }
+        for part in ["velocity", "moments", "inverses"] { reader.under(part).requireFinite() }
         let layers = curvature.restore(from: reader)
         let preconditioner = Preconditioner(from: reader.under("inverses"), blocks: layers.blocks)
         let firstOrder = newFirstOrder()

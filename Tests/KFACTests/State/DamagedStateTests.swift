@@ -103,6 +103,27 @@ import Torch
         }
     }
 
+    /// What a step computes with, whatever rule it has.
+    @Test(arguments: [StepRule.fixed(), .eigenbasisMoments(), .grafted()])
+    func numbersThatAreNotFiniteAreRefused(rule: StepRule) throws {
+        let make = { (subject: ResumeSubject) in
+            KFACOptimizer(subject.parameters, configuration: .init(rule: rule)) as any Optimizer
+        }
+        let good = try state(of: make, replacing: [:])
+        let parts = ["velocity.", "moments.", "inverses.", "layers."]
+        let names = good.tensors.keys.filter { name in
+            good.tensors[name]!.dtype.isFloatingPoint && parts.contains { name.hasPrefix($0) }
+        }
+        #expect(names.count > 20)
+        for name in names {
+            let damaged = good.tensors[name]!.copy()
+            damaged.flattened()[0..<1].fill(.nan)
+            let text = try refusal(make, [name: damaged])
+            #expect(
+                text.contains("'\(name.split(separator: "@")[0])' has elements that are NaN or infinite"), "\(text)")
+        }
+    }
+
     /// They would be waited for, and no others computed meanwhile.
     @Test(arguments: [1 << 40, 0]) func inversesThatAreNeverUsedAreRefused(useAt: Int) throws {
         let tensors = ["inverses.pending.step": Tensor([3]), "inverses.pending.useAt": Tensor([useAt])]
