@@ -33,10 +33,13 @@ public enum OptimizerError: DescribedError {
     /// Whether the data of a batch are to blame.
     package var isOfData: Bool { if case .invalidBatch = self { true } else { false } }
 
+    private static let rejectionAdvice =
+        "lower the learning rate, raise the damping if there is one, or look at the data and the initial weights"
+
     public var description: String {
         switch self {
         case .lossNotFinite(let step):
-            "the loss is not finite at step \(step): lower the learning rate or raise the damping"
+            "the loss is not finite at step \(step): lower the learning rate, or raise the damping if there is one"
         case .invalidBatch(let step, let part, let fault):
             "the batch of step \(step)\(part.map { ", in part \($0)," } ?? "") cannot be used: \(fault); fix its data or "
                 + "skip this batch"
@@ -64,9 +67,9 @@ public enum OptimizerError: DescribedError {
             "the preconditioner of \(parameter) could not be found at step \(step): \(error); lower the learning rate"
         case .stepsRejected(let count, let step, let reason):
             count == 1
-                ? "step \(step) was rejected, as \(reason): lower the learning rate, raise the damping or look at the data"
-                : "\(count) steps in a row were rejected, the last one, step \(step), as \(reason): lower the learning rate, "
-                    + "raise the damping or look at the data"
+                ? "step \(step) was rejected, as \(reason): \(Self.rejectionAdvice)"
+                : "\(count) steps in a row were rejected, the last one, step \(step), as \(reason): "
+                    + Self.rejectionAdvice
         }
     }
 }

@@ -49,7 +49,7 @@ import Testing
         #expect(lines[4].wholeMatch(of: /1\/8 wild, trial 1 \(learning-rate 0.1\): test loss [0-9.e-]+, T s/) != nil)
         #expect(
             lines[6] == "3/8 wild, trial 2 (learning-rate 1e300): failed: the loss is not finite at step 1: lower the "
-                + "learning rate or raise the damping")
+                + "learning rate, or raise the damping if there is one")
         #expect(lines[8] == "wild: best with learning-rate 0.1")
         #expect(lines[9].hasPrefix("adam: best with learning-rate 0."))
         #expect(lines[9].hasSuffix(", at the edge of what was tried"))

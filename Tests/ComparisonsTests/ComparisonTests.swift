@@ -151,7 +151,7 @@ import Testing
             }
             if case .choice(let method, let choice) = event { choices[method.label] = choice }
         }
-        let reason = "the loss is not finite at step 1: lower the learning rate or raise the damping"
+        let reason = "the loss is not finite at step 1: lower the learning rate, or raise the damping if there is one"
         #expect(failures == ["wild, trial 3: \(reason)", "wild, trial 4: \(reason)"])
         let text = try String(contentsOfFile: folder("a/runs/wild/tune-3.csv"), encoding: .utf8)
         #expect(text.split(separator: "\n").count == 3)

@@ -294,7 +294,9 @@ import Training
         // The slope must not be zero where it is multiplied by infinity.
         withoutGradients { problem.slope.fill(1) }
         let error = #expect(throws: OptimizerError.self) { try trainer().run(problem, with: optimizer) }
-        #expect(error?.description == "the loss is not finite at step 2: lower the learning rate or raise the damping")
+        #expect(
+            error?.description
+                == "the loss is not finite at step 2: lower the learning rate, or raise the damping if there is one")
         #expect(recorder.names.suffix(2) == ["step 2", "run end"])
         #expect(recorder.steps.last?.loss.isFinite == false)
         #expect(recorder.summary?.outcome == .failed(reason: error!.description))

@@ -69,7 +69,7 @@ public struct TrainingProgress: Sendable, Hashable, Codable {
         guard excessiveLoss == nil, first > 0, loss / first > Self.excessiveGrowth else { return nil }
         excessiveLoss = loss
         return "step \(step): the loss \(loss.readable) is more than \(Int(Self.excessiveGrowth)) times the first one, "
-            + "\(first.readable): the run diverges; lower the learning rate or raise the damping"
+            + "\(first.readable): the run diverges; lower the learning rate, or raise the damping if there is one"
     }
 
     /// Batches differ by less, and a few bad steps at the beginning of a run that recovers make less of it.
