@@ -196,7 +196,7 @@ import Torch
         #expect(result.status == 1)
         #expect(result.errors.contains("'w' has the element type F16; only "), "\(result.errors)")
         #expect(
-            result.errors.hasSuffix(" can be read: give a safetensors file of weights of the type F32 or F64\n"),
+            result.errors.hasSuffix(" can be read: give a safetensors file of weights of the type F32, F64 or BF16\n"),
             "\(result.errors)")
         #expect(!folder.names.contains("run"))
     }

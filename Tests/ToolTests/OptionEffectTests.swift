@@ -71,6 +71,11 @@ import Testing
             "train --step-rule quadratic-model --damping-rule relative",
             "--damping-rule relative is for --step-rule fixed, gradient-momentum or grafted only."
         ),
+        (
+            "compare --method kfac --search kfac.damping-rule=relative --search kfac.step-rule=quadratic-model",
+            "--search kfac.damping-rule=relative: --damping-rule relative is for --step-rule fixed, gradient-momentum or "
+                + "grafted only."
+        ),
         ("train --step-rule fixed --staleness 0.1", "--staleness is for --inverse-schedule when-stale only."),
         (
             "train --no-checkpoints --keep-checkpoints 2",

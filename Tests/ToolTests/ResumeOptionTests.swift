@@ -8,11 +8,15 @@ import Torch
 
 /// A resumed run that is told to be another one says which options differ, as they are typed.
 @Suite struct ResumeOptionTests {
+    /// The layout that a run does not have by itself.
+    static let otherLayout =
+        (ImageLayout.preferred(for: .float32, on: .cpu) == .standard ? ImageLayout.channelsLast : .standard).rawValue
+
     /// A run's options, and one of which each changes.
     static let changes: [(run: String, change: String, option: String)] =
         [
             ("", "--problem poisson", "--problem"), ("", "--train-limit 7", "--train-limit"),
-            ("--problem resnet20", "--augment", "--augment"), ("", "--layout standard", "--layout"),
+            ("--problem resnet20", "--augment", "--augment"), ("", "--layout \(otherLayout)", "--layout"),
             ("--problem fashion-mnist-autoencoder", "--initialization sparse", "--initialization"),
             ("", "--precision bfloat16", "--precision"),
             ("", "--optimizer adam", "--optimizer"), ("", "--learning-rate 0.3", "--learning-rate"),
@@ -62,7 +66,7 @@ import Torch
 
     @Test(arguments: changes.indices) func exactlyTheChangedOptionIsNamed(index: Int) throws {
         let (run, change, option) = Self.changes[index]
-        let (stored, current) = (try Self.command(run).chosen, try Self.command("\(run) \(change)").chosen)
+        let (stored, current) = (try Self.command(run).chosen(), try Self.command("\(run) \(change)").chosen())
         let difference = try #require(ChosenOption.difference(stored: stored, current: current))
         #expect(
             difference.wholeMatch(of: /(--[-a-z0-9]+) is [-.:\w]+( given)? there and [-.:\w]+ here/)?.1 ?? "" == option)
@@ -120,7 +124,7 @@ import Torch
         let names = NumericOptionTests.train + NumericOptionTests.others["train"]!
         let changing = Set(Self.changes.map { String($0.option.dropFirst(2)) })
         #expect(Set(names) == changing.union(Self.unchanging))
-        #expect(Set(try Self.command("").chosen.map { String($0.name.dropFirst(2)) }) == changing)
+        #expect(Set(try Self.command("").chosen().map { String($0.name.dropFirst(2)) }) == changing)
     }
 
     /// A path that is stored must mean the same from another folder.
@@ -149,23 +153,30 @@ import Torch
     @Test func defaultsThatAreGivenAreNoDifference() throws {
         let stored = try Self.command("--step-rule fixed")
         let current = try Self.command(
-            "--step-rule fixed --damping 0.1 --learning-rate 0.1 --momentum 0.9 --inverse-period 10 --batch-size 256 --guards --l2 0 --seed 0"
+            "--step-rule fixed --damping 0.1 --learning-rate 0.1 --momentum 0.9 --inverse-period 10 --batch-size 256 "
+                + "--guards --l2 0 --seed 0 --precision float32"
         )
-        #expect(ChosenOption.difference(stored: stored.chosen, current: current.chosen) == nil)
+        #expect(ChosenOption.difference(stored: stored.chosen(), current: current.chosen()) == nil)
+        for layout in ImageLayout.allCases {
+            let given = try Self.command("--step-rule fixed --layout \(layout.rawValue)")
+            #expect(ChosenOption.difference(stored: stored.chosen(layout), current: given.chosen(layout)) == nil)
+        }
         let rule = "--step-rule eigenbasis-moments"
         let numbers = "--learning-rate 0.007 --momentum 0.95 --inverse-period 40 --statistics-period 8"
         #expect(
             ChosenOption.difference(
-                stored: try Self.command(rule).chosen, current: try Self.command("\(rule) \(numbers)").chosen) == nil)
+                stored: try Self.command(rule).chosen(), current: try Self.command("\(rule) \(numbers)").chosen())
+                == nil)
         // It is the default.
         #expect(
-            ChosenOption.difference(stored: try Self.command("").chosen, current: try Self.command(rule).chosen) == nil)
+            ChosenOption.difference(stored: try Self.command("").chosen(), current: try Self.command(rule).chosen())
+                == nil)
     }
 
     @Test func severalOptionsAreAllNamed() throws {
         let difference = ChosenOption.difference(
-            stored: try Self.command("--step-rule fixed").chosen,
-            current: try Self.command("--step-rule fixed --l2 0.1 --damping 0.3 --seed 2").chosen)
+            stored: try Self.command("--step-rule fixed").chosen(),
+            current: try Self.command("--step-rule fixed --l2 0.1 --damping 0.3 --seed 2").chosen())
         #expect(
             difference
                 == "--damping is 0.1 there and 0.3 here, --l2 is 0.0 there and 0.1 here, --seed is 0 there and 2 here")

@@ -39,8 +39,8 @@ extension FuzzTarget {
         guard absolute != arguments else { return }
         let again = try parse(absolute)
         let difference = ChosenOption.difference(
-            stored: command.chosen.filter { $0.name != "--initial-weights" },
-            current: again.chosen.filter { $0.name != "--initial-weights" })
+            stored: command.chosen().filter { $0.name != "--initial-weights" },
+            current: again.chosen().filter { $0.name != "--initial-weights" })
         try require(difference == nil, "\(arguments) and \(absolute) differ: \(difference!)")
     }
 
@@ -49,7 +49,7 @@ extension FuzzTarget {
         let rest = Train.removing(RunOptions.lengthOptions, from: arguments)
         let longer = try parse(rest + ["--steps=1000000000"])
         try require(longer.runOptions.steps == 1_000_000_000, "\(rest) has a length of its own")
-        let difference = ChosenOption.difference(stored: command.chosen, current: longer.chosen)
+        let difference = ChosenOption.difference(stored: command.chosen(), current: longer.chosen())
         try require(difference == nil, "the length changes \(difference!)")
     }
 

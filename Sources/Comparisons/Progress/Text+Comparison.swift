@@ -7,8 +7,9 @@ extension Text {
         let subject = plan.subject
         let tuned = plan.methods.count(where: \.isTunable)
         var lines = [
-            "\(subject.problem): \(subject.parameters) parameters, \(subject.trainingExamples) training examples, "
-                + "\(subject.testExamples) test examples"
+            "\(subject.problem): \(subject.parameters) parameters, "
+                + "\(count(subject.trainingExamples, "training example")), "
+                + count(subject.testExamples, "test example")
         ]
         lines += plan.methods.map { "\($0.label): \($0)" }
         lines.append(

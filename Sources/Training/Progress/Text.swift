@@ -5,10 +5,13 @@ import KFAC
 package enum Text {
     /// The facts of a run.
     static func opening(_ start: TrainingEvent.RunStart) -> [String] {
-        let size = start.lastBatchSize.map { "\(start.batchSize) to \($0)" } ?? "\(start.batchSize)"
+        let size =
+            start.lastBatchSize.map { "\(start.batchSize) to \(count($0, "example"))" }
+            ?? count(start.batchSize, "example")
         return [
-            "\(start.problem): \(start.trainingExamples) training examples, \(start.testExamples) test examples",
-            "\(start.optimizer): \(start.parameterCount) parameters, \(length(start)), \(size) examples a step",
+            "\(start.problem): \(count(start.trainingExamples, "training example")), "
+                + count(start.testExamples, "test example"),
+            "\(start.optimizer): \(start.parameterCount) parameters, \(length(start)), \(size) a step",
             "\(start.device), \(count(start.threads, "thread")), libtorch \(start.libtorch)",
         ] + (start.resumedSteps.map { ["resumed after \(count($0, "step"))"] } ?? [])
     }
@@ -45,7 +48,8 @@ package enum Text {
         if let evaluation = summary.lastEvaluation {
             let score = terminal.styled(score(evaluation.score, errorName: errorName), .bold)
             lines.append(
-                "test \(score) on \(evaluation.score.examples) examples, after \(count(evaluation.steps, "step"))")
+                "test \(score) on \(count(evaluation.score.examples, "example")), "
+                    + "after \(count(evaluation.steps, "step"))")
         } else {
             lines.append("not tested yet")
         }

@@ -174,17 +174,23 @@ struct KFACOptions: ParsableArguments {
                 "--norm-constraint", normConstraint != nil, !hasModel && defaults.stepRule != .grafted,
                 "--step-rule fixed or gradient-momentum"
             ),
-            (
-                "--damping-rule relative", dampingRule == .relative, !hasModel,
-                "--step-rule fixed, gradient-momentum or grafted"
-            ),
             ("--staleness", staleness != nil, inverseSchedule == .whenStale, "--inverse-schedule when-stale"),
             ("--damping-split", dampingSplit != nil, !isCorrected, "--eigenvalues factors"),
             (
                 "--inverse-schedule when-stale", inverseSchedule == .whenStale, !isCorrected, "--eigenvalues factors"
             ),
             ("--cautious", cautious, false, "--step-rule eigenbasis-moments"),
-        ].compactMap { MisplacedOption($0, isGiven: $1, hasEffect: $2, isFor: $3) }
+        ].compactMap { MisplacedOption($0, isGiven: $1, hasEffect: $2, isFor: $3) } + relativeBesideModel(hasModel)
+    }
+
+    /// A relative damping beside a quadratic model, which is of all layers at once.
+    private func relativeBesideModel(_ hasModel: Bool) -> [MisplacedOption] {
+        guard hasModel, dampingRule == .relative else { return [] }
+        return [
+            MisplacedOption(
+                "--damping-rule",
+                "--damping-rule relative is for --step-rule fixed, gradient-momentum or grafted only.")
+        ]
     }
 
     /// The options about damped inverses, which moments in an eigenbasis do without.

@@ -21,7 +21,8 @@ extension Train {
         }
         let rest = Self.removing(["--resume"] + RunOptions.lengthOptions, from: given)
         let command = try Self.continued(arguments, rest)
-        if let difference = ChosenOption.difference(stored: own.chosen, current: command.chosen) {
+        let layout = Self.layout(of: point.checkpoint?.manifest)
+        if let difference = ChosenOption.difference(stored: own.chosen(layout), current: command.chosen(layout)) {
             throw CheckpointError.otherSettings(
                 point.checkpointPath ?? "\(point.place.path)/checkpoints", difference: difference)
         }
@@ -50,8 +51,13 @@ extension Train {
     }
 
     /// All that decides on what a run does, but for its length and its data.
-    var chosen: [ChosenOption] {
-        let defaults = defaults
+    ///
+    /// - Parameter layout: How images lie in memory where that is not given; nil for the faster layout.
+    func chosen(_ layout: ImageLayout? = nil) -> [ChosenOption] {
+        var defaults = defaults
+        // No settings of a run where nothing is given: earlier versions did not tell them.
+        defaults["precision"] = PrecisionName.float32
+        defaults["layout"] = layout ?? ImageLayout.preferred(for: .float32, on: machineOptions.device)
         return DeclaredOption.all(of: self).filter { !Self.unchanging.contains($0.name) }
             .map { ChosenOption($0, default: defaults[$0.property]) }
     }
@@ -85,7 +91,8 @@ extension Train {
         guard runOptions.hasLength, steps < done else { return }
         let option = runOptions.epochs.map { "--epochs \($0)" } ?? "--steps \(runOptions.steps ?? 0)"
         throw ValidationError(
-            "\(option) comes to \(steps) steps, and the run has done \(done) already: give a greater number.")
+            "\(option) comes to \(Text.count(steps, "step")), and the run has done \(done) already: give a greater "
+                + "number.")
     }
 
     /// Tells where lines of a run are missing that its checkpoint knows of.

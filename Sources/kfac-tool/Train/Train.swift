@@ -152,18 +152,19 @@ struct Train: ParsableCommand {
     /// How images lay in memory in a run that goes on, for it to end in the same bits; nil for a new run.
     ///
     /// Earlier versions, which knew the standard layout only, do not tell.
-    private static func layout(of manifest: CheckpointManifest?) -> ImageLayout? {
+    static func layout(of manifest: CheckpointManifest?) -> ImageLayout? {
         manifest.map { $0.settings["layout"].flatMap(ImageLayout.init) ?? .standard }
     }
 
     private func tellsLayout(_ manifest: CheckpointManifest?) -> Bool {
-        manifest.map { $0.settings["layout"] != nil } ?? true || problemOptions.layout != nil
+        // The standard layout is what checkpoints that do not tell it mean.
+        manifest.map { $0.settings["layout"] != nil } ?? true || ![nil, .standard].contains(problemOptions.layout)
     }
 
     private func load(_ file: String, into problem: any Problem) throws {
         let weights: [String: Tensor]
         do { weights = try Safetensors(contentsOf: URL(fileURLWithPath: file)).tensors } catch {
-            throw ToolError("\(error): give a safetensors file of weights of the type F32 or F64")
+            throw ToolError("\(error): give a safetensors file of weights of the type F32, F64 or BF16")
         }
         do { try problem.load(weights: weights) } catch { throw ToolError("\(file): \(error)") }
     }
