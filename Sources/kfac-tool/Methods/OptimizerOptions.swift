@@ -25,7 +25,8 @@ struct OptimizerOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The momentum; for adam, adamw, soap and --step-rule eigenbasis-moments, the decay of the mean. "
+            "The momentum; for methods after Adam (adam, adamw, soap, kl-shampoo, kl-soap, --step-rule "
+                + "eigenbasis-moments and grafted), the decay of the mean of the gradients. "
                 + OptimizationMethod.byMethod(\.momentum, \.momentum)),
         transform: SettingBounds.momentum.number)
     var momentum: Double?
@@ -44,7 +45,8 @@ struct OptimizerOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of steps between updates of kfac's inverses or eigenbases, shampoo's roots or soap's eigenbases. "
+            "The number of steps between updates of kfac's inverses or eigenbases, shampoo's roots, or the eigenbases "
+                + "of soap, kl-shampoo and kl-soap. "
                 + OptimizationMethod.byMethod(\.inversePeriod, \.inversePeriod), valueName: "steps"),
         transform: SettingBounds.period.count)
     var inversePeriod: Int?
