@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Torch
 
 @testable import Benchmarking
 @testable import Reports
@@ -101,6 +102,17 @@ import Testing
         let drawn = /\r2\/3 inverse\/145  (warm-up|round 3\/7)  0:\d\d\x{1B}\[K/
         #expect(status.matches(of: drawn).map { $0.1 } == ["warm-up", "round 3/7"], "\(status.debugDescription)")
         #expect(status.hasSuffix("\u{1B}[K\r\u{1B}[K"))
+    }
+
+    /// Times of other precisions and layouts are others.
+    @Test func theFileTellsTheConditions() throws {
+        for layout in ImageLayout.allCases {
+            let report = BenchmarkReport(
+                machine: Self.machine, results: [], mixesPrecision: layout == .standard, imageLayout: layout)
+            let values = try JSONSerialization.jsonObject(with: Data(try report.json().utf8)) as? [String: Any]
+            #expect(values?["image_layout"] as? String == layout.rawValue)
+            #expect(values?["mixes_precision"] as? Bool == (layout == .standard))
+        }
     }
 
     @Test func theTableOfScaling() {

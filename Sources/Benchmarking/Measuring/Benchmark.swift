@@ -45,7 +45,9 @@ public struct Benchmark {
                 peakGflops: speeds.map(\.peak).median / 1e9, peakGflopsOneThread: peakOnOneThread / 1e9,
                 copyGbytesPerSecond: speeds.map(\.copyBandwidth).median / 1e9, load: load, loadAfter: loadAverage())
         }
-        var report = BenchmarkReport(machine: machine(), results: [], mixesPrecision: conditions.mixesPrecision)
+        var report = BenchmarkReport(
+            machine: machine(), results: [], mixesPrecision: conditions.mixesPrecision,
+            imageLayout: conditions.imageLayout)
         try onEvent(.start(report.machine, cases: cases))
         for (index, benchmarkCase) in cases.enumerated() {
             let turns = Turns(rounds: repeats) { round in

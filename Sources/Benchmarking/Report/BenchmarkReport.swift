@@ -1,4 +1,5 @@
 import Foundation
+public import Torch
 import Training
 
 /// The results of a benchmark, and the machine.
@@ -9,6 +10,8 @@ public struct BenchmarkReport: Sendable, Encodable {
     public var results: [BenchmarkResult]
     /// Whether the networks of whole steps computed in mixed precision.
     public var mixesPrecision = false
+    /// How their images lay in memory.
+    public var imageLayout = StepConditions().imageLayout
 
     /// A machine, how fast it was, and how busy.
     public struct Machine: Sendable, Hashable, Encodable {
