@@ -14,7 +14,17 @@ enum StandardStreams {
         }
         // A limit of files' sizes is an error of the write, too, which says more than the end by a signal.
         signal(SIGXFSZ, SIG_IGN)
-        atexit { StandardStreams.requireWritten() }
+        #if canImport(Glibc)
+            // What libtorch has registered is not taken apart: the memory goes anyway, and it would take longer than
+            // many a command.
+            on_exit(
+                { status, _ in
+                    StandardStreams.requireWritten()
+                    _exit(status)
+                }, nil)
+        #else
+            atexit { StandardStreams.requireWritten() }
+        #endif
     }
 
     /// Why something that was printed could not be written; 0 for no reason that is known.

@@ -64,37 +64,37 @@ import Torch
         try Train.parse(line.split(separator: " ").map(String.init))
     }
 
-    @Test(arguments: changes.indices) func exactlyTheChangedOptionIsNamed(index: Int) throws {
+    /// By the arguments, and where they are lost, by a checkpoint's own settings.
+    @Test(arguments: changes.indices) func exactlyTheChangedOptionIsNamedAndStored(index: Int) throws {
         let (run, change, option) = Self.changes[index]
-        let (stored, current) = (try Self.command(run).chosen(), try Self.command("\(run) \(change)").chosen())
+        let commands = (stored: try Self.command(run), current: try Self.command("\(run) \(change)"))
+        let (stored, current) = (commands.stored.chosen(), commands.current.chosen())
         let difference = try #require(ChosenOption.difference(stored: stored, current: current))
         #expect(
             difference.wholeMatch(of: /(--[-a-z0-9]+) is [-.:\w]+( given)? there and [-.:\w]+ here/)?.1 ?? "" == option)
         // Both ways.
         #expect(ChosenOption.difference(stored: current, current: stored)?.hasPrefix("\(option) is ") == true)
         #expect(ChosenOption.difference(stored: current, current: current) == nil)
+
+        let settings = [commands.stored, commands.current].map(Self.settings)
+        let changeable = try settings[0].changeable().union(settings[1].changeable())
+        let compared = try settings.map { try $0.compared().filter { !changeable.contains($0.key) } }
+        #expect(compared[0] != compared[1], "\(option) is not stored")
     }
 
     /// The settings of a run on data that nobody reads.
-    private static func settings(_ line: String) throws -> RunSettings {
-        let command = try command(line)
-        return RunSettings(
+    private static func settings(_ command: Train) -> RunSettings {
+        RunSettings(
             command, arguments: [], isNew: false,
             optimizer: command.optimizerOptions.setup(steps: 10, problem: command.problemOptions.problem),
             dataset: nil, normalization: nil, trainingExamples: command.problemOptions.trainLimit ?? 100,
             layout: command.problemOptions.layout ?? .channelsLast)
     }
 
-    /// Where the arguments are lost, a checkpoint's own settings tell runs apart.
-    @Test(arguments: changes.indices) func theChangedOptionIsStored(index: Int) throws {
-        let (run, change, option) = Self.changes[index]
-        let (stored, current) = (try Self.settings(run), try Self.settings("\(run) \(change)"))
-        let changeable = try stored.changeable().union(current.changeable())
-        func compared(_ settings: RunSettings) throws -> [String: String] {
-            try settings.compared().filter { !changeable.contains($0.key) }
-        }
-        #expect(try compared(stored) != compared(current), "\(option) is not stored")
-        #expect(try compared(stored) == compared(Self.settings(run)))
+    @Test func whatIsStoredFollowsFromTheOptions() throws {
+        let line = "--step-rule fixed --damping-rule adaptive --damping 0.3 --seed 7"
+        let settings = try [line, line].map { Self.settings(try Self.command($0)) }
+        #expect(try settings[0].compared() == settings[1].compared())
     }
 
     /// The fields that earlier versions stored, by which their runs are resumed.
@@ -108,7 +108,7 @@ import Torch
         for (problem, own) in [
             ("poisson", []), ("resnet20", ["augment", "layout"]), ("fashion-mnist-autoencoder", ["initialization"]),
         ] {
-            let stored = try Self.settings("\(line) --problem \(problem)").compared()
+            let stored = try Self.settings(Self.command("\(line) --problem \(problem)")).compared()
             let names = Set(stored.keys.filter { !$0.hasPrefix("optimizer.") })
             // The encoder for files writes snake case.
             #expect(names == Set(common.union(own).map(snakeCase)), "\(names.sorted())")

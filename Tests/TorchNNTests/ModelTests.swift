@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Torch
 import TorchNN
@@ -151,28 +152,21 @@ import TorchNN
         }
     }
 
-    @Test func depthsOfResidualNetworksTrap() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            var generator = RandomGenerator(seed: 1)
-            _ = ResNet(depth: 18, using: &generator)
+    @Test func sizesThatDoNotFitTrap() async {
+        await #expect(processExitsWith: .success) {
+            expectTrap("ResNet: the depth 18 is not 6n + 2") {
+                var generator = RandomGenerator(seed: 1)
+                _ = ResNet(depth: 18, using: &generator)
+            }
+            expectTrap("VGGSmall: images of 7 pixels cannot be halved three times") {
+                var generator = RandomGenerator(seed: 1)
+                _ = VGGSmall(imageSize: 7, using: &generator)
+            }
+            expectTrap("at least one is needed, each of channels and blocks") {
+                var generator = RandomGenerator(seed: 1)
+                _ = ResNet(stages: [(16, 1), (32, 0)], using: &generator)
+            }
         }
-        #expect(result.message.contains("ResNet: the depth 18 is not 6n + 2"))
-    }
-
-    @Test func imagesTooSmallForVGGSmallTrap() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            var generator = RandomGenerator(seed: 1)
-            _ = VGGSmall(imageSize: 7, using: &generator)
-        }
-        #expect(result.message.contains("VGGSmall: images of 7 pixels cannot be halved three times"))
-    }
-
-    @Test func stagesOfNoBlocksTrap() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            var generator = RandomGenerator(seed: 1)
-            _ = ResNet(stages: [(16, 1), (32, 0)], using: &generator)
-        }
-        #expect(result.message.contains("at least one is needed, each of channels and blocks"))
     }
 
     /// Images with a bright half: which half is the class.

@@ -19,7 +19,7 @@ extension FuzzTarget {
     private static let storedArguments: FuzzTarget = {
         let scratch = ScratchFile("config.json")
         return FuzzTarget(
-            "stored-arguments", executions: 100, isText: true,
+            "stored-arguments", executions: 60, isText: true,
             refusals: [ToolError.self, ValidationError.self, CheckpointError.self, FileError.self],
             rewrite: rewriteArguments
         ) { bytes in

@@ -5,7 +5,7 @@ import Torch
 
 extension FuzzTarget {
     /// The texts of the command line that are parsed by more than ArgumentParser.
-    static let names = FuzzTarget("names", executions: 4000, isText: true, refusals: [UnknownName.self]) { bytes in
+    static let names = FuzzTarget("names", executions: 1000, isText: true, refusals: [UnknownName.self]) { bytes in
         let text = String(decoding: bytes, as: UTF8.self)
         var isKnown = ComparisonMethod.isValid(label: text)
         isKnown = try check(text, as: Device.self) || isKnown

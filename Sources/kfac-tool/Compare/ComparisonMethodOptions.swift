@@ -136,7 +136,11 @@ private struct Entrant {
             throw ValidationError(
                 "--search: \(label) has more than \(ComparisonMethod.mostSearchedOptions) options to search: fix some.")
         }
-        for option in options {
+        // All at once, because each reading takes long; one by one where that is refused, to find which.
+        let samples = options.map { option in option.range.samples.map { Setting(option.name, $0) } }
+        let rows = (0..<(samples.map(\.count).max() ?? 0)).map { row in samples.compactMap { $0.dropFirst(row).first } }
+        let areUnderstood = rows.allSatisfy { (try? OptimizerOptions(optimizer: optimizer.name, $0)) != nil }
+        for option in options where !areUnderstood {
             for value in option.range.samples {
                 do { _ = try OptimizerOptions(optimizer: optimizer.name, [Setting(option.name, value)]) } catch {
                     // Help is an option of the command only, and no reason to end well.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Synchronization
 
 /// An option of a command as the property declares it that the command is parsed into.
 ///
@@ -34,7 +35,11 @@ struct DeclaredOption {
             switch value {
             case let group as any DeclaredGroup: all(of: group.arguments)
             case let flag as Flag<Bool>:
-                [DeclaredOption(flag: property, flag.wrappedValue, isOnByDefault: isOn(property, type(of: arguments)))]
+                [
+                    DeclaredOption(
+                        flag: property, flag.wrappedValue,
+                        isOnByDefault: flagsOnByDefault(type(of: arguments)).contains(property))
+                ]
             case let option as any DeclaredValue:
                 [DeclaredOption(property: property, name: name(property), value: option.declared, isFlag: false)]
             default: []
@@ -59,13 +64,18 @@ struct DeclaredOption {
             isFlag: true)
     }
 
-    /// Whether a flag is on where nothing is given.
-    private static func isOn(_ property: String, _ group: any ParsableArguments.Type) -> Bool {
-        guard let standard = try? group.parse([]) else { return false }
-        return properties(of: standard).contains {
-            $0.property == property && ($0.value as? Flag<Bool>)?.wrappedValue == true
-        }
+    /// The flags of a group that are on where nothing is given.
+    private static func flagsOnByDefault(_ group: any ParsableArguments.Type) -> Set<String> {
+        let key = ObjectIdentifier(group)
+        if let known = knownFlags.withLock({ $0[key] }) { return known }
+        let standard = (try? group.parse([])).map { properties(of: $0) } ?? []
+        let flags = Set(standard.filter { ($0.value as? Flag<Bool>)?.wrappedValue == true }.map(\.property))
+        knownFlags.withLock { $0[key] = flags }
+        return flags
     }
+
+    /// The flags of the groups that were asked for; to parse a group takes long.
+    private static let knownFlags = Mutex<[ObjectIdentifier: Set<String>]>([:])
 
     /// The wrappers of the properties; `_dampingInterval` is that of `dampingInterval`.
     private static func properties(of arguments: any ParsableArguments) -> [(property: String, value: Any)] {

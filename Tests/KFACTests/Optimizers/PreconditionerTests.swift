@@ -190,18 +190,14 @@ import Torch
     }
 
     @Test func gradientsThatDoNotFit() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            let setting = Setting()
-            _ = KFACPreconditioner(setting.parameters).precondition([Tensor.zeros([2])])
+        await #expect(processExitsWith: .success) {
+            expectTrap("KFACPreconditioner.precondition: gradients of shapes [[2]] for parameters of") {
+                let setting = Setting()
+                _ = KFACPreconditioner(setting.parameters).precondition([Tensor.zeros([2])])
+            }
+            expectTrap("FirstOrderOptimizer.step(gradients:): gradients of shapes [] for parameters of") {
+                _ = try SGD(Setting().parameters).step(gradients: [])
+            }
         }
-        #expect(text(result).contains("KFACPreconditioner.precondition: gradients of shapes [[2]] for parameters of"))
-        let second = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            _ = try SGD(Setting().parameters).step(gradients: [])
-        }
-        #expect(text(second).contains("FirstOrderOptimizer.step(gradients:): gradients of shapes [] for parameters of"))
-    }
-
-    private func text(_ result: ExitTest.Result?) -> String {
-        String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     }
 }

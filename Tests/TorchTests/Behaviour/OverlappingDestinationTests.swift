@@ -25,12 +25,14 @@ struct OverlappingDestinationTests {
         ),
     ]
 
-    @Test(arguments: operations.indices) func operationsRefuseWindows(number: Int) async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            [number = number as Int] in
-            Self.operations[number].run(Tensor.ones([5]).windows(along: 0, size: 3))
+    @Test func operationsRefuseWindows() async {
+        await #expect(processExitsWith: .success) {
+            for (name, run) in Self.operations {
+                expectTrap("\(name)(float32[", "the destination overlaps itself") {
+                    run(Tensor.ones([5]).windows(along: 0, size: 3))
+                }
+            }
         }
-        expectStandardError(result, "\(Self.operations[number].name)(float32[", "the destination overlaps itself")
     }
 
     /// Views of a matrix [6, 6] in which several indices share an address, by strides of 0 and by others.
@@ -45,12 +47,14 @@ struct OverlappingDestinationTests {
         { $0.transposed().windows(along: 1, size: 2).transposed(0, 2) },
     ]
 
-    @Test(arguments: overlapping.indices) func viewsThatOverlapAreRefused(number: Int) async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            [number = number as Int] in
-            Self.overlapping[number](Tensor.ones([6, 6])).add(inPlace: 1)
+    @Test func viewsThatOverlapAreRefused() async {
+        await #expect(processExitsWith: .success) {
+            for view in Self.overlapping {
+                expectTrap("add(inPlace:)(float32[", "the destination overlaps itself") {
+                    view(Tensor.ones([6, 6])).add(inPlace: 1)
+                }
+            }
         }
-        expectStandardError(result, "add(inPlace:)(float32[", "the destination overlaps itself")
     }
 
     @Test func runningStatisticsAreRefused() async {
