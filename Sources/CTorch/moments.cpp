@@ -45,67 +45,59 @@ ct_status ct_symmetric_product(ct_tensor target, ct_tensor vectors, double beta,
     });
 }
 
-ct_status ct_line_products(
-    ct_tensor images, int64_t groups, const ck_line_layout *layout, const ck_line_product *products,
-    size_t product_count, ct_tensor out, int64_t register_bytes) {
-    return writing(out, [&] {
-        auto source = borrow(images), target = borrow(out);
+/// Checks that a plan takes no lines, pixels or results but those that it has.
+static void check_plan(const ck_patch_plan &plan, int64_t channels) {
+    const auto &layout = plan.layout;
+    auto lines = int64_t(layout.line_count);
+    for (size_t i = 0; i < plan.product_count; ++i) {
+        const auto &product = plan.products[i];
+        auto end = product.slot + product.shift_count * channels * channels;
         TORCH_CHECK(
-            source.dim() >= 2 && target.dim() == 2 && target.size(0) == groups && groups > 0
-                && source.size(1) % groups == 0 && target.is_contiguous() && !share_memory(target, source),
-            "images [batch, groups * channels, ...] and results [groups, ...] in memory of their own were expected");
-        check_kernel_destination(target, source);
-        auto channels = source.size(1) / groups;
-        for (size_t i = 0; i < product_count; ++i) {
-            const auto &product = products[i];
-            auto lines = int64_t(layout->line_count), end = product.slot + product.shift_count * channels * channels;
-            TORCH_CHECK(
-                product.left_line >= 0 && product.left_line + product.line_count <= lines && product.right_line >= 0
-                    && product.right_line + product.line_count <= lines && product.column < layout->width
-                    && layout->least_shift <= product.shift
-                    && product.shift + product.shift_count - 1 <= layout->greatest_shift,
-                "product ", i, " takes lines or pixels that the layout lacks");
-            TORCH_CHECK(
-                product.slot >= 0 && end <= target.size(1), "product ", i, " needs ", end, " results of ",
-                target.size(1));
+            product.left_line >= 0 && product.left_line + product.line_count <= lines && product.right_line >= 0
+                && product.right_line + product.line_count <= lines && product.column < layout.width
+                && layout.least_shift <= product.shift
+                && product.shift + product.shift_count - 1 <= layout.greatest_shift,
+            "product ", i, " takes lines or pixels that the layout lacks");
+        TORCH_CHECK(
+            product.slot >= 0 && end <= plan.result_count, "product ", i, " needs ", end, " results of ",
+            plan.result_count);
+    }
+    for (size_t i = 0; i < plan.term_count; ++i) {
+        const auto &term = plan.terms[i];
+        auto end = term.slot + (channels - 1) * term.step + term.column + channels;
+        TORCH_CHECK(
+            0 <= term.left && term.left <= term.right && term.right < plan.kernel_count && term.slot >= 0
+                && term.step >= 0 && term.column >= 0 && end <= plan.result_count,
+            "block (", term.left, ", ", term.right, ") needs ", end, " results of ", plan.result_count);
+    }
+}
+
+ct_status ct_patch_moments(
+    ct_tensor target, ct_tensor images, const ck_patch_plan *plan, double beta, double alpha, int64_t register_bytes) {
+    return writing(target, [&] {
+        auto matrix = borrow(target), source = borrow(images);
+        TORCH_CHECK(
+            matrix.dim() == 3 && matrix.size(0) > 0 && matrix.size(1) == matrix.size(2) && source.dim() >= 2
+                && source.size(1) % matrix.size(0) == 0
+                && matrix.size(1) == source.size(1) / matrix.size(0) * plan->kernel_count,
+            "images [batch, groups * channels, ...] and a target [groups, n, n] of n = channels * ", plan->kernel_count,
+            " were expected");
+        check_kernel_destination(matrix, source);
+        auto groups = matrix.size(0), channels = source.size(1) / groups;
+        check_plan(*plan, channels);
+        if (matrix.numel() == 0) return;
+        if (source.numel() == 0) {
+            // No patches. Zero times what is not a number would not be zero.
+            beta == 0 ? matrix.zero_() : matrix.mul_(beta);
+            return;
         }
-        if (source.numel() == 0) return;
+        source = apart(matrix, source);
         ck_images places{
             source.const_data_ptr(), source.size(0), groups, channels, source.stride(0), source.stride(1)};
         run_kernel([&](auto resources) {
-            return ck_line_products(
-                resources, kernel_type(source), places, layout, products, product_count, target.mutable_data_ptr(),
-                target.size(1));
+            return ck_patch_moments(
+                resources, kernel_type(source), places, plan, matrices(matrix), beta, alpha);
         }, register_bytes);
-    });
-}
-
-ct_status ct_assemble_blocks(
-    ct_tensor target, ct_tensor results, int64_t channels, int64_t kernel_count, const ck_block_term *terms,
-    size_t term_count, double beta, double alpha) {
-    return writing(target, [&] {
-        auto matrix = borrow(target), values = borrow(results);
-        auto n = channels * kernel_count;
-        TORCH_CHECK(
-            matrix.dim() == 3 && matrix.size(1) == n && matrix.size(2) == n && values.dim() == 2
-                && values.size(0) == matrix.size(0) && values.is_contiguous(),
-            "a target [groups, ", n, ", ", n, "] and results of as many groups were expected");
-        check_kernel_destination(matrix, values);
-        for (size_t i = 0; i < term_count; ++i) {
-            const auto &term = terms[i];
-            auto end = term.slot + (channels - 1) * term.step + term.column + channels;
-            TORCH_CHECK(
-                0 <= term.left && term.left <= term.right && term.right < kernel_count && term.slot >= 0
-                    && term.step >= 0 && term.column >= 0 && end <= values.size(1),
-                "block (", term.left, ", ", term.right, ") needs ", end, " results of ", values.size(1));
-        }
-        if (matrix.numel() == 0) return;
-        values = apart(matrix, values);
-        run_kernel([&](auto resources) {
-            return ck_assemble_blocks(
-                resources, kernel_type(matrix), matrices(matrix), values.const_data_ptr(), values.size(1), kernel_count,
-                terms, term_count, beta, alpha);
-        });
     });
 }
 

@@ -137,13 +137,6 @@ typedef struct {
     int64_t slot;
 } ck_line_product;
 
-/// Adds the products, summed over all images, to `out`, for each group `result_count` elements.
-///
-/// No more than 16 MiB of images are copied at a time, or some for each thread.
-bool ck_line_products(
-    const ck_resources *resources, ck_type type, ck_images images, const ck_line_layout *layout,
-    const ck_line_product *products, size_t product_count, void *out, int64_t result_count);
-
 /// Where the blocks of the second moment of patches come from: `sign` times the matrix [channels, channels] at
 /// `slot`, columns from `column` on, its rows `step` apart, belongs to the block of the kernel elements `left` <=
 /// `right`.
@@ -153,11 +146,24 @@ typedef struct {
     double sign;
 } ck_block_term;
 
-/// target <- beta * target + alpha * the symmetric matrix of blocks, whose rows and columns are [channel][kernel
-/// element]; of `results`, each matrix has `result_count` elements. Terms are in the order of their blocks.
-bool ck_assemble_blocks(
-    const ck_resources *resources, ck_type type, ck_matrices target, const void *results, int64_t result_count,
-    int64_t kernel_count, const ck_block_term *terms, size_t term_count, double beta, double alpha);
+/// How the second moments of patches are put together from sums of products, whose results are `result_count` elements
+/// for each group. Terms are in the order of their blocks.
+typedef struct {
+    ck_line_layout layout;
+    const ck_line_product *products;
+    size_t product_count;
+    int64_t result_count, kernel_count;
+    const ck_block_term *terms;
+    size_t term_count;
+} ck_patch_plan;
+
+/// target <- beta * target + alpha * the symmetric matrices of blocks, one for each group, whose rows and columns are
+/// [channel][kernel element].
+///
+/// No more than 16 MiB of images are copied at a time, or some for each thread.
+bool ck_patch_moments(
+    const ck_resources *resources, ck_type type, ck_images images, const ck_patch_plan *plan, ck_matrices target,
+    double beta, double alpha);
 
 /// The lower triangle L with L L^T = matrix + damping * I for a symmetric matrix [n, n]; both row by row without gaps.
 ///

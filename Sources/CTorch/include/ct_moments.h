@@ -16,21 +16,14 @@ bool ct_has_moments(void);
 /// while the other threads do the same; the best of a few tries, which take about a millisecond.
 ct_status ct_product_rate(int64_t rows, int64_t columns, int64_t depth, double *flops_per_second);
 
-/// Adds the products, summed over all images, to `out`, [groups, elements of all slots], row-major and in memory of its
-/// own.
+/// target <- beta * target + alpha * the second moments of patches as planned.
 ///
 /// `images` is [batch, groups * channels, ...] with any strides; the lines' starts are relative to an image's channel.
-/// No more than 16 MiB of images are copied at a time, or some for each thread. Registers of at most `register_bytes`
-/// are used, 64 or 32; with 0 the linked library's products.
-ct_status ct_line_products(
-    ct_tensor images, int64_t groups, const ck_line_layout *layout, const ck_line_product *products,
-    size_t product_count, ct_tensor out, int64_t register_bytes);
-
-/// target <- beta * target + alpha * the symmetric matrix of blocks, whose rows and columns are [channel][kernel
-/// element]; `target` is [groups, n, n] with the last axis dense, `results` [groups, elements of all slots] row-major.
-ct_status ct_assemble_blocks(
-    ct_tensor target, ct_tensor results, int64_t channels, int64_t kernel_count, const ck_block_term *terms,
-    size_t term_count, double beta, double alpha);
+/// `target` is [groups, n, n], symmetric, with the last axis dense. No more than 16 MiB of images are copied at a time,
+/// or some for each thread. Registers of at most `register_bytes` are used, 64 or 32; with 0 the linked library's
+/// products.
+ct_status ct_patch_moments(
+    ct_tensor target, ct_tensor images, const ck_patch_plan *plan, double beta, double alpha, int64_t register_bytes);
 
 /// target <- beta * target + alpha * sum over batch and locations of x x^T, at half the work of a general product.
 ///

@@ -123,8 +123,6 @@ package struct LineProducts: Sendable {
         let groups = target.shape[0]
         let channels = images.shape[1] / groups
         let area = Int64(channels * channels)
-        let results = Tensor.zeros(
-            [groups, slotCount * channels * channels], dtype: images.dtype, device: images.device)
         let strides = images.strides
         let places = lines.map { line in
             let positions = line.positions + [line.first]
@@ -138,26 +136,29 @@ package struct LineProducts: Sendable {
                 shift: Int32(product.shifts.lowerBound), shift_count: Int32(product.shifts.count),
                 slot: Int64(product.slot) * area)
         }
-        places.withUnsafeBufferPointer { places in
-            var layout = ck_line_layout(
-                lines: places.baseAddress, line_count: places.count, pixel_step: Int64(strides[strides.count - 1]),
-                width: Int64(width), window: Int64(window),
-                least_shift: Int64(products.map(\.shifts.lowerBound).min() ?? 0),
-                greatest_shift: Int64(products.map { $0.shifts.upperBound - 1 }.max() ?? 0))
-            results.perform("lineProducts", with: images) {
-                ct_line_products(
-                    images.handle.pointer, Int64(groups), &layout, entries, entries.count, $0, Int64(registerBytes))
-            }
-        }
         let blocks = terms.map { term in
             ck_block_term(
                 left: Int32(term.left), right: Int32(term.right), slot: Int64(term.product.slot) * area,
                 step: Int64(term.product.shifts.count * channels),
                 column: Int64((term.shift - term.product.shifts.lowerBound) * channels), sign: Double(term.sign))
         }
-        target.perform("assembleBlocks", with: results) {
-            ct_assemble_blocks(
-                $0, results.handle.pointer, Int64(channels), Int64(kernelCount), blocks, blocks.count, beta, alpha)
+        places.withUnsafeBufferPointer { places in
+            entries.withUnsafeBufferPointer { entries in
+                blocks.withUnsafeBufferPointer { blocks in
+                    let layout = ck_line_layout(
+                        lines: places.baseAddress, line_count: places.count,
+                        pixel_step: Int64(strides[strides.count - 1]), width: Int64(width), window: Int64(window),
+                        least_shift: Int64(products.map(\.shifts.lowerBound).min() ?? 0),
+                        greatest_shift: Int64(products.map { $0.shifts.upperBound - 1 }.max() ?? 0))
+                    var plan = ck_patch_plan(
+                        layout: layout, products: entries.baseAddress, product_count: entries.count,
+                        result_count: Int64(slotCount) * area, kernel_count: Int64(kernelCount),
+                        terms: blocks.baseAddress, term_count: blocks.count)
+                    target.perform("patchMoments", with: images) {
+                        ct_patch_moments($0, images.handle.pointer, &plan, beta, alpha, Int64(registerBytes))
+                    }
+                }
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 // Second moments of patches, put together from the products of images' lines.
+#ifndef CK_ASSEMBLED_BLOCKS_H
+#define CK_ASSEMBLED_BLOCKS_H
+
 #include "include/CKernels.h"
-#include "tasks.h"
 #include "transpose.h"
 
 #include <utility>
 #include <vector>
 
 namespace ck {
-namespace {
 
 /// The value of a block's elements: the sum of its terms.
 template <class T> struct Block {
@@ -57,69 +58,63 @@ void write_rows(
         }
 }
 
-template <class T>
-void assemble(
-    const Resources &resources, const ck_matrices &target, const T *results, int64_t result_count, int64_t kernel,
-    const ck_block_term *terms, size_t term_count, T beta, T alpha) {
-    // Terms come in the order of their blocks.
-    std::vector<Block<T>> blocks(kernel * kernel, Block<T>{terms, terms});
-    for (size_t i = 0; i < term_count;) {
-        auto j = i;
-        while (j < term_count && terms[j].left == terms[i].left && terms[j].right == terms[i].right) ++j;
-        blocks[terms[i].left * kernel + terms[i].right] = {terms + i, terms + j};
-        i = j;
+/// The blocks of a symmetric matrix, whose rows and columns are [channel][kernel element]:
+/// target <- beta * target + alpha * blocks.
+template <class T> struct AssembledBlocks {
+    int64_t kernel;
+    /// For each pair of kernel elements; those whose second one is before the first are the others' transposes.
+    std::vector<Block<T>> blocks;
+    T beta, alpha;
+
+    /// Terms are in the order of their blocks, and outlive this.
+    AssembledBlocks(int64_t kernel, const ck_block_term *terms, size_t count, T beta, T alpha)
+        : kernel(kernel), blocks(kernel * kernel, Block<T>{terms, terms}), beta(beta), alpha(alpha) {
+        for (size_t i = 0; i < count;) {
+            auto j = i;
+            while (j < count && terms[j].left == terms[i].left && terms[j].right == terms[i].right) ++j;
+            blocks[terms[i].left * kernel + terms[i].right] = {terms + i, terms + j};
+            i = j;
+        }
     }
-    auto channels = target.n / kernel;
-    // Tiles of channels so small that all of a tile's blocks stay in the cache, and enough of them for all threads.
-    int64_t tile = kernel > 25 ? 8 : kernel > 9 || channels < 256 ? 16 : 32;
-    auto tiles = quotient_up(channels, tile), area = tile * tile;
-    std::vector<std::pair<int64_t, int64_t>> pairs;
-    for (int64_t i = 0; i < tiles; ++i)
-        for (int64_t j = 0; j <= i; ++j) pairs.push_back({i * tile, j * tile});
-    auto step = target.row_step;
-    auto alone = resources.alone();
-    resources.for_each_task(target.count * pairs.size(), [&](int64_t index) {
-        auto group = index / int64_t(pairs.size());
-        auto [row, column] = pairs[index % pairs.size()];
-        auto rows = std::min(tile, channels - row), columns = std::min(tile, channels - column);
-        auto from = results + group * result_count;
-        auto to = static_cast<T *>(target.start) + group * target.matrix_step;
+
+    /// The elements of memory that `write` needs for tiles of so many channels a side.
+    int64_t memory(int64_t tile) const { return (2 * kernel * kernel + 1) * tile * tile + tile * kernel; }
+
+    /// A part of the results of products: those of channels [row, row + rows) with [column, column + columns), and, in
+    /// other memory perhaps, the other way round.
+    struct Tile {
+        const T *results, *mirrored_results;
+        int64_t row, rows, column, columns;
+        bool is_on_diagonal;
+    };
+
+    /// Writes a tile to `below`, and its transpose, if it is not on the diagonal, to `above`.
+    void write(const Tile &tile, T *memory, T *below, T *above, int64_t step) const {
+        auto [results, mirrored_results, row, rows, column, columns, is_on_diagonal] = tile;
         // The elements between the tile's rows at kernel element t and its columns at u, [row][column], and transposed.
-        Memory<T> memory(alone, (2 * kernel * kernel + 1) * area + tile * kernel);
-        auto value = [&](int64_t t, int64_t u) { return memory.get() + (t * kernel + u) * area; };
+        auto area = rows * columns;
+        auto value = [&](int64_t t, int64_t u) { return memory + (t * kernel + u) * area; };
         auto mirrored = [&](int64_t u, int64_t t) { return value(kernel + t, u); };
         auto other = value(2 * kernel, 0), line = other + area;
         for (int64_t t = 0; t < kernel; ++t)
             for (auto u = t; u < kernel; ++u) {
                 const auto &block = blocks[t * kernel + u];
-                block.read(from, row, rows, column, columns, value(t, u));
-                if (row == column) {
+                block.read(results, row, rows, column, columns, value(t, u));
+                if (is_on_diagonal) {
                     if (u != t) transpose(value(t, u), columns, rows, columns, value(u, t), rows);
                     continue;
                 }
                 transpose(value(t, u), columns, rows, columns, mirrored(u, t), rows);
                 if (u == t) continue;
-                block.read(from, column, columns, row, rows, other);
+                block.read(mirrored_results, column, columns, row, rows, other);
                 transpose(other, rows, columns, rows, value(u, t), columns);
                 std::copy_n(other, area, mirrored(t, u));
             }
-        write_rows(value, kernel, rows, columns, line, to + row * kernel * step + column * kernel, step, beta, alpha);
-        if (row != column)
-            write_rows(
-                mirrored, kernel, columns, rows, line, to + column * kernel * step + row * kernel, step, beta, alpha);
-    });
-}
+        write_rows(value, kernel, rows, columns, line, below, step, beta, alpha);
+        if (!is_on_diagonal) write_rows(mirrored, kernel, columns, rows, line, above, step, beta, alpha);
+    }
+};
 
-} // namespace
 } // namespace ck
 
-bool ck_assemble_blocks(
-    const ck_resources *resources, ck_type type, ck_matrices target, const void *results, int64_t result_count,
-    int64_t kernel_count, const ck_block_term *terms, size_t term_count, double beta, double alpha) {
-    return ck::run(type, [&](auto zero) {
-        using T = decltype(zero);
-        ck::assemble<T>(
-            ck::Resources(*resources), target, static_cast<const T *>(results), result_count, kernel_count, terms,
-            term_count, T(beta), T(alpha));
-    });
-}
+#endif
