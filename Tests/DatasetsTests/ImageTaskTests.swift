@@ -31,6 +31,11 @@ import Torch
         try folder.writeImages(training: 30, test: 12, size: 6)
         let task = try ImageTask(mnistOrCIFARFolder: folder.path)
         #expect(task.training.images.shape == [30, 1, 6, 6])
+        // Where there are files of both, they are CIFAR-10's.
+        try folder.write(cifarBytes(labels: [1]), to: "test_batch.bin")
+        let mixed = #expect(throws: DatasetError.self) { _ = try ImageTask(mnistOrCIFARFolder: folder.path) }
+        #expect(mixed?.description.contains("data_batch_1.bin is missing") == true)
+        try FileManager.default.removeItem(atPath: folder("test_batch.bin"))
         try FileManager.default.removeItem(atPath: folder(MNISTFile.testImages.rawValue))
         let partial = #expect(throws: DatasetError.self) { _ = try ImageTask(mnistOrCIFARFolder: folder.path) }
         #expect(partial?.description.contains("t10k-images-idx3-ubyte is missing") == true)

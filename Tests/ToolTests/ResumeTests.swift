@@ -245,7 +245,7 @@ import Training
     }
 
     static let differences: [([String], String)] = [
-        (["--learning-rate", "0.3"], "another run: --learning-rate is 0.1 there and 0.3 here: use"),
+        (["--learning-rate", "0.3"], "another run: --learning-rate is 1.0 there and 0.3 here: use"),
         (["--seed", "3"], "another run: --seed is 0 there and 3 here: use"),
         (["--optimizer", "adam"], "another run: --optimizer is kfac there and adam here: use"),
         (["--batch-size", "10"], "another run: --batch-size is 20 there and 10 here: use"),

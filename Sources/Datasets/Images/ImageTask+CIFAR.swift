@@ -11,10 +11,7 @@ extension ImageTask {
     public init(cifarFolder folder: String) throws(DatasetError) {
         try Self.requireFolder(folder, missing: .missingCIFARFolder(folder))
         let base = URL(fileURLWithPath: folder)
-        let inner = base.appendingPathComponent("cifar-10-batches-bin")
-        let place = try Self.isThere(inner.path) ? inner : base
-        let trainingPaths = (1...5).map { place.appendingPathComponent("data_batch_\($0).bin").path }
-        let testPath = place.appendingPathComponent("test_batch.bin").path
+        let (trainingPaths, testPath) = try Self.cifarPaths(in: folder)
         // A missing file is reported before anything large is read.
         for path in trainingPaths + [testPath] where try !Self.isThere(path) { throw .missingCIFARFile(path) }
         let test = try CIFARFile(path: testPath)
@@ -37,5 +34,22 @@ extension ImageTask {
                 uniqueKeysWithValues: zip(trainingPaths + [testPath], parts + [test]).map { path, file in
                     (URL(fileURLWithPath: path).lastPathComponent, file.checksum)
                 }))
+    }
+
+    /// Whether a folder has one of the files.
+    static func hasCIFAR(_ folder: String) throws(DatasetError) -> Bool {
+        let (training, test) = try cifarPaths(in: folder)
+        for path in training + [test] where try isThere(path) { return true }
+        return false
+    }
+
+    private static func cifarPaths(in folder: String) throws(DatasetError) -> (training: [String], test: String) {
+        let base = URL(fileURLWithPath: folder)
+        let inner = base.appendingPathComponent("cifar-10-batches-bin")
+        let place = try isThere(inner.path) ? inner : base
+        return (
+            (1...5).map { place.appendingPathComponent("data_batch_\($0).bin").path },
+            place.appendingPathComponent("test_batch.bin").path
+        )
     }
 }

@@ -88,12 +88,13 @@ public struct ImageTask: Sendable {
             name: isFashion ? "Fashion-MNIST" : folderName, training: training, test: test, fingerprint: checksums)
     }
 
-    /// Reads a data set in the form of MNIST where the folder has one of its files, and one of CIFAR-10 otherwise.
+    /// Reads a data set in the form of MNIST where the folder has one of its files and none of CIFAR-10's, and CIFAR-10
+    /// otherwise.
     ///
     /// - Throws: ``DatasetError`` if a file is missing or not what it must be.
     public init(mnistOrCIFARFolder folder: String) throws(DatasetError) {
         var isMNIST = false
-        if case .folder = try Self.target(folder) {
+        if case .folder = try Self.target(folder), try !Self.hasCIFAR(folder) {
             for file in MNISTFile.allCases where try !Self.paths(of: file, in: folder).isEmpty { isMNIST = true }
         }
         if isMNIST { try self.init(folder: folder) } else { try self.init(cifarFolder: folder) }
