@@ -88,7 +88,7 @@ import Torch
             command, arguments: [], isNew: false,
             optimizer: command.optimizerOptions.setup(steps: 10, problem: command.problemOptions.problem),
             dataset: nil, normalization: nil, trainingExamples: command.problemOptions.trainLimit ?? 100,
-            layout: command.problemOptions.layout ?? .channelsLast)
+            layout: command.problemOptions.layout ?? .preferred(for: .float32, on: .cpu))
     }
 
     @Test func whatIsStoredFollowsFromTheOptions() throws {
@@ -157,6 +157,8 @@ import Torch
                 + "--guards --l2 0 --seed 0 --precision float32"
         )
         #expect(ChosenOption.difference(stored: stored.chosen(), current: current.chosen()) == nil)
+        let isGiven = try ["", "--precision float32"].map { try Self.settings(Self.command($0)).compared() }
+        #expect(isGiven[0] == isGiven[1])
         for layout in ImageLayout.allCases {
             let given = try Self.command("--step-rule fixed --layout \(layout.rawValue)")
             #expect(ChosenOption.difference(stored: stored.chosen(layout), current: given.chosen(layout)) == nil)

@@ -8,8 +8,8 @@ public enum EigenvalueSource: String, Sendable, Hashable, Codable, CaseIterable 
     ///
     /// Among all matrices that are diagonal in that basis, it is the nearest to the Fisher matrix. The mean squares are
     /// a running average, with the decay of the statistics, of the batches that statistics are taken of; it begins with
-    /// the factors' eigenvalues, which count as 32 examples. When a basis is computed again, they become (T ∘ T) s with T
-    /// from the old basis to the new one, as the squares of ``EigenbasisMoments`` do. Damping is added to the
+    /// the factors' eigenvalues, which count as 32 examples. When a basis is computed again, they become (T ∘ T) s with
+    /// T from the old basis to the new one, as the squares of ``EigenbasisMoments`` do. Damping is added to the
     /// eigenvalues, that of the step in progress: ``/Curvature/FactorSettings/dampingSplit`` has no effect.
     ///
     /// Exact for linear layers and convolutions of all kinds. Other layers keep their own eigenvalues in their own

@@ -49,6 +49,9 @@ struct RunSettings: Encodable {
                 value = option.isGiven ? true : isParticular ? false : nil
             } else if isNew, let path = value as? String, StoredArguments.paths.contains(option.name) {
                 value = StoredArguments.absolute(path)
+            } else if value as? PrecisionName == .float32 {
+                // What runs have where nothing is given, which is not told either.
+                value = nil
             }
             fields.append((option.property, value.map { $0 as? any Encodable ?? DeclaredOption.text($0) }))
         }

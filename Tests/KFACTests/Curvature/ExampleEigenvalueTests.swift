@@ -7,7 +7,7 @@ import Torch
 @testable import KFAC
 @testable import Optimization
 
-/// The mean squares of the examples' gradients in a basis, against the exact Fisher matrix by automatic differentiation.
+/// The mean squares of the examples' gradients in a basis, against the exact Fisher matrix by derivatives.
 @Suite struct ExampleEigenvalueTests {
     private func statistics(
         of layer: BlockCase, _ loss: (Tensor) -> Tensor
