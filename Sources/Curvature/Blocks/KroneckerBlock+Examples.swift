@@ -7,7 +7,7 @@ extension KroneckerBlock {
     /// is summed over these before it is squared. At one position each, no gradient is formed: the squares of the two
     /// sides' coordinates are multiplied, [outputs, batch] times [batch, inputs]. Otherwise the examples' gradients are
     /// formed, a few at a time, which costs as much as the gradient of the weight and the turns into the basis of
-    /// either the two sides or the gradients, whichever are the fewer.
+    /// either the two sides or the gradients, whichever costs less.
     ///
     /// nil for embeddings and positions that are masked inside the model.
     public func squaredCoordinates(of statistics: BlockStatistics, in basis: any EigenbasisOperator) -> Tensor? {
@@ -95,20 +95,18 @@ extension EigenbasisOperator {
         let (batch, rows, positions, columns) = (left.shape[0], left.shape[2], left.shape[3], right.shape[2])
         // [batch, positions, features]
         let (l, r) = (left.squeezed(at: 1).transposed(), right.squeezed(at: 1).transposed())
-        func turned(_ side: Tensor, _ basis: Eigenbasis) -> Tensor {
-            basis.transformRows(of: side.asRows).reshaped([batch, positions, -1])
-        }
-        if positions == 1 {
-            let squares = (turned(l, own.left).asRows.squared(), turned(r, own.right).asRows.squared())
-            return squares.0.transposed().matmul(squares.1).reshaped([-1, 1])
-        }
-        let turnsSides = positions * (rows * rows + columns * columns) < rows * columns * (rows + columns)
+        let turnsSides =
+            positions == 1 || positions * (rows * rows + columns * columns) < rows * columns * (rows + columns)
         guard turnsSides else {
             let byRows = l.transposed().matmul(r)
             let byColumns = own.right.transformRows(of: byRows.asRows).reshaped([batch, rows, -1]).transposed()
             let all = own.left.transformRows(of: byColumns.asRows).reshaped([batch, columns, rows])
             return all.squared().sum(0).transposed().reshaped([-1, 1])
         }
-        return turned(l, own.left).transposed().matmul(turned(r, own.right)).squared().sum(0).reshaped([-1, 1])
+        func turned(_ side: Tensor, _ basis: Eigenbasis) -> Tensor {
+            basis.transformRows(of: side.asRows).reshaped([batch, positions, -1]).transposed().expanded(at: 1)
+        }
+        let inBasis = PerExampleGradients(left: turned(l, own.left), right: turned(r, own.right))
+        return inBasis.meanSquare().reshaped([-1, 1]) * Double(batch)
     }
 }
